@@ -1,0 +1,72 @@
+# The menu. `make` prints it; .gitlab-ci.yml and contributors call the same lines.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## Print this menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
+	@exec $(BIN)/python -m colophon serve
+
+test: .venv/for-test check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
+	@mkdir -p build
+	@$(BIN)/python -m pytest --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+
+check: .venv/for-test ## Lint, check types and the walls between modules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: .venv/for-test ## Lay the code out
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+assets: assets/node_modules/.package-lock.json ## Rebuild the built assets from assets/ (needs Node)
+	@node assets/build.mjs
+
+bench: .venv/for-bench ## Pages per second, beside nginx and a minimal Django page (needs nginx and wrk)
+	@$(BIN)/python bench/run.py
+
+lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproject.toml
+	@$(BIN)/pip install --quiet uv==$(UV)
+	@$(COMPILE) pyproject.toml --output-file src/requirements.txt
+	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
+	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
+
+clean: ## Remove what was built and installed; the database in var/ stays
+	@rm -rf .venv build assets/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+UV := 0.13.8
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Colophon needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.13")'
+	@$(PYTHON) -m venv .venv
+	@$@ -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "colophon.pth").write_text("$(CURDIR)/src\n")'
+
+# A stamp is written last, so that an installation that was interrupted is done again.
+.venv/for-run: src/requirements.txt | .venv/bin/python
+	@echo "Installing what the site needs (once) ..."
+	@$(INSTALL) --requirement $<
+	@touch $@
+
+.venv/for-test: tests/requirements.txt .venv/for-run
+	@echo "Installing what the tests need (once) ..."
+	@$(INSTALL) --requirement $<
+	@touch $@
+
+.venv/for-bench: bench/requirements.txt .venv/for-run
+	@echo "Installing what the benchmark's peers need (once) ..."
+	@$(INSTALL) --requirement $<
+	@touch $@
+
+assets/node_modules/.package-lock.json: assets/package-lock.json
+	@npm --prefix assets ci --no-audit --no-fund
+
+.PHONY: help run test check format assets bench lock clean

@@ -1,0 +1,35 @@
+"""Colophon: a book catalogue whose every release says how it was built, tested and shipped."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import database, errors, feeds, health, logging, pages, responses, security, templating
+from . import settings as settings_module
+from .settings import Settings
+
+__version__ = "1.0.0"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make the site, by default with the settings of the environment. Raises SettingsError when one is wrong."""
+    settings = settings or settings_module.load()
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_request_bytes
+
+    database.init_app(app, settings)
+    templating.init_app(app, settings)
+    security.init_app(app, settings)
+    responses.init_app(app)
+    errors.init_app(app)
+
+    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(feeds.blueprint)
+    app.register_blueprint(health.blueprint)
+
+    served = templating.static_files(app.wsgi_app)
+    if settings.trusted_proxies:
+        # Not X-Forwarded-Host: load balancers pass on the visitor's own Host, and any such header as it came.
+        served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
+    app.wsgi_app = logging.RequestLog(served)  # type: ignore[method-assign]
+    return app

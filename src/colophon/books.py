@@ -1,0 +1,423 @@
+"""Every question asked of the catalogue. With `cataloguing.py`, which changes it, the only place that speaks SQL."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import UnaryExpression, asc, desc, false, func, select
+from sqlalchemy.sql.operators import custom_op
+
+from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
+from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
+from .text import fold, slugify, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy.orm import InstrumentedAttribute
+
+T = TypeVar("T")
+
+
+class AuthorRef(NamedTuple):
+    slug: str
+    name: str
+    original_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorRow:
+    slug: str
+    name: str
+    original_name: str | None
+    sort: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A value that books can be chosen by, and how many books there are of it."""
+
+    slug: str
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """A span of years, both ends included, None for open; and how many books are of it."""
+
+    label: str
+    year_from: int | None
+    year_to: int | None
+    count: int = 0
+
+
+ERAS = (
+    Era("Antiquity", None, 499),
+    Era("Middle Ages", 500, 1499),
+    Era("16th and 17th centuries", 1500, 1699),
+    Era("18th century", 1700, 1799),
+    Era("19th century", 1800, 1899),
+    Era("20th century", 1900, 1999),
+    Era("21st century", 2000, None),
+)
+
+
+class Totals(NamedTuple):
+    books: int
+    authors: int
+    languages: int
+    first_year: int | None
+    last_year: int | None
+
+
+@dataclass(slots=True)
+class BookCard:
+    """A book as lists show it. `year` is negative before the common era."""
+
+    id: int
+    slug: str
+    title: str
+    subtitle: str | None
+    original_title: str | None
+    year: int
+    circa: bool
+    language: str
+    description: str
+    added_at: datetime
+    authors: list[AuthorRef] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class BookDetail(BookCard):
+    """A book as its own page shows it."""
+
+    publisher: str | None
+    pages: int | None
+    isbn13: str | None
+    subjects: list[Facet] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Page(Generic[T]):
+    """One page of a list; `first` and `last` are the positions of its items in the whole, from 1."""
+
+    items: Sequence[T]
+    total: int
+    page: int
+    per_page: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.per_page))
+
+    @property
+    def first(self) -> int:
+        return (self.page - 1) * self.per_page + 1 if self.total else 0
+
+    @property
+    def last(self) -> int:
+        return min(self.page * self.per_page, self.total)
+
+
+class PastTheEndError(LookupError):
+    """A page past the last one was asked for."""
+
+
+_CARD = (
+    Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
+    Book.description, Book.added_at,
+)  # fmt: skip
+# Each order is by one indexed column, ties by id, both in the same direction.
+_ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
+    "title": (Book.title_key, False),
+    "author": (Book.author_key, False),
+    "year": (Book.year, False),
+    "-year": (Book.year, True),
+    "-added": (Book.added_at, True),
+}
+
+# Ranking weighs every book found, so a search that finds more than this many is put in a plainer order that needs none:
+# books with all the words in their title, then the others, the latest additions first.
+BROAD = 2000
+
+
+class _Memory:
+    """What was worked out of a state of the catalogue, the least recently used forgotten first.
+
+    A state's name is random and never comes again, so nothing here can be stale, whichever process made the change.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._known: OrderedDict[tuple[object, ...], object] = OrderedDict()
+        self._size = size
+        self._lock = threading.Lock()
+
+    def recall(self, key: tuple[object, ...], work_out: Callable[[], T]) -> T:
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]  # type: ignore[return-value]  # the key tells the type
+        value = work_out()
+        with self._lock:
+            self._known[key] = value
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return value
+
+
+_memory = _Memory(size=4096)
+
+
+class Catalogue:
+    """The catalogue as one database connection sees it."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    @cached_property
+    def state(self) -> str:
+        """The name of the catalogue's state: another one after each change."""
+        return self._db.scalar(select(CatalogueState.state)) or "empty"
+
+    def changed_at(self) -> datetime | None:
+        return self._db.scalar(select(CatalogueState.changed_at))
+
+    def _recall(self, what: object, work_out: Callable[[], T]) -> T:
+        return _memory.recall((self.state, what), work_out)
+
+    # Facts about the whole
+
+    def totals(self) -> Totals:
+        years = select(func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year))
+
+        def work_out() -> Totals:
+            books, languages, first, last = self._db.execute(years).one()
+            return Totals(books, self._db.scalar(select(func.count(Author.id))) or 0, languages, first, last)
+
+        return self._recall("totals", work_out)
+
+    def subjects(self) -> list[Facet]:
+        """Return all subjects by name, with their numbers of books."""
+        query = (
+            select(Subject.slug, Subject.name, func.count())
+            .join(BookSubject, BookSubject.subject_id == Subject.id)
+            .group_by(Subject.id)
+            .order_by(Subject.name)
+        )
+        return self._recall("subjects", lambda: [Facet(*row) for row in self._db.execute(query)])
+
+    def languages(self) -> list[Facet]:
+        """Return the codes of all languages, with their numbers of books; `name` is the code, too."""
+        query = select(Book.language, Book.language, func.count()).group_by(Book.language).order_by(Book.language)
+        return self._recall("languages", lambda: [Facet(*row) for row in self._db.execute(query)])
+
+    def eras(self) -> list[Era]:
+        return self._recall(
+            "eras",
+            lambda: [
+                replace(era, count=self._count(ListQuery(year_from=era.year_from, year_to=era.year_to))) for era in ERAS
+            ],
+        )
+
+    # Books
+
+    def book(self, slug: str) -> BookDetail | None:
+        query = select(*_CARD, Book.publisher, Book.pages, Book.isbn13).where(Book.slug == slug)
+        row = self._db.execute(query).one_or_none()
+        if row is None:
+            return None
+        book = BookDetail(**row._mapping)
+        authors = (
+            select(Author.slug, Author.name, Author.original_name)
+            .join(BookAuthor, BookAuthor.author_id == Author.id)
+            .where(BookAuthor.book_id == book.id)
+            .order_by(BookAuthor.position)
+        )
+        book.authors = [AuthorRef(*author) for author in self._db.execute(authors)]
+        subjects = (
+            select(Subject.slug)
+            .join(BookSubject, BookSubject.subject_id == Subject.id)
+            .where(BookSubject.book_id == book.id)
+        )
+        chosen = set(self._db.scalars(subjects))
+        book.subjects = [subject for subject in self.subjects() if subject.slug in chosen]
+        return book
+
+    def neighbours(self, book: BookCard, limit: int = 6) -> list[BookCard]:
+        """Return other books by the same authors, the oldest first."""
+        same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
+        theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))
+        chosen = select(Book.id).where(Book.id.in_(theirs), Book.id != book.id)
+        return self._cards(self._db.scalars(_ordered(chosen, "year").limit(limit)).all())
+
+    def newest(self, limit: int) -> list[BookCard]:
+        return self._cards(self._db.scalars(_ordered(select(Book.id), "-added").limit(limit)).all())
+
+    def page(self, query: ListQuery) -> Page[BookCard]:
+        """Return one page of a list of books.
+
+        Raises ParameterError for a subject or language that there is none of, PastTheEndError for a page past the last.
+        """
+        problems = []
+        if query.subject and query.subject not in (subject.slug for subject in self.subjects()):
+            problems.append(("subject", f"There is no subject ‘{query.subject}’."))
+        if query.language and query.language not in (language.slug for language in self.languages()):
+            problems.append(("language", f"There is no book in the language ‘{query.language}’."))
+        if problems:
+            raise ParameterError(problems)
+        total = self._count(query)
+        offset = (query.page - 1) * PER_PAGE
+        if offset and offset >= total:
+            raise PastTheEndError
+        books = self._ids(query, total, PER_PAGE, offset) if total else []
+        return Page(self._cards(books), total, query.page, PER_PAGE)
+
+    def author(self, name: str) -> AuthorRef | None:
+        """Return the author with this name or slug."""
+        query = select(Author.slug, Author.name, Author.original_name).where(Author.slug == slugify(name))
+        row = self._db.execute(query).one_or_none()
+        return AuthorRef(*row) if row else None
+
+    def slugs(self, page: int, per_page: int) -> Sequence[str]:
+        """Return the slugs of books in the order of their ids, for the sitemap's files."""
+        return self._db.scalars(select(Book.slug).order_by(Book.id).limit(per_page).offset((page - 1) * per_page)).all()
+
+    def _count(self, query: ListQuery, column: str | None = None) -> int:
+        """Return how many books a query asks for; with a column of the index, those whose column has all the words."""
+        chosen = self._chosen(query, column).subquery()
+        key = ("count", column, replace(query, sort="", page=0))
+        return self._recall(key, lambda: self._db.scalar(select(func.count()).select_from(chosen)) or 0)
+
+    def _ids(self, query: ListQuery, total: int, limit: int, offset: int) -> Sequence[int]:
+        """Return the ids of one stretch of the books that a query asks for, in its order."""
+        if query.sort != RELEVANCE:
+            # Walking the order's index and testing each book meets (offset + limit) / share books; sorting meets all.
+            walk = (offset + limit) * self.totals().books < total * total
+            return self._db.scalars(
+                _ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
+            ).all()
+        if total <= BROAD:
+            ranked = self._chosen(query, rank=True).order_by(search.c.rank, search.c.rowid)
+            return self._db.scalars(ranked.limit(limit).offset(offset)).all()
+        in_title = self._count(query, "title")
+        newest_first = search.c.rowid.desc()
+        ids: list[int] = []
+        if offset < in_title:
+            titles = self._chosen(query, "title").order_by(newest_first)
+            ids += self._db.scalars(titles.limit(limit).offset(offset))
+        if len(ids) < limit:
+            others = self._chosen(query, "elsewhere").order_by(newest_first)
+            ids += self._db.scalars(others.limit(limit - len(ids)).offset(max(0, offset - in_title)))
+        return ids
+
+    def _chosen(
+        self, query: ListQuery, column: str | None = None, *, rank: bool = False, walk: bool = False
+    ) -> Select[int]:
+        """Return the ids of the books that a query asks for.
+
+        `walk` keeps SQLite from starting at a filter's index, so that it walks the order's index instead.
+        """
+        as_is = _unindexed if walk else _indexed
+        chosen = select(Book.id)
+        if query.q:
+            chosen = chosen.join(search, search.c.rowid == Book.id).where(_matches(query.q, column, rank=rank))
+        if query.author:
+            if self.author(query.author):
+                author = select(Author.id).where(Author.slug == slugify(query.author)).scalar_subquery()
+                books = select(BookAuthor.book_id).where(BookAuthor.author_id == author)
+            else:
+                books = select(search.c.rowid).where(_matches(query.author, "authors"))
+            chosen = chosen.where(Book.id.in_(books))
+        if query.subject:
+            subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
+            of_subject = select(BookSubject.book_id).where(BookSubject.subject_id == subject)
+            if walk:
+                chosen = chosen.where(of_subject.where(BookSubject.book_id == _unindexed(Book.id)).exists())
+            else:
+                chosen = chosen.where(Book.id.in_(of_subject))
+        if query.language:
+            chosen = chosen.where(as_is(Book.language) == query.language)
+        if query.year_from is not None:
+            chosen = chosen.where(as_is(Book.year) >= query.year_from)
+        if query.year_to is not None:
+            chosen = chosen.where(as_is(Book.year) <= query.year_to)
+        return chosen
+
+    def _cards(self, ids: Sequence[int]) -> list[BookCard]:
+        """Return these books, in this order, with their authors, in one query."""
+        rows: Iterable[Row[*tuple[Any, ...]]] = self._db.execute(
+            select(Author.slug, Author.name, Author.original_name, *_CARD)
+            .select_from(Book)
+            .join(BookAuthor, BookAuthor.book_id == Book.id)
+            .join(Author, Author.id == BookAuthor.author_id)
+            .where(Book.id.in_(ids))
+            .order_by(Book.id, BookAuthor.position)
+        )
+        cards: dict[int, BookCard] = {}
+        for slug, name, original_name, *card in rows:
+            book = cards.setdefault(card[0], BookCard(*card))
+            book.authors.append(AuthorRef(slug, name, original_name))
+        return [cards[book_id] for book_id in ids]
+
+    # Authors
+
+    def letters(self) -> list[tuple[str, int]]:
+        """Return the first letters of the authors' filing names, each with its number of authors."""
+        letter = func.substr(Author.sort_key, 1, 1)
+        query = select(letter, func.count()).group_by(letter).order_by(letter)
+        return self._recall("letters", lambda: [(str(row[0]), row[1]) for row in self._db.execute(query)])
+
+    def authors(self, letter: str | None, page: int) -> Page[AuthorRow]:
+        """Return one page of the authors, by filing name. Raises PastTheEndError."""
+        letters = dict(self.letters())
+        letter = fold(letter)[:1] if letter else None
+        total = letters.get(letter, 0) if letter else sum(letters.values())
+        offset = (page - 1) * AUTHORS_PER_PAGE
+        if offset and offset >= total:
+            raise PastTheEndError
+        count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
+        query = select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
+        if letter:
+            query = query.where(Author.sort_key >= letter, Author.sort_key < chr(ord(letter) + 1))
+        query = query.order_by(Author.sort_key, Author.id).limit(AUTHORS_PER_PAGE).offset(offset)
+        return Page([AuthorRow(*row) for row in self._db.execute(query)], total, page, AUTHORS_PER_PAGE)
+
+
+def _ordered(chosen: Select[int], sort: str) -> Select[int]:
+    column, descending = _ORDERS[sort]
+    direction = desc if descending else asc
+    return chosen.order_by(direction(column), direction(Book.id))
+
+
+def _matches(text: str, column: str | None = None, *, rank: bool = False) -> ColumnElement[bool]:
+    """Return the condition that a book has every word of text, or a word that begins with it.
+
+    `column` is one of the index's, or 'elsewhere' for books whose title alone does not have them all. `rank` asks for
+    the whole word beside its prefix, which finds the same books but ranks the whole word first.
+    """
+    found = words(text)
+    if not found:
+        return false()
+    terms = " AND ".join(f'("{word}" OR "{word}" *)' if rank else f'"{word}" *' for word in found)
+    if column == "elsewhere":
+        terms = f"({terms}) NOT title : ({terms})"
+    elif column:
+        terms = f"{column} : ({terms})"
+    return search.c.book_search.op("MATCH")(terms)
+
+
+def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    return column.expression
+
+
+def _unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    """Return the column's value as an expression, which SQLite looks up in no index."""
+    return UnaryExpression(column.expression, operator=custom_op("+"), type_=column.type)

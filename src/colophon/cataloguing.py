@@ -1,0 +1,192 @@
+"""Changes to the catalogue: new books with their authors, subjects and search words, all of a change or none."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from . import database
+from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
+from .text import KEY_LENGTH, slugify, sort_key, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.orm import InstrumentedAttribute
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewAuthor:
+    name: str
+    sort: str
+    original_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBook:
+    """A book to be added. `year` is negative before the common era, never 0; `isbn13` is 13 digits."""
+
+    title: str
+    authors: list[NewAuthor]
+    year: int
+    language: str
+    subjects: list[str]
+    description: str
+    subtitle: str | None = None
+    original_title: str | None = None
+    circa: bool = False
+    publisher: str | None = None
+    pages: int | None = None
+    isbn13: str | None = None
+
+
+def add_books(engine: Engine, books: Iterable[NewBook], progress: Callable[[int], None] = lambda _: None) -> int:
+    """Add books in one transaction and return how many; `progress` hears the size of each batch.
+
+    Raises sqlalchemy.exc.IntegrityError, and adds none, when an ISBN is in the catalogue already.
+    """
+    added = 0
+    rest = iter(books)
+    with database.transaction(engine) as db:
+        while batch := list(islice(rest, BATCH)):
+            _add_batch(db, batch)
+            added += len(batch)
+            progress(len(batch))
+        if added:
+            _new_state(db)
+            # The query planner chooses by these statistics.
+            db.exec_driver_sql("ANALYZE")
+    return added
+
+
+def is_empty(engine: Engine) -> bool:
+    with engine.connect() as db:
+        return db.scalar(select(Book.id).limit(1)) is None
+
+
+def _new_state(db: Connection) -> None:
+    db.execute(delete(CatalogueState))
+    db.execute(insert(CatalogueState).values(id=1, state=secrets.token_hex(8), changed_at=datetime.now(UTC)))
+
+
+def _add_batch(db: Connection, books: list[NewBook]) -> None:
+    now = datetime.now(UTC)
+    authors = {slugify(author.name): author for book in books for author in book.authors}
+    author_ids = _ids(
+        db,
+        Author.slug,
+        Author.id,
+        {
+            slug: {
+                "name": author.name,
+                "sort_name": author.sort,
+                "original_name": author.original_name,
+                "sort_key": _key(author.sort),
+            }
+            for slug, author in authors.items()
+        },
+    )
+    subjects: dict[str, dict[str, str | None]] = {
+        slugify(name): {"name": name} for book in books for name in book.subjects
+    }
+    subject_ids = _ids(db, Subject.slug, Subject.id, subjects)
+    rows = [
+        {
+            "slug": slug,
+            "title": book.title,
+            "subtitle": book.subtitle,
+            "original_title": book.original_title,
+            "year": book.year,
+            "circa": book.circa,
+            "language": book.language,
+            "publisher": book.publisher,
+            "pages": book.pages,
+            "isbn13": book.isbn13,
+            "description": book.description,
+            "title_key": sort_key(book.title),
+            # A tab sorts before every letter, so that a shorter name comes before one that goes on.
+            "author_key": f"{_key(book.authors[0].sort)}\t{sort_key(book.title)}"[:KEY_LENGTH],
+            "added_at": now,
+        }
+        for book, slug in zip(books, _free_slugs(db, books), strict=True)
+    ]
+    ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
+    named = list(zip(ids, books, strict=True))
+    db.execute(
+        insert(BookAuthor),
+        [
+            {"book_id": book_id, "author_id": author_ids[slug], "position": position}
+            for book_id, book in named
+            for position, slug in enumerate(dict.fromkeys(slugify(author.name) for author in book.authors))
+        ],
+    )
+    db.execute(
+        insert(BookSubject),
+        [
+            {"book_id": book_id, "subject_id": subject_ids[slug]}
+            for book_id, book in named
+            for slug in {slugify(name) for name in book.subjects}
+        ],
+    )
+    db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in named])
+
+
+def _search_words(book: NewBook) -> dict[str, str]:
+    texts = {
+        "title": (book.title, book.subtitle, book.original_title),
+        "authors": [name for author in book.authors for name in (author.name, author.original_name)],
+        "subjects": book.subjects,
+        "description": (book.description,),
+    }
+    return {column: " ".join(words(" ".join(filter(None, parts)))) for column, parts in texts.items()}
+
+
+def _key(name: str) -> str:
+    return " ".join(words(name))[:KEY_LENGTH] or name[:KEY_LENGTH]
+
+
+def _ids(
+    db: Connection,
+    slug: InstrumentedAttribute[str],
+    key: InstrumentedAttribute[int],
+    rows: dict[str, dict[str, str | None]],
+) -> dict[str, int]:
+    """Return the ids of the rows with these slugs, after adding those that the table lacks."""
+    known = {row[0]: row[1] for row in db.execute(select(slug, key).where(slug.in_(rows)))}
+    missing = [{**row, "slug": name} for name, row in rows.items() if name not in known]
+    if missing:
+        added = db.scalars(insert(slug.class_).returning(key, sort_by_parameter_order=True), missing)
+        known |= dict(zip((str(row["slug"]) for row in missing), added, strict=True))
+    return known
+
+
+def _free_slugs(db: Connection, books: list[NewBook]) -> list[str]:
+    """Return a slug for each book that no other has: its title, else with its author, else numbered."""
+    names = [_slug_candidates(book) for book in books]
+    chosen: dict[int, str] = {}
+    while len(chosen) < len(books):
+        wanted = {position: next(names[position]) for position in range(len(books)) if position not in chosen}
+        taken = set(db.scalars(select(Book.slug).where(Book.slug.in_(wanted.values())))) | set(chosen.values())
+        for position, slug in wanted.items():
+            if slug not in taken:
+                chosen[position] = slug
+                taken.add(slug)
+    return [chosen[position] for position in range(len(books))]
+
+
+def _slug_candidates(book: NewBook) -> Iterator[str]:
+    yield slugify(book.title)
+    stem = slugify(f"{slugify(book.title)[:50]} {book.authors[0].name}")
+    yield stem
+    number = 2
+    while True:
+        yield f"{stem[:70]}-{number}"
+        number += 1

@@ -1,0 +1,134 @@
+"""The command line: `python -m colophon`. Each mistake is answered by one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import errno
+import logging.config
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+from alembic import command
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from . import __version__, cataloguing, database, importer, settings
+from . import logging as logs
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger(__name__)
+
+GUNICORN_CONFIG = Path(__file__).parents[1] / "gunicorn.conf.py"
+
+
+class OneSentence(click.Group):
+    """A group of commands whose expected failures end in one sentence, not in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (settings.SettingsError, database.DatabaseUnusableError, CommandError) as error:
+            raise click.ClickException(str(error)) from None
+        except DBAPIError as error:
+            raise click.ClickException(f"The database cannot do that: {error.orig}.") from None
+
+
+@click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="colophon")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Colophon: a book catalogue that says how it was built, tested and shipped."""
+    context.obj = settings.load()
+    logging.config.dictConfig(logs.config(context.obj))
+
+
+@main.command()
+@click.pass_obj
+def serve(config: settings.Settings) -> NoReturn:
+    """Prepare the database and serve the site until Ctrl-C."""
+    _require_free_port(config.host, config.port)
+    engine = _ready_database(config)
+    if cataloguing.is_empty(engine):
+        log.info(
+            "loaded %s books into the empty catalogue",
+            cataloguing.add_books(engine, importer.built_in_books()),
+        )
+    engine.dispose()
+    sys.stdout.flush()
+    server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
+    os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's
+
+
+@main.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command()
+@click.argument("revision", default="head")
+@click.pass_obj
+def upgrade(config: settings.Settings, revision: str) -> None:
+    """Migrate the schema up to REVISION, by default to this release's."""
+    _ready_database(config, revision)
+
+
+@db.command()
+@click.argument("revision")
+@click.pass_obj
+def downgrade(config: settings.Settings, revision: str) -> None:
+    """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
+    engine = database.connect(config.database_url)
+    command.downgrade(database.alembic_config(engine), revision)
+
+
+@db.command()
+@click.argument("message")
+@click.pass_obj
+def revision(config: settings.Settings, message: str) -> None:
+    """Write a new migration from the difference between the models and the database."""
+    engine = _ready_database(config)
+    number = f"{int(database.head()) + 1:04d}"
+    command.revision(database.alembic_config(engine), message, autogenerate=True, rev_id=number)
+
+
+@main.group()
+def books() -> None:
+    """The catalogue's books."""
+
+
+@books.command()
+@click.argument("number", type=click.IntRange(1, 10_000_000))
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same books.")
+@click.pass_obj
+def generate(config: settings.Settings, number: int, seed: int) -> None:
+    """Add NUMBER made-up books, for benchmarks: all of them or, when it is interrupted, none."""
+    engine = _ready_database(config)
+    with click.progressbar(length=number, label="Adding books", file=sys.stderr) as bar:
+        cataloguing.add_books(engine, importer.made_up_books(number, seed), bar.update)
+    click.echo(f"Added {number:,} books.")
+
+
+def _ready_database(config: settings.Settings, revision: str = "head") -> Engine:
+    database.prepare_folder(config.database_url)
+    engine = database.connect(config.database_url)
+    database.upgrade(engine, revision)
+    return engine
+
+
+def _require_free_port(host: str, port: int) -> None:
+    """Raise ClickException when the server could not listen there; Gunicorn alone would try for five seconds."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
+        raise click.ClickException(
+            f"Port {port} of {host} cannot be used: {reason}. Choose another with PORT=, for example PORT={port + 1}."
+        ) from None

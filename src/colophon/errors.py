@@ -1,0 +1,87 @@
+"""Every error's answer, from one place: what went wrong, in plain words, and a way onward."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask, Response, make_response, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
+
+from .books import PastTheEndError
+from .listing import ParameterError
+from .logging import REQUEST_ID
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+EXPLANATIONS = {
+    400: (
+        "This request cannot be understood",
+        "Something in the address or the form is not as it should be.",
+    ),
+    403: ("This is not allowed", "The request was understood, but it may not be done from here."),
+    404: ("There is no such page", "The address may have been mistyped, or the page may have moved."),
+    405: ("This address does not do that", "It exists, but it does not answer this kind of request."),
+    413: ("That is too much at once", "What was sent is larger than this site accepts."),
+    429: ("Too many requests", "Please wait a moment, then try again."),
+    500: ("Something went wrong here", "The fault is ours and has been noted. Trying again may help."),
+    503: ("The catalogue is out of reach", "This should be over soon. Please try again in a few seconds."),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(ParameterError, _wrong_parameters)
+    app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
+    app.register_error_handler(OperationalError, _database_out_of_reach)
+    app.register_error_handler(InterfaceError, _database_out_of_reach)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _own_fault)
+
+
+def _wrong_parameters(error: ParameterError) -> Response:
+    return _page(400, "Part of the address is not as it should be.", problems=error.problems)
+
+
+def _database_out_of_reach(error: Exception) -> Response:
+    log.error("the database is out of reach", exc_info=error)
+    response = _answer(ServiceUnavailable())
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _own_fault(error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    return _answer(InternalServerError())
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response()  # type: ignore[return-value]  # a redirect, or an answer that is complete
+    return _answer(error)
+
+
+def _answer(error: HTTPException) -> Response:
+    status = error.code or 500
+    own_words = error.description if error.description != type(error).description else None
+    response = _page(status, own_words, name=error.name)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+def _page(
+    status: int, explanation: str | None, *, name: str = "", problems: list[tuple[str, str]] | None = None
+) -> Response:
+    title, general = EXPLANATIONS.get(status, (name, "The request could not be answered."))
+    html = render_template(
+        "errors/error.html",
+        status=status,
+        title=title,
+        explanation=explanation or general,
+        problems=problems or [],
+        reference=request.environ.get(REQUEST_ID) if status >= 500 else None,
+        canonical=None,
+    )
+    return make_response(html, status)

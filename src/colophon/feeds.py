@@ -1,0 +1,83 @@
+"""What programs that visit a site look for: the feed of additions, sitemaps, and the other well-known files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
+
+from . import database
+from .books import Catalogue
+from .responses import cached
+from .templating import asset
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as BaseResponse
+
+blueprint = Blueprint("feeds", __name__)
+
+FEED_ENTRIES = 20
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+# The protocol of sitemaps.org allows 50,000 addresses a file; smaller files are read sooner.
+SITEMAP_ENTRIES = 10_000
+SECURITY_TXT_DAYS = 180
+
+
+@blueprint.get("/feed.atom")
+def atom() -> Response:
+    catalogue = Catalogue(database.current())
+    changed = catalogue.changed_at() or datetime.now(UTC)
+    return cached(
+        render_template("feeds/feed.xml", books=catalogue.newest(FEED_ENTRIES), changed=changed),
+        "application/atom+xml",
+        5 * MINUTE,
+    )
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """The index of the sitemaps: one of pages, and as many of books as it takes."""
+    total = Catalogue(database.current()).totals().books
+    files = range(1, -(-total // SITEMAP_ENTRIES) + 1)
+    return cached(render_template("feeds/sitemap_index.xml", files=files), "application/xml", HOUR)
+
+
+@blueprint.get("/sitemap-pages.xml")
+def sitemap_pages() -> Response:
+    names = ("home", "books", "authors", "subjects", "colophon", "about")
+    paths = [url_for(f"pages.{name}") for name in names]
+    return cached(render_template("feeds/sitemap.xml", paths=paths), "application/xml", HOUR)
+
+
+@blueprint.get("/sitemap-books-<int:number>.xml")
+def sitemap_books(number: int) -> Response:
+    slugs = Catalogue(database.current()).slugs(number, SITEMAP_ENTRIES) if 0 < number < 10_000_000 else []
+    if not slugs:
+        abort(404)
+    paths = [url_for("pages.book", slug=slug) for slug in slugs]
+    return cached(render_template("feeds/sitemap.xml", paths=paths), "application/xml", HOUR)
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    return cached(render_template("feeds/robots.txt"), "text/plain", DAY)
+
+
+@blueprint.get("/opensearch.xml")
+def opensearch() -> Response:
+    return cached(render_template("feeds/opensearch.xml"), "application/opensearchdescription+xml", DAY)
+
+
+@blueprint.get("/.well-known/security.txt")
+def security() -> Response:
+    """Whom to tell of a weakness (RFC 9116)."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    expires = midnight + timedelta(days=SECURITY_TXT_DAYS)
+    return cached(render_template("feeds/security.txt", expires=expires), "text/plain", DAY)
+
+
+@blueprint.get("/favicon.ico")
+def favicon() -> BaseResponse:
+    """Lead the browsers that ask at this address, unasked, to the icon."""
+    return redirect(asset("favicon.svg"), 301)

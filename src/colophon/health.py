@@ -1,0 +1,38 @@
+"""Whether the site works: /healthz says that the process answers, /readyz that it can serve."""
+
+from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import database
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """Answer at once, from no other part: a process that can do this need not be restarted."""
+    return _fresh(Response("ok\n", mimetype="text/plain"))
+
+
+@blueprint.get("/readyz")
+def ready() -> Response:
+    """Answer 200 when the database is reachable and its schema is this release's, else 503 with the reason."""
+    wanted = database.head()
+    try:
+        found = database.revision(database.engine_of(current_app))
+    except SQLAlchemyError:
+        return _fresh(_not_ready("the database is out of reach"))
+    if found != wanted:
+        return _fresh(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
+    return _fresh(jsonify(status="ready", schema=found))
+
+
+def _not_ready(reason: str) -> Response:
+    response = jsonify(status="not ready", reason=reason)
+    response.status_code = 503
+    return response
+
+
+def _fresh(response: Response) -> Response:
+    response.cache_control.no_store = True
+    return response

@@ -1,0 +1,122 @@
+"""What may be asked of a list: the parameters of one shareable URL, read and written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Range
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
+
+PER_PAGE = 20
+AUTHORS_PER_PAGE = 100
+RELEVANCE = "relevance"
+SORTS = {
+    RELEVANCE: "Best match",
+    "title": "Title",
+    "author": "Author",
+    "year": "Oldest first",
+    "-year": "Newest first",
+    "-added": "Latest additions",
+}
+
+_TEXT = Length(max=200, error="Must be at most {max} characters.")
+_YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
+_PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")
+
+
+class ParameterError(ValueError):
+    """Parameters are wrong: `problems` lists the name of each with what is wrong with it."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{name}: {message}" for name, message in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListQuery:
+    """A list of books that is asked for. None is 'any'; years are negative before the common era."""
+
+    q: str | None = None
+    author: str | None = None
+    subject: str | None = None
+    language: str | None = None
+    year_from: int | None = None
+    year_to: int | None = None
+    sort: str = "title"
+    page: int = 1
+
+    @property
+    def default_sort(self) -> str:
+        return RELEVANCE if self.q else "title"
+
+    def parameters(self, **changes: Any) -> dict[str, str]:
+        """Return the URL's parameters after some changes, leaving out what is default; the page is 1 unless given."""
+        changed = replace(self, **({"page": 1} | changes))
+        defaults = {"sort": changed.default_sort, "page": 1}
+        if changed.sort == RELEVANCE:
+            defaults["sort"] = RELEVANCE
+        return {name: str(value) for name, value in asdict(changed).items() if value not in (None, defaults.get(name))}
+
+
+def _number(error: str, check: Range, **options: Any) -> fields.Integer:
+    return fields.Integer(validate=check, error_messages={"invalid": error}, **options)
+
+
+class ListParameters(Schema):
+    """The parameters of the list of books, as they stand in a URL."""
+
+    q = fields.String(validate=_TEXT)
+    author = fields.String(validate=_TEXT)
+    subject = fields.String(validate=_TEXT)
+    language = fields.String(validate=_TEXT)
+    year_from = _number("Must be a whole number, such as 1850, or -400 for 400 BCE.", _YEAR)
+    year_to = _number("Must be a whole number, such as 1850, or -400 for 400 BCE.", _YEAR)
+    sort = fields.String(validate=OneOf(SORTS, error="Must be one of: {choices}."))
+    page = _number("Must be a whole number.", _PAGE)
+
+    @validates_schema
+    def belongs_together(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("sort") == RELEVANCE and not data.get("q"):
+            raise ValidationError("Sorting by relevance needs a search.", "sort")
+        if data.get("year_from", -10_000) > data.get("year_to", 10_000):
+            raise ValidationError("Must not be before year_from.", "year_to")
+
+
+class AuthorsParameters(Schema):
+    """The parameters of the list of authors."""
+
+    letter = fields.String(validate=Length(equal=1, error="Must be one letter."))
+    page = _number("Must be a whole number.", _PAGE)
+
+
+def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
+    """Return the checked parameters of a URL. An empty one counts as not given, as that is how forms send it.
+
+    Parameters that the schema does not know are ignored: links are shared with trackers' additions.
+    Raises ParameterError with each parameter that is wrong.
+    """
+    given = {name: [value for value in map(str.strip, values) if value] for name, values in arguments.lists()}
+    problems = [
+        (name, "Is given more than once.")
+        for name, values in given.items()
+        if name in schema.fields and len(values) > 1
+    ]
+    try:
+        data = schema.load({name: values[0] for name, values in given.items() if values}, unknown=EXCLUDE)
+    except ValidationError as error:
+        problems += [
+            (name, " ".join(messages)) for name, messages in cast("dict[str, list[str]]", error.messages).items()
+        ]
+    if problems:
+        raise ParameterError(problems)
+    return dict(data)
+
+
+def list_query(arguments: MultiDict[str, str]) -> ListQuery:
+    """Read a list of books from a URL's parameters. Raises ParameterError."""
+    query = ListQuery(**read(ListParameters(), arguments))
+    return replace(query, sort=query.default_sort) if query.q and not arguments.get("sort", "").strip() else query

@@ -1,0 +1,98 @@
+"""What the site says of its work: one line per request, JSON for programs, colour for a terminal."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from .settings import Settings
+
+REQUEST_ID = "colophon.request_id"
+# Asked every few seconds by whoever watches the site: a line for each would bury the visits.
+NOT_VISITS = frozenset({"/healthz", "/readyz"})
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = logging.getLogger("colophon.request")
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """Return the configuration for logging.config.dictConfig; everything goes to standard output."""
+    in_colour = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
+    stamps = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if in_colour else "iso", utc=not in_colour, key="time"),
+    ]
+    if in_colour:
+        render: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time", colors=sys.stdout.isatty())]
+    else:
+        render = [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": stamps,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            }
+        },
+        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["stdout"]},
+        # Gunicorn adds handlers of its own to these unless they are named here.
+        "loggers": {
+            "gunicorn.error": {"level": settings.log_level.upper(), "handlers": [], "propagate": True},
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+            "alembic": {"level": "WARNING"},
+        },
+    }
+
+
+class RequestLog:
+    """WSGI middleware: gives each request an id and writes one line about it.
+
+    A valid `X-Request-Id` that comes in is kept, so that a request can be followed from the load balancer on.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        started = time.perf_counter()
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
+        environ[REQUEST_ID] = request_id
+        seen: dict[str, Any] = {"status": 500, "bytes": 0}
+
+        def answer(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            sizes = [int(value) for name, value in headers if name.lower() == "content-length"]
+            seen.update(status=int(status[:3]), bytes=sizes[0] if sizes and environ["REQUEST_METHOD"] != "HEAD" else 0)
+            return start_response(status, [*headers, ("X-Request-Id", request_id)], exc_info)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                return self._app(environ, answer)
+            finally:
+                if environ["PATH_INFO"] not in NOT_VISITS:
+                    spent = round((time.perf_counter() - started) * 1000, 2)
+                    log.info("request", extra=_visit(environ) | seen | {"ms": spent})
+
+
+def _visit(environ: WSGIEnvironment) -> dict[str, Any]:
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+    return {"method": environ["REQUEST_METHOD"], "path": path}

@@ -1,0 +1,127 @@
+"""The tables. Migrations make them; a test holds the two equal. `books.py` is all that reads or writes them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    MetaData,
+    Text,
+    TypeDecorator,
+    column,
+    table,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC on databases that forget time zones too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.astimezone(UTC) if value else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    # SQLite's batch migrations can only change what has a name.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text, datetime: UTCDateTime}  # noqa: RUF012 -- SQLAlchemy's declared attribute
+
+
+class CatalogueState(Base):
+    """One row: which state the catalogue is in. Every change gives it a new random name."""
+
+    __tablename__ = "catalogue"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class Book(Base):
+    __tablename__ = "books"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    subtitle: Mapped[str | None]
+    original_title: Mapped[str | None]
+    year: Mapped[int] = mapped_column(doc="First publication; negative before the common era, never 0.")
+    circa: Mapped[bool] = mapped_column(doc="Whether the year is approximate.")
+    language: Mapped[str] = mapped_column(doc="ISO 639-1 code of the original, or ISO 639-3 where there is none.")
+    publisher: Mapped[str | None]
+    pages: Mapped[int | None]
+    isbn13: Mapped[str | None] = mapped_column(unique=True, doc="13 digits, no hyphens.")
+    description: Mapped[str]
+    title_key: Mapped[str] = mapped_column(doc="Files the title; see text.sort_key.")
+    author_key: Mapped[str] = mapped_column(doc="Files the first author, then the title.")
+    added_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("year <> 0", name="year_is_not_zero"),
+        CheckConstraint("pages > 0", name="pages_are_positive"),
+        Index(None, "title_key", "id"),
+        Index(None, "author_key", "id"),
+        Index(None, "year", "id"),
+        Index(None, "added_at", "id"),
+        Index(None, "language", "title_key", "id"),
+    )
+
+
+class Author(Base):
+    __tablename__ = "authors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    sort_name: Mapped[str]
+    original_name: Mapped[str | None] = mapped_column(doc="The name in its own script, where that is not Latin.")
+    sort_key: Mapped[str] = mapped_column(doc="Files the author: sort_name, folded.")
+
+    __table_args__ = (Index(None, "sort_key", "id"),)
+
+
+class BookAuthor(Base):
+    __tablename__ = "book_authors"
+    book_id: Mapped[int] = mapped_column(ForeignKey("books.id", ondelete="CASCADE"), primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), primary_key=True)
+    position: Mapped[int]
+
+    __table_args__ = (Index(None, "author_id", "book_id"),)
+
+
+class Subject(Base):
+    __tablename__ = "subjects"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+
+
+class BookSubject(Base):
+    __tablename__ = "book_subjects"
+    subject_id: Mapped[int] = mapped_column(ForeignKey("subjects.id"), primary_key=True)
+    book_id: Mapped[int] = mapped_column(ForeignKey("books.id", ondelete="CASCADE"), primary_key=True)
+
+    __table_args__ = (Index(None, "book_id", "subject_id"),)
+
+
+SEARCH_TABLE = "book_search"
+# The full-text index, which SQLAlchemy cannot describe: its rowid is the book's id, its columns are folded words.
+search = table(
+    SEARCH_TABLE, column("rowid"), column("title"), column("authors"), column("subjects"), column("description"),
+    column("rank"), column(SEARCH_TABLE),
+)  # fmt: skip

@@ -1,0 +1,217 @@
+"""HTML for visitors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+
+from .. import database, passport
+from ..books import BookDetail, Catalogue
+from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
+from ..responses import cached
+from ..templating import COLOUR_COOKIE, COLOUR_MODES, language_name, year
+from . import covers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Response as BaseResponse
+
+    from ..books import Page
+
+blueprint = Blueprint("pages", __name__)
+
+NEWEST = 8
+DAY = 86_400
+YEAR = 365 * DAY
+
+
+class Chip(NamedTuple):
+    """A filter in force, and the URL of the list without it."""
+
+    label: str
+    value: str
+    remove_url: str
+
+
+def catalogue() -> Catalogue:
+    return Catalogue(database.current())
+
+
+@blueprint.get("/")
+def home() -> str:
+    books = catalogue()
+    totals = books.totals()
+    return render_template(
+        "pages/home.html",
+        total=totals.books,
+        author_count=totals.authors,
+        language_count=totals.languages,
+        first_year=totals.first_year,
+        last_year=totals.last_year,
+        newest=books.newest(NEWEST),
+        subjects=books.subjects(),
+        eras=books.eras(),
+    )
+
+
+@blueprint.get("/books")
+def books() -> str:
+    query = list_query(request.args)
+    shelf = catalogue()
+    results = shelf.page(query)
+    author = shelf.author(query.author) if query.author else None
+    author_name = author.name if author else query.author
+    languages = [replace(facet, name=language_name(facet.slug)) for facet in shelf.languages()]
+    return render_template(
+        "pages/books.html",
+        heading=f"Books matching “{query.q}”" if query.q else f"Books by {author.name}" if author else "Books",
+        query=query,
+        results=results,
+        subjects=shelf.subjects(),
+        languages=sorted(languages, key=lambda facet: facet.name),
+        author_name=author_name,
+        sorts=[(value, label) for value, label in SORTS.items() if query.q or value != "relevance"],
+        default_sort=query.default_sort,
+        chips=_chips(query, author_name, {facet.slug: facet.name for facet in shelf.subjects()}),
+        **_paging(results, lambda number: _list_url(query, page=number)),
+    )
+
+
+@blueprint.get("/books/<slug>")
+def book(slug: str) -> str:
+    shelf = catalogue()
+    found = shelf.book(slug) or abort(404, "There is no book at this address in the catalogue.")
+    return render_template("pages/book.html", book=found, neighbours=shelf.neighbours(found), json_ld=_json_ld(found))
+
+
+@blueprint.get("/books/<slug>/cover.svg")
+def cover(slug: str) -> Response:
+    found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
+    author = found.authors[0].name if found.authors else ""
+    return cached(covers.draw(found.title, author, found.slug), "image/svg+xml", DAY)
+
+
+@blueprint.get("/authors")
+def authors() -> str:
+    asked = read(AuthorsParameters(), request.args)
+    letter = asked.get("letter")
+    shelf = catalogue()
+    results = shelf.authors(letter, asked.get("page", 1))
+    return render_template(
+        "pages/authors.html",
+        letter=letter.upper() if letter else None,
+        letters=[(name.upper(), count) for name, count in shelf.letters()],
+        authors=results.items,
+        results=results,
+        **_paging(
+            results,
+            lambda number: url_for(".authors", letter=letter, page=number if number > 1 else None),
+        ),
+    )
+
+
+@blueprint.get("/subjects")
+def subjects() -> str:
+    return render_template("pages/subjects.html", subjects=catalogue().subjects())
+
+
+@blueprint.get("/colophon")
+def colophon() -> str:
+    shelf = catalogue()
+    totals = shelf.totals()
+    counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
+    return render_template("pages/colophon.html", passport=passport.current(), counts=counts)
+
+
+@blueprint.get("/about")
+def about() -> str:
+    return render_template("pages/about.html")
+
+
+@blueprint.post("/preferences")
+def preferences() -> BaseResponse:
+    """Keep the visitor's colour mode in a cookie and return to the page that they were on."""
+    mode = request.form.get("colour_mode", "")
+    if mode not in COLOUR_MODES:
+        raise ParameterError([("colour_mode", f"Must be one of: {', '.join(COLOUR_MODES)}.")])
+    back = request.form.get("next", "/")
+    # Only a path of this site: '//host' and '/\host' are addresses of others to a browser.
+    if not back.startswith("/") or back[1:2] in ("/", "\\") or not back.isprintable():
+        back = url_for(".home")
+    response = redirect(back, 303)
+    https = current_app.extensions["settings"].https
+    if mode == "auto":
+        response.delete_cookie(COLOUR_COOKIE, secure=https, httponly=True, samesite="Lax")
+    else:
+        response.set_cookie(COLOUR_COOKIE, mode, max_age=YEAR, secure=https, httponly=True, samesite="Lax")
+    return response
+
+
+def _paging(results: Page[Any], page_url: Callable[[int], str]) -> dict[str, Any]:
+    """Return what templates need to lead from one page of a list to the others."""
+    absolute = current_app.extensions["absolute"]
+    page = results.page
+    return {
+        "page_url": page_url,
+        "pager": _pager(page, results.pages),
+        "canonical": absolute(page_url(page)),
+        "prev_url": absolute(page_url(page - 1)) if page > 1 else None,
+        "next_url": absolute(page_url(page + 1)) if page < results.pages else None,
+    }
+
+
+def _pager(page: int, pages: int) -> list[int | None]:
+    """Return the numbers of the pages to link to: the ends and those around this one, None for a gap."""
+    near = sorted({1, *range(max(1, page - 1), min(pages, page + 1) + 1), pages})
+    numbers: list[int | None] = []
+    for number in near:
+        if numbers and (last := numbers[-1]) is not None and number - last > 1:
+            numbers.append(last + 1 if number - last == 2 else None)
+        numbers.append(number)
+    return numbers
+
+
+def _list_url(query: ListQuery, **changes: Any) -> str:
+    parameters: dict[str, Any] = dict(query.parameters(**changes))
+    return url_for(".books", **parameters)
+
+
+def _chips(query: ListQuery, author_name: str | None, subject_names: dict[str, str]) -> list[Chip]:
+    shown = {
+        "q": ("Search", query.q),
+        "author": ("Author", author_name),
+        "subject": ("Subject", query.subject and subject_names[query.subject]),
+        "language": ("Language", query.language and language_name(query.language)),
+        "year_from": ("From", query.year_from and year(query.year_from)),
+        "year_to": ("To", query.year_to and year(query.year_to)),
+    }
+    return [Chip(label, value, _list_url(query, **{name: None})) for name, (label, value) in shown.items() if value]
+
+
+def _json_ld(book: BookDetail) -> str:
+    """Return the book as schema.org describes one, safe to stand in a script element."""
+    page = current_app.extensions["absolute"](url_for(".book", slug=book.slug))
+    described = {
+        "@context": "https://schema.org",
+        "@type": "Book",
+        "@id": page,
+        "url": page,
+        "name": book.title,
+        "alternativeHeadline": book.subtitle,
+        "alternateName": book.original_title,
+        "author": [{"@type": "Person", "name": author.name} for author in book.authors],
+        "inLanguage": book.language,
+        # ISO 8601 counts a year 0 before the year 1: 750 BCE is -0749.
+        "datePublished": f"{book.year:04d}" if book.year > 0 else f"{book.year + 1:05d}",
+        "description": book.description,
+        "about": [subject.name for subject in book.subjects],
+        "publisher": book.publisher and {"@type": "Organization", "name": book.publisher},
+        "numberOfPages": book.pages,
+        "isbn": book.isbn13,
+    }
+    written = json.dumps({name: value for name, value in described.items() if value}, ensure_ascii=False)
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,56 @@
+"""How answers travel: compressed, and not at all when the visitor's copy is still good."""
+
+from __future__ import annotations
+
+import gzip
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COMPRESSED = frozenset(
+    {
+        "text/html", "text/plain", "application/json", "application/xml", "application/atom+xml", "image/svg+xml",
+        "application/opensearchdescription+xml",
+    }
+)  # fmt: skip
+# Below this a packet is no smaller for being compressed.
+WORTH_COMPRESSING = 1000
+LEVEL = 5
+
+
+def init_app(app: Flask) -> None:
+    app.after_request(_travel_light)
+
+
+def cached(body: str | Iterable[str], mimetype: str, seconds: int) -> Response:
+    """Return a response that caches, shared ones too, may keep for so many seconds."""
+    response = Response(body, mimetype=mimetype)
+    response.cache_control.public = True
+    response.cache_control.max_age = seconds
+    return response
+
+
+def _travel_light(response: Response) -> Response:
+    if response.mimetype not in COMPRESSED or response.direct_passthrough or "Content-Encoding" in response.headers:
+        return response
+    if response.mimetype == "text/html":
+        response.vary.add("Cookie")  # the colour mode
+    if not response.cache_control:
+        response.cache_control.private = True
+        response.cache_control.no_cache = True
+    body = response.get_data()
+    tag = blake2b(body, digest_size=12).hexdigest()
+    if len(body) >= WORTH_COMPRESSING:
+        response.vary.add("Accept-Encoding")
+        if request.accept_encodings["gzip"] > 0:
+            response.set_data(gzip.compress(body, LEVEL, mtime=0))
+            response.headers["Content-Encoding"] = "gzip"
+            tag += "-gzip"
+    if response.status_code == 200 and request.method in ("GET", "HEAD"):
+        response.set_etag(tag)
+        response.make_conditional(request)
+    return response

@@ -1,0 +1,76 @@
+"""What the site refuses, and what it tells browsers to refuse. The headers stand as exact strings in a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+from werkzeug.sansio.utils import host_is_trusted
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+# Load balancers ask for health by the task's address, which is no name of the site.
+ANY_HOST = frozenset({"health.alive", "health.ready"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    def refuse_unknown_hosts() -> None:
+        if request.endpoint not in ANY_HOST and not host_is_trusted(request.host, settings.allowed_hosts):
+            abort(
+                400,
+                "This site does not answer to that host name. Whoever runs it can add it to ALLOWED_HOSTS.",
+            )
+
+    def refuse_other_sites_forms() -> None:
+        """Refuse what another site makes a browser send (CSRF), by the headers that browsers set and pages cannot.
+
+        Programs send neither header. See the Fetch Metadata and Fetch standards for Sec-Fetch-Site and Origin.
+        """
+        if request.method in SAFE_METHODS:
+            return
+        fetched_from = request.headers.get("Sec-Fetch-Site")
+        origin = request.headers.get("Origin")
+        if fetched_from is not None:
+            own = fetched_from in ("same-origin", "none")
+        else:
+            own = origin is None or urlsplit(origin).netloc == request.host
+        if not own:
+            abort(403, "This form was sent from another site.")
+
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if settings.https:
+            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+        return response
+
+    app.before_request(refuse_unknown_hosts)
+    app.before_request(refuse_other_sites_forms)
+    app.after_request(add_headers)

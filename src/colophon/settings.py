@@ -1,0 +1,112 @@
+"""Every setting of the site: read from the environment once, checked, and typed.
+
+The defaults are safe to serve to the public. A value that is wrong stops the start. Any setting can be given as a file,
+`NAME_FILE=/run/secrets/name`, which is how secrets stay out of the environment.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from environs import EnvValidationError, FileAwareEnv
+from marshmallow.validate import OneOf, Range
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised here so that no link is ever made of one
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. The message is one sentence that names the variable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one process; each field's documentation stands in the README, which a test compares."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database_url: str = field(default="sqlite:///var/colophon.db", repr=False)  # may hold a password
+    site_url: str = "http://127.0.0.1:8000"
+    allowed_hosts: tuple[str, ...] = LOOPBACK
+    trusted_proxies: int = 0
+    max_request_bytes: int = 1_048_576
+    web_concurrency: int = 2
+    web_threads: int = 8
+    log_format: str = "auto"
+    log_level: str = "info"
+
+    @property
+    def https(self) -> bool:
+        """Whether visitors reach the site over HTTPS: cookies are then Secure and HSTS is sent."""
+        return self.site_url.startswith("https://")
+
+
+def load() -> Settings:
+    """Read the settings from the environment.
+
+    Raises SettingsError when any value is wrong, naming each variable that is.
+    """
+    env = FileAwareEnv(eager=False, strip_whitespace=True)
+    for name in Settings.__dataclass_fields__:
+        variable = name.upper()
+        if variable in os.environ and f"{variable}_FILE" in os.environ:
+            raise SettingsError(f"{variable} and {variable}_FILE are both set; keep one of them.")
+    try:
+        host = env.str("HOST", Settings.host)
+        port = env.int("PORT", Settings.port, validate=Range(1, 65535))
+        default_site = f"http://{_in_url(host)}:{port}"
+        site_url = env.str("SITE_URL", default_site).rstrip("/")
+        settings = Settings(
+            host=host,
+            port=port,
+            database_url=env.str("DATABASE_URL", Settings.database_url),
+            site_url=site_url,
+            allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, urlsplit(site_url).hostname or ""])),
+            trusted_proxies=env.int("TRUSTED_PROXIES", Settings.trusted_proxies, validate=Range(0, 5)),
+            max_request_bytes=env.int(
+                "MAX_REQUEST_BYTES", Settings.max_request_bytes, validate=Range(1024, 1_073_741_824)
+            ),
+            web_concurrency=env.int("WEB_CONCURRENCY", Settings.web_concurrency, validate=Range(1, 64)),
+            web_threads=env.int("WEB_THREADS", Settings.web_threads, validate=Range(1, 256)),
+            log_format=env.str("LOG_FORMAT", Settings.log_format, validate=OneOf(["auto", "console", "json"])),
+            log_level=env.str("LOG_LEVEL", Settings.log_level, validate=OneOf(["debug", "info", "warning", "error"])),
+        )
+        env.seal()
+    except EnvValidationError as error:
+        messages = cast("dict[str, list[str]]", error.error_messages)  # a list only where one is read at a time
+        wrong = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
+        raise SettingsError(" ".join(wrong)) from None
+    except ValueError as error:  # a NAME_FILE that cannot be read
+        raise SettingsError(str(error)) from None
+    _refuse_unsafe(settings)
+    return settings
+
+
+def _in_url(host: str) -> str:
+    if host in WILDCARDS:
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    site = urlsplit(settings.site_url)
+    if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
+        raise SettingsError(
+            f"SITE_URL: {settings.site_url!r} is not the address of a site, such as https://books.example.org."
+        )
+    if not settings.allowed_hosts or any(not host or host == "*" for host in settings.allowed_hosts):
+        raise SettingsError("ALLOWED_HOSTS: name each host, separated by commas; '*' and an empty name are refused.")
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        raise SettingsError("DATABASE_URL: not a database URL, such as sqlite:///var/colophon.db.") from None
+    if url.get_backend_name() != "sqlite":
+        raise SettingsError(f"DATABASE_URL: {url.get_backend_name()} is not supported; use sqlite:///PATH.")
+    if not url.database or url.database == ":memory:":
+        raise SettingsError("DATABASE_URL: name a file; a database in memory would be another one in each worker.")
+    if Path(url.database).is_dir():
+        raise SettingsError(f"DATABASE_URL: {url.database} is a folder.")

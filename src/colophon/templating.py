@@ -1,0 +1,100 @@
+"""What every template can use, and the built assets."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, request
+from whitenoise import WhiteNoise
+
+from . import passport
+from .security import HEADERS
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from whitenoise.responders import Headers
+
+    from .settings import Settings
+
+COLOUR_MODES = ("light", "dark", "auto")
+COLOUR_COOKIE = "colour_mode"
+SITE_NAME = "Colophon"
+_STATIC = Path(__file__).parent / "static"
+_HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
+
+_manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
+_languages: dict[str, str] = json.loads(
+    (resources.files("colophon") / "data" / "languages.json").read_text(encoding="utf-8")
+)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    env = app.jinja_env
+    env.trim_blocks = env.lstrip_blocks = True
+    env.filters |= {"year": year, "language_name": language_name, "thousands": thousands, "plural": plural}
+    env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": passport.current()}
+
+    def for_this_request() -> dict[str, Any]:
+        canonical = absolute(request.path) if request.url_rule else None
+        return {"canonical": canonical, "colour_mode": colour_mode()}
+
+    def absolute(path: str) -> str:
+        return settings.site_url + path
+
+    env.globals["absolute"] = absolute
+    app.extensions["absolute"] = absolute
+    app.context_processor(for_this_request)
+
+
+def colour_mode() -> str:
+    """Return the visitor's choice of light or dark; 'auto' leaves it to their device."""
+    chosen = request.cookies.get(COLOUR_COOKIE, "auto")
+    return chosen if chosen in COLOUR_MODES else "auto"
+
+
+def asset(name: str) -> str:
+    """Return the URL of a built asset, whose name carries a hash of its bytes. Raises KeyError for an unknown one."""
+    return f"/static/{_manifest[name]}"
+
+
+def static_files(app: WSGIApplication) -> WSGIApplication:
+    """Return the app behind one that serves the assets, precompressed and for ever."""
+
+    def add_headers(headers: Headers, _path: str, _url: str) -> None:
+        for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy"):
+            headers[name] = HEADERS[name]
+
+    served: WSGIApplication = WhiteNoise(
+        app,
+        root=_STATIC,
+        prefix="static",
+        allow_all_origins=False,
+        immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),
+        add_headers_function=add_headers,
+    )
+    return served
+
+
+def year(number: int, circa: bool = False) -> str:
+    """Return a year for people: 1847, '750 BCE' for -750, 'c. 750 BCE' for an approximate one; short ones say CE."""
+    written = f"{-number} BCE" if number < 0 else f"{number} CE" if number < 1000 else str(number)
+    return f"c. {written}" if circa else written
+
+
+def language_name(code: str) -> str:
+    """Return a language's English name, or its code where ISO 639 is not that well known here."""
+    return _languages.get(code, code)
+
+
+def thousands(number: int) -> str:
+    return f"{number:,}"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """Return a number with the noun that it needs: '1 book', '1,200 books'."""
+    return f"{number:,} {one if number == 1 else many}"

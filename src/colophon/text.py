@@ -1,0 +1,45 @@
+"""What the catalogue does to text: search words, sort keys and the readable part of URLs.
+
+The database is given folded words, so that SQLite and PostgreSQL find and sort the same books.
+"""
+
+import re
+import unicodedata
+
+from anyascii import anyascii
+
+# Letters that Unicode does not decompose but that readers type without their stroke.
+_STROKES = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+)
+# Scripts written without spaces: each character is a word of its own, so that any part of a title is found.
+_UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+_WORD = re.compile(r"[^\W_]+")
+_ARTICLES = re.compile(r"^(?:the|an?|les?|la|l['’]|der|die|das|el|los|las|il|gli|lo|o|os)[\s'’]+(?=\S)")
+_NOT_URL = re.compile(r"[^a-z0-9]+")
+SLUG_LENGTH = 80
+KEY_LENGTH = 200  # far below what an index can hold, in bytes
+
+
+def fold(text: str) -> str:
+    """Return text without regard to case and diacritics: 'Brontë' and 'BRONTE' both give 'bronte'."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_STROKES)
+    return "".join(char for char in decomposed if unicodedata.category(char)[0] != "M")
+
+
+def words(text: str) -> list[str]:
+    """Return the folded words of text, as they are searched for."""
+    return _WORD.findall(_UNSPACED.sub(r" \1 ", fold(text)))
+
+
+def sort_key(title: str) -> str:
+    """Return the key that files a title: folded, without a leading article and punctuation."""
+    return " ".join(_WORD.findall(_ARTICLES.sub("", fold(title))))[:KEY_LENGTH] or title[:KEY_LENGTH]
+
+
+def slugify(text: str) -> str:
+    """Return the readable part of a URL: lower-case ASCII words joined by hyphens; 'book' if none is left."""
+    slug = _NOT_URL.sub("-", anyascii(text).lower()).strip("-")[:SLUG_LENGTH].strip("-")
+    return slug or "book"
