@@ -7,8 +7,6 @@ from . import database, errors, feeds, health, logging, pages, responses, securi
 from . import settings as settings_module
 from .settings import Settings
 
-__version__ = "1.0.0"
-
 
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the site, by default with the settings of the environment. Raises SettingsError when one is wrong."""

@@ -94,6 +94,12 @@ class BookCard:
     added_at: datetime
     authors: list[AuthorRef] = field(default_factory=list)
 
+    @property
+    def title_language(self) -> str | None:
+        """The code of the title's language where it is surely not English, for browsers that read it out."""
+        foreign = self.language != "en" and not self.original_title and not self.title.isascii()
+        return self.language if foreign and any(char > "\x7f" and char.isalpha() for char in self.title) else None
+
 
 @dataclass(slots=True, kw_only=True)
 class BookDetail(BookCard):

@@ -128,14 +128,13 @@ def _add_batch(db: Connection, books: list[NewBook]) -> None:
             for position, slug in enumerate(dict.fromkeys(slugify(author.name) for author in book.authors))
         ],
     )
-    db.execute(
-        insert(BookSubject),
-        [
-            {"book_id": book_id, "subject_id": subject_ids[slug]}
-            for book_id, book in named
-            for slug in {slugify(name) for name in book.subjects}
-        ],
-    )
+    filed = [
+        {"book_id": book_id, "subject_id": subject_ids[slug]}
+        for book_id, book in named
+        for slug in {slugify(name) for name in book.subjects}
+    ]
+    if filed:
+        db.execute(insert(BookSubject), filed)
     db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in named])
 
 

@@ -15,7 +15,7 @@ from alembic import command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from . import __version__, cataloguing, database, importer, settings
+from . import cataloguing, database, importer, passport, settings
 from . import logging as logs
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class OneSentence(click.Group):
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="colophon")
+@click.version_option(passport.VERSION, prog_name="colophon")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Colophon: a book catalogue that says how it was built, tested and shipped."""

@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
     app.register_error_handler(OperationalError, _database_out_of_reach)
     app.register_error_handler(InterfaceError, _database_out_of_reach)
-    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(HTTPException, _answer)
     app.register_error_handler(Exception, _own_fault)
 
 
@@ -53,12 +53,6 @@ def _database_out_of_reach(error: Exception) -> Response:
 def _own_fault(error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
     return _answer(InternalServerError())
-
-
-def _http_error(error: HTTPException) -> Response:
-    if error.response is not None or error.code is None or error.code < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect, or an answer that is complete
-    return _answer(error)
 
 
 def _answer(error: HTTPException) -> Response:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
-from marshmallow.validate import Length, OneOf, Range
+from marshmallow.validate import Length, OneOf, Range, Regexp
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -23,7 +23,11 @@ SORTS = {
     "-added": "Latest additions",
 }
 
-_TEXT = Length(max=200, error="Must be at most {max} characters.")
+_TEXT = (
+    Length(max=200, error="Must be at most {max} characters."),
+    # The control characters and noncharacters that neither HTML nor XML can hold.
+    Regexp(r"[^\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*\Z", error="Must be plain text."),
+)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
 _PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")
 

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+VERSION = "1.0.0"
 REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 _LICENCE_CLASSIFIER = "License :: OSI Approved :: "
@@ -40,9 +41,7 @@ class Passport:
 @cache
 def current() -> Passport:
     """Return the passport of the release that is running."""
-    from . import __version__
-
-    return Passport("working-copy", __version__, platform.python_version(), None, _components())
+    return Passport("working-copy", VERSION, platform.python_version(), None, _components())
 
 
 def _components() -> tuple[Component, ...]:

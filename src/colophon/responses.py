@@ -11,12 +11,6 @@ from flask import Flask, Response, request
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-COMPRESSED = frozenset(
-    {
-        "text/html", "text/plain", "application/json", "application/xml", "application/atom+xml", "image/svg+xml",
-        "application/opensearchdescription+xml",
-    }
-)  # fmt: skip
 # Below this a packet is no smaller for being compressed.
 WORTH_COMPRESSING = 1000
 LEVEL = 5
@@ -35,8 +29,6 @@ def cached(body: str | Iterable[str], mimetype: str, seconds: int) -> Response:
 
 
 def _travel_light(response: Response) -> Response:
-    if response.mimetype not in COMPRESSED or response.direct_passthrough or "Content-Encoding" in response.headers:
-        return response
     if response.mimetype == "text/html":
         response.vary.add("Cookie")  # the colour mode
     if not response.cache_control:

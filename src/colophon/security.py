@@ -41,8 +41,11 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
+    own_names = {_hostname(host) for host in settings.allowed_hosts}
+
     def refuse_unknown_hosts() -> None:
-        if request.endpoint not in ANY_HOST and not host_is_trusted(request.host, settings.allowed_hosts):
+        well_formed = host_is_trusted(request.host)
+        if request.endpoint not in ANY_HOST and not (well_formed and _hostname(request.host) in own_names):
             abort(
                 400,
                 "This site does not answer to that host name. Whoever runs it can add it to ALLOWED_HOSTS.",
@@ -74,3 +77,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.before_request(refuse_unknown_hosts)
     app.before_request(refuse_other_sites_forms)
     app.after_request(add_headers)
+
+
+def _hostname(host: str) -> str | None:
+    return urlsplit(f"//{host}").hostname

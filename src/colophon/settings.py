@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from environs import EnvValidationError, FileAwareEnv
 from marshmallow.validate import OneOf, Range
@@ -60,12 +60,13 @@ def load() -> Settings:
         port = env.int("PORT", Settings.port, validate=Range(1, 65535))
         default_site = f"http://{_in_url(host)}:{port}"
         site_url = env.str("SITE_URL", default_site).rstrip("/")
+        site = _split(site_url)
         settings = Settings(
             host=host,
             port=port,
             database_url=env.str("DATABASE_URL", Settings.database_url),
             site_url=site_url,
-            allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, urlsplit(site_url).hostname or ""])),
+            allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, site.hostname or ""])),
             trusted_proxies=env.int("TRUSTED_PROXIES", Settings.trusted_proxies, validate=Range(0, 5)),
             max_request_bytes=env.int(
                 "MAX_REQUEST_BYTES", Settings.max_request_bytes, validate=Range(1024, 1_073_741_824)
@@ -92,8 +93,15 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # half a bracket, say
+        return urlsplit("")
+
+
 def _refuse_unsafe(settings: Settings) -> None:
-    site = urlsplit(settings.site_url)
+    site = _split(settings.site_url)
     if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
         raise SettingsError(
             f"SITE_URL: {settings.site_url!r} is not the address of a site, such as https://books.example.org."

@@ -10,12 +10,26 @@ from anyascii import anyascii
 
 # Letters that Unicode does not decompose but that readers type without their stroke.
 _STROKES = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ħ": "h",
+        "ŧ": "t",
+        "ı": "i",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "ð": "d",
+        "ʿ": "",
+        "ʾ": "",
+        "ʼ": "",
+    }
 )
 # Scripts written without spaces: each character is a word of its own, so that any part of a title is found.
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 _WORD = re.compile(r"[^\W_]+")
-_ARTICLES = re.compile(r"^(?:the|an?|les?|la|l['’]|der|die|das|el|los|las|il|gli|lo|o|os)[\s'’]+(?=\S)")
+_ARTICLES = re.compile(r"^(?:(?:the|an?|les?|la|der|die|das|el|los|las|il|gli|lo|o|os)\s+|l['’])(?=\S)")
 _NOT_URL = re.compile(r"[^a-z0-9]+")
 SLUG_LENGTH = 80
 KEY_LENGTH = 200  # far below what an index can hold, in bytes
@@ -41,5 +55,5 @@ def sort_key(title: str) -> str:
 
 def slugify(text: str) -> str:
     """Return the readable part of a URL: lower-case ASCII words joined by hyphens; 'book' if none is left."""
-    slug = _NOT_URL.sub("-", anyascii(text).lower()).strip("-")[:SLUG_LENGTH].strip("-")
+    slug = _NOT_URL.sub("-", anyascii(text).lower().replace("'", "")).strip("-")[:SLUG_LENGTH].strip("-")
     return slug or "book"

@@ -168,27 +168,38 @@ def _tokens(text: str) -> list[tuple[str, float, bool]]:
     return tokens
 
 
+def _wrap(tokens: list[tuple[str, float, bool]], room: float) -> list[tuple[str, float]]:
+    """Return the lines, each with its width, that fill the room one after the other."""
+    lines: list[tuple[str, float]] = []
+    for token, width, spaced in tokens:
+        line, used = lines[-1] if lines else ("", room)
+        used += width + SPACE * spaced
+        if used > room:
+            lines.append((token, width))
+        else:
+            lines[-1] = (line + " " * spaced + token, used)
+    return lines
+
+
 def _fit(text: str, box: Box, sizes: tuple[float, ...]) -> tuple[float, list[str]]:
     """Return the largest size at which text fits the box, and its lines, cut off if they never do."""
     tokens = _tokens(text)
     widest = max((width for _, width, _ in tokens), default=0.0)
     area = sum(width for _, width, _ in tokens)
+    lines: list[tuple[str, float]] = []
+    most = 1
     for size in sizes:
         room, most = box.width / size, int(box.height / (size * LEADING))
         if size > sizes[-1] and (widest > room or area > room * most):
             continue
-        lines: list[str] = []
-        used = room
-        for token, width, spaced in tokens:
-            used += width + (SPACE if spaced else 0)
-            if used > room:
-                lines.append(token)
-                used = width
-            else:
-                lines[-1] += " " + token if spaced else token
-        if len(lines) <= most:
-            return size, lines
-    return size, [*lines[: most - 1], lines[most - 1][:-2].rstrip(" ,.;:") + "…"]
+        lines = _wrap(tokens, room)
+        even = _wrap(tokens, min(room, max(widest, 1.2 * area / max(1, len(lines)))))
+        lines = even if len(even) == len(lines) else lines
+        widths = [width for _, width in lines]
+        # A short word alone on a line looks like a mistake; a smaller size often takes it in.
+        if len(lines) <= most and (size <= 20 or min(widths, default=1) > 0.35 * max(widths, default=1)):
+            return size, [line for line, _ in lines]
+    return sizes[-1], [*(line for line, _ in lines[: most - 1]), lines[most - 1][0][:-2].rstrip(" ,.;:") + "…"]
 
 
 def _set(text: str, box: Box, sizes: tuple[float, ...], palette: Palette) -> str:

@@ -1,0 +1,100 @@
+"""Every error has a page, with the layout and a way back."""
+
+import logging
+import os
+import shutil
+import sqlite3
+
+import pytest
+from flask import abort
+from sqlalchemy.exc import OperationalError
+
+from colophon import database
+from pagecheck import PageClient, text
+
+
+@pytest.fixture
+def failing(make_app):
+    """An app with pages that fail in each way."""
+    app = make_app()
+
+    @app.get("/fail/<int:status>")
+    def fail(status):
+        abort(status)
+
+    @app.get("/crash")
+    def crash():
+        raise RuntimeError("the planted secret")
+
+    @app.get("/database-gone")
+    def database_gone():
+        raise OperationalError("select", {}, Exception("the planted secret"))
+
+    return app.test_client()
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 429, 500, 503, 418, 415])
+def test_an_error_has_the_layout_and_a_way_back(failing, status):
+    soup = PageClient(failing, {})(f"/fail/{status}", status=status)
+    assert soup.select("main a[href='/']")
+    assert soup.select("main a[href='/books']")
+    assert soup.select("main form[action='/books']")
+    assert soup.one("h1").get_text(strip=True)
+
+
+def test_a_method_that_is_not_allowed_names_those_that_are(client):
+    response = client.post("/books")
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+    assert "does not do that" in response.text
+
+
+def test_too_large_a_form_is_refused(make_app):
+    client = make_app(max_request_bytes=1024).test_client()
+    response = client.post("/preferences", data={"colour_mode": "dark", "next": "/" + "x" * 2000})
+    assert response.status_code == 413
+    assert "too much at once" in response.text
+
+
+def test_our_own_fault_shows_a_reference_that_the_log_has_too(failing, caplog):
+    with caplog.at_level(logging.ERROR):
+        soup = PageClient(failing, {})("/crash", status=500, headers={"X-Request-Id": "given-4711"})
+    assert "given-4711" in text(soup.one("main"))
+    assert "planted secret" not in soup.get_text()
+    assert "planted secret" in caplog.text
+
+
+def test_a_database_that_is_gone_is_not_our_visitors_fault(failing):
+    response = failing.get("/database-gone")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "planted secret" not in response.text
+
+
+def test_a_database_that_cannot_be_opened_is_answered_by_503(make_app, tmp_path):
+    missing = tmp_path / "no-such-folder" / "colophon.db"
+    client = make_app(database_url=f"sqlite:///{missing}").test_client()
+    assert client.get("/books").status_code == 503
+    assert client.get("/about").status_code == 200
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_locked_database_is_answered_by_503(make_app, library, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "SQLITE_BUSY_SECONDS", 0.05)
+    shutil.copy(library, tmp_path / "locked.db")
+    holder = sqlite3.connect(tmp_path / "locked.db")
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    response = make_app(database_url=f"sqlite:///{tmp_path / 'locked.db'}").test_client().get("/books")
+    holder.close()
+    assert response.status_code == 503
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of other systems differ")
+def test_a_path_that_is_no_text_is_not_found(client):
+    assert client.get("/%ff%fe").status_code == 404
+
+
+def test_an_address_with_slashes_too_many_leads_to_the_right_one(client):
+    response = client.get("/books//emma")
+    assert (response.status_code, response.location) == (308, "http://localhost/books/emma")

@@ -1,0 +1,100 @@
+"""The site as a visitor meets it: behind its real server, started and ended as people do."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Server
+
+ROOT = Path(__file__).parents[2]
+
+
+def get(site, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
+    finally:
+        connection.close()
+
+
+def test_it_says_where_it_is_and_answers_there(site):
+    assert f"Colophon is at {site.url}" in site.log.read_text()
+    status, _, html = get(site, "/books?q=moby")
+    assert status == 200
+    assert "Moby-Dick" in html
+
+
+def test_a_very_long_search_gets_the_site_s_own_error_page(site):
+    status, _, html = get(site, "/books?q=" + "x" * 10_000)
+    assert status == 400
+    assert "<code>q</code>" in html
+
+
+def test_an_endless_address_is_refused_by_the_server(site):
+    assert get(site, "/books?q=" + "x" * 100_000)[0] == 414
+
+
+def test_every_line_of_its_log_is_json(site):
+    get(site, "/about")
+    for line in site.log.read_text().splitlines():
+        assert json.loads(line)["event"]
+
+
+def test_a_visitor_who_comes_back_gets_no_page_twice(site):
+    _, headers, _ = get(site, "/books")
+    assert get(site, "/books", **{"If-None-Match": headers["ETag"]})[0] == 304
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_when_told(tmp_path, signal_number):
+    server = Server(tmp_path)
+    assert server.stop(signal_number) == 0
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert not (tmp_path / "var/colophon.db-wal").exists(), "the database was left open"
+
+
+def test_it_starts_again_with_the_books_that_it_had(tmp_path):
+    Server(tmp_path).stop()
+    again = Server(tmp_path)
+    log = again.log.read_text()
+    again.stop()
+    assert "loaded" not in log
+
+
+def make(*arguments, **environment):
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_make_alone_prints_the_menu():
+    menu = make().stdout
+    for line in ("run", "test", "check", "assets", "bench"):
+        assert f"make {line} " in menu
+
+
+def test_every_line_of_the_menu_stands_in_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    for line in make().stdout.splitlines():
+        assert f"`{' '.join(line.split()[:2])}`" in readme
+
+
+def test_a_python_that_is_too_old_is_said_to_be(tmp_path):
+    old = tmp_path / "python"
+    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 9); $2"\n')
+    old.chmod(0o755)
+    result = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "-C", tmp_path, ".venv/bin/python", f"PYTHON={old}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert "Colophon needs Python 3.11 or newer" in result.stderr

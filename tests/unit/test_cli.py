@@ -1,0 +1,158 @@
+"""The command line: what it does, and the one sentence that it says when it cannot."""
+
+import runpy
+import shutil
+import socket
+import sqlite3
+
+import pytest
+
+from colophon import cli, database
+from colophon.cli import main
+
+
+def run(runner, *arguments, **environment):
+    return runner.invoke(main, arguments, env={name: str(value) for name, value in environment.items()})
+
+
+def fails_with_one_sentence(result):
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+    assert isinstance(result.exception, SystemExit)
+    return result.stderr
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """What `serve` would have become, instead of a server."""
+    programs = []
+    monkeypatch.setattr(cli.os, "execv", lambda _path, program: programs.append(program))
+    return programs
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"], ["db", "--help"], ["books", "-h"]])
+def test_every_command_explains_itself(runner, arguments):
+    result = run(runner, *arguments)
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
+
+
+def test_serve_prepares_the_database_and_loads_the_catalogue_once(runner, started, free_port, tmp_path):
+    for _ in range(2):
+        result = run(runner, "serve", PORT=free_port)
+        assert result.exit_code == 0, result.output
+    assert len(started) == 2
+    assert "gunicorn" in started[0]
+    with sqlite3.connect(tmp_path / "var/colophon.db") as db:
+        assert db.execute("SELECT count(*) FROM books").fetchone()[0] >= 200
+    db.close()
+
+
+def test_a_port_in_use_is_said_to_be(runner, started):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        sentence = fails_with_one_sentence(run(runner, "serve", PORT=port))
+    assert f"Port {port} of 127.0.0.1 cannot be used: another program uses it" in sentence
+    assert not started
+
+
+def test_a_host_that_is_not_this_machine_is_said_to_be(runner, started):
+    assert "192.0.2.1" in fails_with_one_sentence(run(runner, "serve", HOST="192.0.2.1"))
+
+
+def test_a_host_that_does_not_exist_is_said_not_to(runner, started):
+    assert "no-such-host" in fails_with_one_sentence(run(runner, "serve", HOST="no-such-host.invalid"))
+
+
+def test_a_wrong_setting_is_named(runner):
+    assert "PORT" in fails_with_one_sentence(run(runner, "db", "upgrade", PORT="x"))
+
+
+def test_a_folder_that_cannot_be_made_is_named(runner, tmp_path):
+    (tmp_path / "file").touch()
+    sentence = fails_with_one_sentence(run(runner, "db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db"))
+    assert f"{tmp_path}/file" in sentence
+
+
+def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path):
+    (tmp_path / "notes.txt").write_text("not a database" * 100)
+    sentence = fails_with_one_sentence(run(runner, "db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt"))
+    assert "notes.txt cannot be used: file is not a database" in sentence
+
+
+def test_a_database_of_a_newer_release_is_named(runner, engine):
+    with database.transaction(engine) as db:
+        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    for arguments in (["db", "upgrade"], ["books", "generate", "1"]):
+        assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=engine.url))
+
+
+def test_the_schema_goes_up_and_down(runner, engine):
+    assert run(runner, "db", "downgrade", "base", DATABASE_URL=engine.url).exit_code == 0
+    assert database.revision(engine) is None
+    assert run(runner, "db", "upgrade", DATABASE_URL=engine.url).exit_code == 0
+    assert database.revision(engine) == database.head()
+
+
+def test_a_revision_that_does_not_exist_is_named(runner, engine):
+    sentence = fails_with_one_sentence(run(runner, "db", "downgrade", "nope", DATABASE_URL=engine.url))
+    assert "nope" in sentence
+
+
+def test_made_up_books_are_added(runner, engine):
+    result = run(runner, "books", "generate", "30", DATABASE_URL=engine.url)
+    assert result.stdout == "Added 30 books.\n"
+    with engine.connect() as db:
+        assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 30
+
+
+def test_an_interruption_adds_nothing(runner, engine, monkeypatch):
+    def interrupted(number, seed):
+        yield from made_up(600, seed)
+        raise KeyboardInterrupt
+
+    made_up = cli.importer.made_up_books
+    monkeypatch.setattr(cli.importer, "made_up_books", interrupted)
+    assert run(runner, "books", "generate", "1000", DATABASE_URL=engine.url).exit_code == 1
+    with engine.connect() as db:
+        assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x"])
+def test_a_wrong_number_is_a_wrong_use(runner, number):
+    assert run(runner, "books", "generate", "--", number).exit_code == 2
+
+
+def test_a_new_migration_is_written_from_the_models(runner, engine, monkeypatch, tmp_path):
+    shutil.copytree(database._MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(database, "_MIGRATIONS", tmp_path / "migrations")
+    result = run(runner, "db", "revision", "a new field", DATABASE_URL=engine.url)
+    assert result.exit_code == 0, result.output
+    (written,) = (tmp_path / "migrations/versions").glob("0002_*.py")
+    assert 'down_revision = "0001"' in written.read_text().replace("'", '"')
+
+
+def test_the_package_itself_is_the_program(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["colophon", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("colophon", run_name="__main__")
+    assert ended.value.code == 0
+    assert "colophon, version" in capsys.readouterr().out
+
+
+def test_what_the_database_refuses_is_said_in_one_sentence(runner, engine):
+    with database.transaction(engine) as db:
+        db.exec_driver_sql("CREATE TRIGGER refuse BEFORE INSERT ON books BEGIN SELECT RAISE(ABORT, 'planted'); END")
+    result = run(runner, "books", "generate", "1", DATABASE_URL=engine.url)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "Error: The database cannot do that: planted."
