@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ SORTS = {
     "-added": "Latest additions",
 }
 
-_TEXT = (
-    Length(max=200, error="Must be at most {max} characters."),
-    # The control characters and noncharacters that neither HTML nor XML can hold.
-    Regexp(r"[^\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*\Z", error="Must be plain text."),
+# Without the control characters and noncharacters that neither HTML nor XML can hold.
+PLAIN_TEXT = Regexp(
+    r"[^\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*\Z", error="Must be plain text."
 )
+_TEXT = (Length(max=200, error="Must be at most {max} characters."), PLAIN_TEXT)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
 _PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")
 
@@ -97,11 +97,13 @@ class AuthorsParameters(Schema):
     page = _number("Must be a whole number.", _PAGE)
 
 
-def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
+def read(
+    schema: Schema, arguments: MultiDict[str, str], unknown: Literal["exclude", "raise"] = "exclude"
+) -> dict[str, Any]:
     """Return the checked parameters of a URL. An empty one counts as not given, as that is how forms send it.
 
-    Parameters that the schema does not know are ignored: links are shared with trackers' additions.
-    Raises ParameterError with each parameter that is wrong.
+    Parameters that the schema does not know are ignored, since links are shared with trackers' additions, unless
+    `unknown` is 'raise'. Raises ParameterError with each parameter that is wrong.
     """
     given = {name: [value for value in map(str.strip, values) if value] for name, values in arguments.lists()}
     problems = [
@@ -110,7 +112,7 @@ def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
         if name in schema.fields and len(values) > 1
     ]
     try:
-        data = schema.load({name: values[0] for name, values in given.items() if values}, unknown=EXCLUDE)
+        data = schema.load({name: values[0] for name, values in given.items() if values}, unknown=unknown)
     except ValidationError as error:
         problems += [
             (name, " ".join(messages)) for name, messages in cast("dict[str, list[str]]", error.messages).items()
@@ -122,5 +124,10 @@ def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
 
 def list_query(arguments: MultiDict[str, str]) -> ListQuery:
     """Read a list of books from a URL's parameters. Raises ParameterError."""
-    query = ListQuery(**read(ListParameters(), arguments))
-    return replace(query, sort=query.default_sort) if query.q and not arguments.get("sort", "").strip() else query
+    return query_from(read(ListParameters(), arguments))
+
+
+def query_from(data: dict[str, Any]) -> ListQuery:
+    """Return the list that checked parameters ask for: a search is sorted by relevance unless they say otherwise."""
+    query = ListQuery(**data)
+    return query if "sort" in data else replace(query, sort=query.default_sort)

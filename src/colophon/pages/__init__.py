@@ -10,9 +10,10 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 
 from .. import database, passport
 from ..books import BookDetail, Catalogue
+from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
 from ..responses import cached
-from ..templating import COLOUR_COOKIE, COLOUR_MODES, language_name, year
+from ..templating import COLOUR_COOKIE, COLOUR_MODES, year
 from . import covers
 
 if TYPE_CHECKING:
