@@ -6,13 +6,13 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validates
-from marshmallow.validate import Length, Range
+from marshmallow.validate import Length, OneOf, Range
 from stdnum import isbn
 from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
 from .cataloguing import NewAuthor, NewBook
-from .listing import PLAIN_TEXT
+from .listing import PLAIN_LINE
 from .text import sort_name
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ class Line(fields.String):
 
     def __init__(self, *, longest: int = LONGEST_LINE, **options: Any) -> None:
         size = Length(1, longest, error="Must have 1 to {max} characters.")
-        super().__init__(validate=[size, PLAIN_TEXT], **options)
+        super().__init__(validate=[size, PLAIN_LINE], **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        return unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **options)).strip()
+        text = super()._deserialize(value, attr, data, **options)
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValidationError("Has half a character (a lone surrogate).")
+        return unicodedata.normalize("NFC", text).strip()
 
 
 class Isbn(fields.String):
@@ -40,6 +43,24 @@ class Isbn(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         return normal_isbn(super()._deserialize(value, attr, data, **options))
+
+
+class WholeNumber(fields.Integer):
+    """A number without a fraction, as JSON Schema has it: 3.0 is one, "3" and true are not."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Truth(fields.Boolean):
+    """True or false, and nothing that is like them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 def normal_isbn(written: str) -> str:
@@ -80,38 +101,38 @@ class BookSchema(Strict):
         required=True,
         validate=Length(1, MOST_AUTHORS, error="Must have 1 to {max} items."),
     )
-    year = fields.Integer(
+    year = WholeNumber(
         required=True,
-        strict=True,
         validate=Range(-9999, 9999, error="Must be from {min} to {max}."),
-        metadata={"description": "Year of first publication; negative before the common era, never 0."},
+        metadata={
+            "description": "Year of first publication; negative before the common era, never 0.",
+            "not": {"const": 0},
+        },
     )
-    circa = fields.Boolean(
-        load_default=False, truthy={True}, falsy={False}, metadata={"description": "Whether the year is approximate."}
-    )
+    circa = Truth(load_default=False, metadata={"description": "Whether the year is approximate."})
     language = fields.String(
-        required=True, metadata={"description": "ISO 639-1 code, or ISO 639-3 where there is none."}
+        required=True,
+        validate=OneOf(languages.NAMES, error="Is not an ISO 639 code that is known here."),
+        metadata={"description": "ISO 639-1 code, or ISO 639-3 where there is none."},
     )
     subjects = fields.List(Line(longest=100), load_default=list, validate=Length(max=MOST_SUBJECTS))
     publisher = Line(allow_none=True, load_default=None)
-    pages = fields.Integer(
+    pages = WholeNumber(
         allow_none=True,
         load_default=None,
-        strict=True,
         validate=Range(1, 100_000, error="Must be from {min} to {max}."),
     )
-    isbn13 = Isbn(allow_none=True, load_default=None, metadata={"description": "ISBN-10 or -13; kept as 13 digits."})
+    isbn13 = Isbn(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "ISBN-10 or -13; kept as 13 digits.", "format": "isbn"},
+    )
     description = Line(longest=LONGEST_DESCRIPTION, required=True)
 
     @validates("year")
     def year_is_not_zero(self, value: int, **_: Any) -> None:
         if value == 0:
             raise ValidationError("There is no year 0: 1 BCE, written -1, comes before 1 CE.")
-
-    @validates("language")
-    def language_is_known(self, value: str, **_: Any) -> None:
-        if value not in languages.NAMES:
-            raise ValidationError("Is not an ISO 639 code that is known here.")
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> NewBook:

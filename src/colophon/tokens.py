@@ -14,9 +14,7 @@ from sqlalchemy import insert, select, update
 from .models import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
 PREFIX = "colophon"
 SCOPES = ("read", "write")
@@ -72,10 +70,28 @@ def verify(db: Connection, token: str) -> Bearer:
     return Bearer(row.id, row.name, row.scope)
 
 
-def every(db: Connection) -> Sequence[Row[*tuple[object, ...]]]:
-    """Return all tokens, the oldest first, without their hashes."""
-    columns = (Token.id, Token.name, Token.scope, Token.created_at, Token.expires_at)
-    return db.execute(select(*columns, Token.revoked_at, Token.last_used_at).order_by(Token.id)).all()
+@dataclass(frozen=True)
+class Record:
+    """What can be told of a token that was made."""
+
+    id: int
+    name: str
+    scope: str
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def standing(self) -> str:
+        """Whether the token is good: 'revoked', 'expired', or until when."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at <= datetime.now(UTC) else f"good until {self.expires_at:%Y-%m-%d}"
+
+
+def every(db: Connection) -> list[Record]:
+    """Return all tokens, the oldest first."""
+    columns = (Token.id, Token.name, Token.scope, Token.expires_at, Token.revoked_at, Token.last_used_at)
+    return [Record(*row) for row in db.execute(select(*columns).order_by(Token.id))]
 
 
 def revoke(db: Connection, number: int) -> bool:

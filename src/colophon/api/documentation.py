@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, current_app, render_template, url_for
 from marshmallow import Schema
 
 from .. import passport
@@ -27,6 +27,8 @@ pages = Blueprint("documentation", __name__)
 EVERYWHERE = (400, 401, 406, 429, 503)
 FOR_WRITERS = (403,)
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
+_ARGUMENT_SHOWN = re.compile(r"{\w+}")
+NAMES = {"books": "emma", "authors": "jane-austen", "subjects": "novel"}
 ETAG = '"0123456789abcdef01234567"'
 EXAMPLE: dict[str, Any] = {
     "title": "The Compleat Angler",
@@ -55,7 +57,12 @@ class Call(NamedTuple):
 @pages.get("/api/docs")
 def page() -> str:
     """Show every call with its parameters, its answers and a line to copy."""
-    return render_template("pages/api.html", calls=calls(current_app))
+    return render_template("pages/api.html", calls=calls(current_app), json_url=_specification_url())
+
+
+def _specification_url() -> str:
+    address: str = current_app.extensions["absolute"](url_for("api.specification"))
+    return address
 
 
 @blueprint.get("/openapi.json")
@@ -83,7 +90,8 @@ def calls(app: Flask) -> list[Call]:
 
 def _curl(app: Flask, method: str, path: str, about: Operation) -> str:
     """Return a line for a shell that makes the call."""
-    address = app.extensions["absolute"](path.replace("{name}", "emma").replace("{slug}", "jane-austen"))
+    kind = path.split("/")[3] if "{" in path else ""
+    address = app.extensions["absolute"](_ARGUMENT_SHOWN.sub(NAMES.get(kind, ""), path))
     parts = ["curl"]
     if method != "GET":
         parts += ["-X", method]
@@ -102,12 +110,11 @@ def _curl(app: Flask, method: str, path: str, about: Operation) -> str:
 
 @cache
 def _specification(app: Flask) -> dict[str, Any]:
-    plugin = MarshmallowPlugin()
     spec = APISpec(
         title="Colophon",
         version=passport.VERSION,
         openapi_version="3.1.0",
-        plugins=[plugin],
+        plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
         info={
             "description": "A catalogue of books. Reading is free; writing needs a token.",
             "license": {"name": "MIT"},
@@ -120,6 +127,12 @@ def _specification(app: Flask) -> dict[str, Any]:
         spec.path(path=call.path, operations={call.method.lower(): _described(call)})
     written: dict[str, Any] = spec.to_dict()
     return written
+
+
+def _schema_name(schema: Schema | type[Schema]) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    is_patch = isinstance(schema, Schema) and schema.partial
+    return kind.__name__.removesuffix("Schema") + ("Patch" if is_patch else "")
 
 
 def _described(call: Call) -> dict[str, Any]:

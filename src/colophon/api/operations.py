@@ -77,7 +77,7 @@ def _flat(messages: Any, path: str = "") -> Any:
         for name, nested in messages.items():
             yield from _flat(nested, f"{path}.{name}" if path else str(name))
     else:
-        yield path.removeprefix("_schema.") or "_schema", " ".join(messages)
+        yield path.removesuffix("_schema").removesuffix("."), " ".join(messages)
 
 
 def answer(body: object, status: int = 200) -> Response:
