@@ -30,9 +30,6 @@ PLAIN_TEXT = Regexp(f"^[^{_UNPRINTABLE}]*$", error="Must be plain text.")
 PLAIN_LINE = Regexp(
     f"^[^{_UNPRINTABLE}]*[^\\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$", error="Must be plain text, and not empty."
 )
-_TEXT = Regexp(f"^{_PLAIN}*$", error="Must be plain text.")
-PLAIN_LINE = Regexp(f"^{_PLAIN}*[^\\s]{_PLAIN}*$", error="Must be plain text, and not empty.")
-_TEXT = Regexp(r"[^\0-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]*\Z", error="Must be plain text.")
 _TEXT = (Length(max=200, error="Must be at most {max} characters."), PLAIN_TEXT)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
 _PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")

@@ -184,6 +184,12 @@ def test_whoever_changes_a_book_says_which_state_they_saw(program, method):
     assert program(method, "/books/nowhere", json=ANGLER, headers=stale).status_code == 404
 
 
+@pytest.mark.parametrize("tag", ['""', "", ",", '"a', 'W/"a"', '"a", "b"'])
+def test_a_tag_that_is_none_matches_nothing(program, tag):
+    program.add()
+    assert program("DELETE", "/books/the-compleat-angler", headers={"If-Match": tag}).status_code == 412
+
+
 def test_the_tag_of_a_copy_that_travelled_compressed_is_good_too(program):
     program.add(description="A long description. " * 100)
     tag = program.get("/books/the-compleat-angler", headers={"Accept-Encoding": "gzip"}).headers["ETag"]
