@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import database, errors, feeds, health, logging, pages, responses, security, templating
+from . import api, database, errors, feeds, health, logging, pages, responses, security, templating
 from . import settings as settings_module
 from .settings import Settings
 
@@ -22,6 +22,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
 
     app.register_blueprint(pages.blueprint)
+    app.register_blueprint(api.blueprint)
+    app.register_blueprint(api.documentation.pages)
     app.register_blueprint(feeds.blueprint)
     app.register_blueprint(health.blueprint)
 

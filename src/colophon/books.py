@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
+B = TypeVar("B", bound="BookCard")
 
 
 class AuthorRef(NamedTuple):
     slug: str
     name: str
     original_name: str | None
+    sort_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,9 @@ class BookCard:
 class BookDetail(BookCard):
     """A book as its own page shows it."""
 
-    publisher: str | None
-    pages: int | None
-    isbn13: str | None
+    publisher: str | None = None
+    pages: int | None = None
+    isbn13: str | None = None
     subjects: list[Facet] = field(default_factory=list)
 
 
@@ -137,6 +139,7 @@ class PastTheEndError(LookupError):
     """A page past the last one was asked for."""
 
 
+_AUTHOR = (Author.slug, Author.name, Author.original_name, Author.sort_name)
 _CARD = (
     Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
     Book.description, Book.added_at,
@@ -235,27 +238,11 @@ class Catalogue:
 
     # Books
 
-    def book(self, slug: str) -> BookDetail | None:
-        query = select(*_CARD, Book.publisher, Book.pages, Book.isbn13).where(Book.slug == slug)
-        row = self._db.execute(query).one_or_none()
-        if row is None:
-            return None
-        book = BookDetail(**row._mapping)
-        authors = (
-            select(Author.slug, Author.name, Author.original_name)
-            .join(BookAuthor, BookAuthor.author_id == Author.id)
-            .where(BookAuthor.book_id == book.id)
-            .order_by(BookAuthor.position)
-        )
-        book.authors = [AuthorRef(*author) for author in self._db.execute(authors)]
-        subjects = (
-            select(Subject.slug)
-            .join(BookSubject, BookSubject.subject_id == Subject.id)
-            .where(BookSubject.book_id == book.id)
-        )
-        chosen = set(self._db.scalars(subjects))
-        book.subjects = [subject for subject in self.subjects() if subject.slug in chosen]
-        return book
+    def book(self, name: str) -> BookDetail | None:
+        """Return the book with this slug, or with this ISBN-13 (13 digits)."""
+        named = Book.isbn13 == name if name.isdigit() and len(name) == 13 else Book.slug == name
+        found = self._details(self._db.scalars(select(Book.id).where(named)).all())
+        return found[0] if found else None
 
     def neighbours(self, book: BookCard, limit: int = 6) -> list[BookCard]:
         """Return other books by the same authors, the oldest first."""
@@ -272,6 +259,32 @@ class Catalogue:
 
         Raises ParameterError for a subject or language that there is none of, PastTheEndError for a page past the last.
         """
+        ids, total = self._found(query, PER_PAGE)
+        return Page(self._cards(ids), total, query.page, PER_PAGE)
+
+    def detailed_page(self, query: ListQuery, limit: int) -> Page[BookDetail]:
+        """Return one page of so many books with all that is known of each. Raises as `page` does."""
+        ids, total = self._found(query, limit)
+        return Page(self._details(ids), total, query.page, limit)
+
+    def walk(self, query: ListQuery, after: int, limit: int) -> list[BookDetail]:
+        """Return the books of a list whose ids are greater than one, by id: a walk that meets each book exactly once.
+
+        Books that are added meanwhile come at the end. Raises ParameterError as `page` does.
+        """
+        self._refuse_unknown(query)
+        chosen = self._chosen(query).where(Book.id > after).order_by(Book.id).limit(limit)
+        return self._details(self._db.scalars(chosen).all())
+
+    def _found(self, query: ListQuery, limit: int) -> tuple[Sequence[int], int]:
+        self._refuse_unknown(query)
+        total = self._count(query)
+        offset = (query.page - 1) * limit
+        if offset and offset >= total:
+            raise PastTheEndError
+        return (self._ids(query, total, limit, offset) if total else []), total
+
+    def _refuse_unknown(self, query: ListQuery) -> None:
         problems = []
         if query.subject and query.subject not in (subject.slug for subject in self.subjects()):
             problems.append(("subject", f"There is no subject ‘{query.subject}’."))
@@ -279,16 +292,10 @@ class Catalogue:
             problems.append(("language", f"There is no book in the language ‘{query.language}’."))
         if problems:
             raise ParameterError(problems)
-        total = self._count(query)
-        offset = (query.page - 1) * PER_PAGE
-        if offset and offset >= total:
-            raise PastTheEndError
-        books = self._ids(query, total, PER_PAGE, offset) if total else []
-        return Page(self._cards(books), total, query.page, PER_PAGE)
 
     def author(self, name: str) -> AuthorRef | None:
         """Return the author with this name or slug."""
-        query = select(Author.slug, Author.name, Author.original_name).where(Author.slug == slugify(name))
+        query = select(*_AUTHOR).where(Author.slug == slugify(name))
         row = self._db.execute(query).one_or_none()
         return AuthorRef(*row) if row else None
 
@@ -359,19 +366,37 @@ class Catalogue:
 
     def _cards(self, ids: Sequence[int]) -> list[BookCard]:
         """Return these books, in this order, with their authors, in one query."""
+        return self._rows(ids, BookCard, _CARD)
+
+    def _details(self, ids: Sequence[int]) -> list[BookDetail]:
+        """Return these books, in this order, with all that is known of each, in two queries."""
+        books = self._rows(ids, BookDetail, (*_CARD, Book.publisher, Book.pages, Book.isbn13))
+        filed = (
+            select(BookSubject.book_id, Subject.slug)
+            .join(Subject, Subject.id == BookSubject.subject_id)
+            .where(BookSubject.book_id.in_(ids))
+        )
+        chosen = {tuple(row) for row in self._db.execute(filed)} if books else set()
+        for book in books:
+            book.subjects = [subject for subject in self.subjects() if (book.id, subject.slug) in chosen]
+        return books
+
+    def _rows(self, ids: Sequence[int], kind: type[B], columns: tuple[InstrumentedAttribute[Any], ...]) -> list[B]:
         rows: Iterable[Row[*tuple[Any, ...]]] = self._db.execute(
-            select(Author.slug, Author.name, Author.original_name, *_CARD)
+            select(*_AUTHOR, *columns)
             .select_from(Book)
             .join(BookAuthor, BookAuthor.book_id == Book.id)
             .join(Author, Author.id == BookAuthor.author_id)
             .where(Book.id.in_(ids))
             .order_by(Book.id, BookAuthor.position)
         )
-        cards: dict[int, BookCard] = {}
-        for slug, name, original_name, *card in rows:
-            book = cards.setdefault(card[0], BookCard(*card))
-            book.authors.append(AuthorRef(slug, name, original_name))
-        return [cards[book_id] for book_id in ids]
+        names = [column.key for column in columns]
+        books: dict[int, B] = {}
+        for slug, name, original_name, sort_name, *values in rows:
+            if values[0] not in books:
+                books[values[0]] = kind(**dict(zip(names, values, strict=True)))
+            books[values[0]].authors.append(AuthorRef(slug, name, original_name, sort_name))
+        return [books[book_id] for book_id in ids]
 
     # Authors
 
@@ -389,12 +414,20 @@ class Catalogue:
         offset = (page - 1) * AUTHORS_PER_PAGE
         if offset and offset >= total:
             raise PastTheEndError
-        count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
-        query = select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
+        query = _author_rows()
         if letter:
             query = query.where(Author.sort_key >= letter, Author.sort_key < chr(ord(letter) + 1))
         query = query.order_by(Author.sort_key, Author.id).limit(AUTHORS_PER_PAGE).offset(offset)
         return Page([AuthorRow(*row) for row in self._db.execute(query)], total, page, AUTHORS_PER_PAGE)
+
+    def author_row(self, slug: str) -> AuthorRow | None:
+        row = self._db.execute(_author_rows().where(Author.slug == slug)).one_or_none()
+        return AuthorRow(*row) if row else None
+
+
+def _author_rows() -> Select[str, str, str | None, str, int]:
+    count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
+    return select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
 
 
 def _ordered(chosen: Select[int], sort: str) -> Select[int]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select, update
 
 from . import database
-from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
+from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
 from .text import KEY_LENGTH, slugify, sort_key, words
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import InstrumentedAttribute
+
+    from .books import BookDetail
 
 BATCH = 500
 
@@ -48,6 +51,32 @@ class NewBook:
     isbn13: str | None = None
 
 
+class IsbnTakenError(ValueError):
+    """Another book has this ISBN already: `slug` names it."""
+
+    def __init__(self, isbn13: str, slug: str) -> None:
+        super().__init__(f"The ISBN {isbn13} is that of the book ‘{slug}’.")
+        self.slug = slug
+
+
+def as_written(book: BookDetail) -> NewBook:
+    """Return a book of the catalogue in the form in which it could be written again."""
+    return NewBook(
+        title=book.title,
+        subtitle=book.subtitle,
+        original_title=book.original_title,
+        authors=[NewAuthor(author.name, author.sort_name, author.original_name) for author in book.authors],
+        year=book.year,
+        circa=book.circa,
+        language=book.language,
+        subjects=[subject.name for subject in book.subjects],
+        publisher=book.publisher,
+        pages=book.pages,
+        isbn13=book.isbn13,
+        description=book.description,
+    )
+
+
 def add_books(engine: Engine, books: Iterable[NewBook], progress: Callable[[int], None] = lambda _: None) -> int:
     """Add books in one transaction and return how many; `progress` hears the size of each batch.
 
@@ -67,6 +96,36 @@ def add_books(engine: Engine, books: Iterable[NewBook], progress: Callable[[int]
     return added
 
 
+def create_book(db: Connection, book: NewBook, token_id: int | None = None) -> str:
+    """Add one book, in the caller's transaction, and return its slug. Raises IsbnTakenError."""
+    _refuse_taken_isbn(db, book)
+    (slug,) = _add_batch(db, [book], token_id)
+    _new_state(db)
+    return slug
+
+
+def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int | None = None) -> None:
+    """Put a book in the place of one, in the caller's transaction; its address stays. Raises IsbnTakenError."""
+    _refuse_taken_isbn(db, book, old.id)
+    _audit(db, token_id, [("replace", old.slug, as_written(old), book)])
+    db.execute(update(Book).where(Book.id == old.id).values(_columns(book)))
+    for links in (BookAuthor, BookSubject):
+        db.execute(delete(links).where(links.book_id == old.id))
+    db.execute(delete(search).where(search.c.rowid == old.id))
+    _link(db, [(old.id, book)])
+    _remove_unused(db)
+    _new_state(db)
+
+
+def delete_book(db: Connection, old: BookDetail, token_id: int | None = None) -> None:
+    """Take a book out of the catalogue, with the authors and subjects that no other book has."""
+    _audit(db, token_id, [("delete", old.slug, as_written(old), None)])
+    db.execute(delete(search).where(search.c.rowid == old.id))
+    db.execute(delete(Book).where(Book.id == old.id))
+    _remove_unused(db)
+    _new_state(db)
+
+
 def is_empty(engine: Engine) -> bool:
     with engine.connect() as db:
         return db.scalar(select(Book.id).limit(1)) is None
@@ -77,9 +136,46 @@ def _new_state(db: Connection) -> None:
     db.execute(insert(CatalogueState).values(id=1, state=secrets.token_hex(8), changed_at=datetime.now(UTC)))
 
 
-def _add_batch(db: Connection, books: list[NewBook]) -> None:
+def _refuse_taken_isbn(db: Connection, book: NewBook, own_id: int | None = None) -> None:
+    if book.isbn13 is None:
+        return
+    taken = select(Book.slug).where(Book.isbn13 == book.isbn13, Book.id != (own_id or 0))
+    if slug := db.scalar(taken):
+        raise IsbnTakenError(book.isbn13, slug)
+
+
+def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:
     now = datetime.now(UTC)
-    authors = {slugify(author.name): author for book in books for author in book.authors}
+    slugs = _free_slugs(db, books)
+    rows = [_columns(book) | {"slug": slug, "added_at": now} for book, slug in zip(books, slugs, strict=True)]
+    ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
+    _link(db, list(zip(ids, books, strict=True)))
+    _audit(db, token_id, [("create", slug, None, book) for book, slug in zip(books, slugs, strict=True)])
+    return slugs
+
+
+def _columns(book: NewBook) -> dict[str, object]:
+    """Return what a book's own row holds of it."""
+    return {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "original_title": book.original_title,
+        "year": book.year,
+        "circa": book.circa,
+        "language": book.language,
+        "publisher": book.publisher,
+        "pages": book.pages,
+        "isbn13": book.isbn13,
+        "description": book.description,
+        "title_key": sort_key(book.title),
+        # A tab sorts before every letter, so that a shorter name comes before one that goes on.
+        "author_key": f"{_key(book.authors[0].sort)}\t{sort_key(book.title)}"[:KEY_LENGTH],
+    }
+
+
+def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
+    """Connect books, by their ids, with their authors, subjects and search words."""
+    authors = {slugify(author.name): author for _, book in books for author in book.authors}
     author_ids = _ids(
         db,
         Author.slug,
@@ -95,47 +191,51 @@ def _add_batch(db: Connection, books: list[NewBook]) -> None:
         },
     )
     subjects: dict[str, dict[str, str | None]] = {
-        slugify(name): {"name": name} for book in books for name in book.subjects
+        slugify(name): {"name": name} for _, book in books for name in book.subjects
     }
     subject_ids = _ids(db, Subject.slug, Subject.id, subjects)
-    rows = [
-        {
-            "slug": slug,
-            "title": book.title,
-            "subtitle": book.subtitle,
-            "original_title": book.original_title,
-            "year": book.year,
-            "circa": book.circa,
-            "language": book.language,
-            "publisher": book.publisher,
-            "pages": book.pages,
-            "isbn13": book.isbn13,
-            "description": book.description,
-            "title_key": sort_key(book.title),
-            # A tab sorts before every letter, so that a shorter name comes before one that goes on.
-            "author_key": f"{_key(book.authors[0].sort)}\t{sort_key(book.title)}"[:KEY_LENGTH],
-            "added_at": now,
-        }
-        for book, slug in zip(books, _free_slugs(db, books), strict=True)
-    ]
-    ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
-    named = list(zip(ids, books, strict=True))
     db.execute(
         insert(BookAuthor),
         [
             {"book_id": book_id, "author_id": author_ids[slug], "position": position}
-            for book_id, book in named
+            for book_id, book in books
             for position, slug in enumerate(dict.fromkeys(slugify(author.name) for author in book.authors))
         ],
     )
     filed = [
         {"book_id": book_id, "subject_id": subject_ids[slug]}
-        for book_id, book in named
+        for book_id, book in books
         for slug in {slugify(name) for name in book.subjects}
     ]
     if filed:
         db.execute(insert(BookSubject), filed)
-    db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in named])
+    db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in books])
+
+
+def _remove_unused(db: Connection) -> None:
+    db.execute(delete(Author).where(~exists().where(BookAuthor.author_id == Author.id)))
+    db.execute(delete(Subject).where(~exists().where(BookSubject.subject_id == Subject.id)))
+
+
+def _audit(
+    db: Connection, token_id: int | None, changes: list[tuple[str, str, NewBook | None, NewBook | None]]
+) -> None:
+    """Write down who changed what, and how it was before and after."""
+    now = datetime.now(UTC)
+    db.execute(
+        insert(AuditEntry),
+        [
+            {
+                "at": now,
+                "token_id": token_id,
+                "action": action,
+                "slug": slug,
+                "before": before and json.dumps(asdict(before), ensure_ascii=False),
+                "after": after and json.dumps(asdict(after), ensure_ascii=False),
+            }
+            for action, slug, before, after in changes
+        ],
+    )
 
 
 def _search_words(book: NewBook) -> dict[str, str]:

@@ -7,6 +7,7 @@ import logging.config
 import os
 import socket
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,7 +16,7 @@ from alembic import command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from . import cataloguing, database, importer, passport, settings
+from . import cataloguing, database, importer, passport, settings, tokens
 from . import logging as logs
 
 if TYPE_CHECKING:
@@ -111,6 +112,45 @@ def generate(config: settings.Settings, number: int, seed: int) -> None:
     with click.progressbar(length=number, label="Adding books", file=sys.stderr) as bar:
         cataloguing.add_books(engine, importer.made_up_books(number, seed), bar.update)
     click.echo(f"Added {number:,} books.")
+
+
+@main.group(name="tokens")
+def token_commands() -> None:
+    """The tokens that programs write with."""
+
+
+@token_commands.command(name="create")
+@click.argument("name")
+@click.option("--scope", type=click.Choice(tokens.SCOPES), default="read", show_default=True)
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it is good for.")
+@click.pass_obj
+def create_token(config: settings.Settings, name: str, scope: str, days: int) -> None:
+    """Make a token for NAME and print it, once: it is kept as a hash only."""
+    with database.transaction(_ready_database(config)) as connection:
+        token = tokens.create(connection, name, scope, timedelta(days=days))
+    click.echo(f"This is the only time that the token of {name} is shown:", err=True)
+    click.echo(token)
+
+
+@token_commands.command(name="list")
+@click.pass_obj
+def list_tokens(config: settings.Settings) -> None:
+    """List all tokens: number, scope, name, when each ends and when it was last used."""
+    with _ready_database(config).connect() as connection:
+        for token in tokens.every(connection):
+            last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
+            click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
+
+
+@token_commands.command(name="revoke")
+@click.argument("number", type=click.IntRange(1))
+@click.pass_obj
+def revoke_token(config: settings.Settings, number: int) -> None:
+    """End the token with this NUMBER, at once and for good."""
+    with database.transaction(_ready_database(config)) as connection:
+        if not tokens.revoke(connection, number):
+            raise click.ClickException(f"There is no token {number}.")
+    click.echo(f"Token {number} is revoked.")
 
 
 def _ready_database(config: settings.Settings, revision: str = "head") -> Engine:

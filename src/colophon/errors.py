@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -15,6 +18,7 @@ from .logging import REQUEST_ID
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+PROBLEM = "application/problem+json"
 EXPLANATIONS = {
     400: (
         "This request cannot be understood",
@@ -30,6 +34,33 @@ EXPLANATIONS = {
 }
 
 
+class Problem(HTTPException):
+    """An error of the API, with what a program needs to mend it (RFC 9457).
+
+    `problems` are pairs of a field's or parameter's name and what is wrong with it; `headers` go with the answer.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        detail: str,
+        *,
+        problems: list[tuple[str, str]] | None = None,
+        headers: list[tuple[str, str]] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.problems = problems or []
+        self._headers = headers or []
+
+    @property
+    def name(self) -> str:
+        return HTTPStatus(self.code or 500).phrase
+
+    def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
+        return [*super().get_headers(*arguments, **options), *self._headers]
+
+
 def init_app(app: Flask) -> None:
     app.register_error_handler(ParameterError, _wrong_parameters)
     app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
@@ -40,7 +71,7 @@ def init_app(app: Flask) -> None:
 
 
 def _wrong_parameters(error: ParameterError) -> Response:
-    return _page(400, "Part of the address is not as it should be.", problems=error.problems)
+    return _answer(Problem(400, "Part of the address is not as it should be.", problems=error.problems))
 
 
 def _database_out_of_reach(error: Exception) -> Response:
@@ -57,25 +88,31 @@ def _own_fault(error: Exception) -> Response:
 
 def _answer(error: HTTPException) -> Response:
     status = error.code or 500
-    own_words = error.description if error.description != type(error).description else None
-    response = _page(status, own_words, name=error.name)
+    title, general = EXPLANATIONS.get(status, (error.name, "The request could not be answered."))
+    explanation = error.description if error.description != type(error).description else None
+    problems = error.problems if isinstance(error, Problem) else []
+    reference = request.environ.get(REQUEST_ID) if status >= 500 else None
+    if request.path.startswith("/api/v"):
+        body = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": explanation or general,
+            "errors": [{"field": name, "message": message} for name, message in problems],
+        } | ({"reference": reference} if reference else {})
+        response = Response(json.dumps(body, ensure_ascii=False), status, mimetype=PROBLEM)
+    else:
+        html = render_template(
+            "errors/error.html",
+            status=status,
+            title=title,
+            explanation=explanation or general,
+            problems=problems,
+            reference=reference,
+            canonical=None,
+        )
+        response = make_response(html, status)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
-
-
-def _page(
-    status: int, explanation: str | None, *, name: str = "", problems: list[tuple[str, str]] | None = None
-) -> Response:
-    title, general = EXPLANATIONS.get(status, (name, "The request could not be answered."))
-    html = render_template(
-        "errors/error.html",
-        status=status,
-        title=title,
-        explanation=explanation or general,
-        problems=problems or [],
-        reference=request.environ.get(REQUEST_ID) if status >= 500 else None,
-        canonical=None,
-    )
-    return make_response(html, status)

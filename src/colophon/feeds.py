@@ -46,7 +46,7 @@ def sitemap() -> Response:
 @blueprint.get("/sitemap-pages.xml")
 def sitemap_pages() -> Response:
     names = ("home", "books", "authors", "subjects", "colophon", "about")
-    paths = [url_for(f"pages.{name}") for name in names]
+    paths = [*(url_for(f"pages.{name}") for name in names), url_for("documentation.page")]
     return cached(render_template("feeds/sitemap.xml", paths=paths), "application/xml", HOUR)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ SORTS = {
     "-added": "Latest additions",
 }
 
-_TEXT = (
-    Length(max=200, error="Must be at most {max} characters."),
-    # The control characters and noncharacters that neither HTML nor XML can hold.
-    Regexp(r"[^\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]*\Z", error="Must be plain text."),
+# Without the control characters and noncharacters that neither HTML nor XML can hold; written so that ECMAScript reads
+# it as Python does, for the API's specification.
+_UNPRINTABLE = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff"
+PLAIN_TEXT = Regexp(f"^[^{_UNPRINTABLE}]*$", error="Must be plain text.")
+PLAIN_LINE = Regexp(
+    f"^[^{_UNPRINTABLE}]*[^\\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$", error="Must be plain text, and not empty."
 )
+_TEXT = (Length(max=200, error="Must be at most {max} characters."), PLAIN_TEXT)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
 _PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")
 
@@ -93,24 +96,29 @@ class ListParameters(Schema):
 class AuthorsParameters(Schema):
     """The parameters of the list of authors."""
 
-    letter = fields.String(validate=Length(equal=1, error="Must be one letter."))
+    letter = fields.String(validate=Regexp(r"^[^\W_]$", error="Must be one letter."))
     page = _number("Must be a whole number.", _PAGE)
 
 
-def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
-    """Return the checked parameters of a URL. An empty one counts as not given, as that is how forms send it.
+def read(
+    schema: Schema, arguments: MultiDict[str, str], unknown: Literal["exclude", "raise"] = "exclude"
+) -> dict[str, Any]:
+    """Return the checked parameters of a URL.
 
-    Parameters that the schema does not know are ignored: links are shared with trackers' additions.
+    By default an empty one counts as not given, as that is how forms send it, and one that the schema does not know is
+    ignored, since links are shared with trackers' additions; 'raise' is for programs, which mean what they send.
     Raises ParameterError with each parameter that is wrong.
     """
-    given = {name: [value for value in map(str.strip, values) if value] for name, values in arguments.lists()}
+    given = {name: list(map(str.strip, values)) for name, values in arguments.lists()}
+    if unknown == "exclude":
+        given = {name: list(filter(None, values)) for name, values in given.items()}
     problems = [
         (name, "Is given more than once.")
         for name, values in given.items()
         if name in schema.fields and len(values) > 1
     ]
     try:
-        data = schema.load({name: values[0] for name, values in given.items() if values}, unknown=EXCLUDE)
+        data = schema.load({name: values[0] for name, values in given.items() if values}, unknown=unknown)
     except ValidationError as error:
         problems += [
             (name, " ".join(messages)) for name, messages in cast("dict[str, list[str]]", error.messages).items()
@@ -122,5 +130,10 @@ def read(schema: Schema, arguments: MultiDict[str, str]) -> dict[str, Any]:
 
 def list_query(arguments: MultiDict[str, str]) -> ListQuery:
     """Read a list of books from a URL's parameters. Raises ParameterError."""
-    query = ListQuery(**read(ListParameters(), arguments))
-    return replace(query, sort=query.default_sort) if query.q and not arguments.get("sort", "").strip() else query
+    return query_from(read(ListParameters(), arguments))
+
+
+def query_from(data: dict[str, Any]) -> ListQuery:
+    """Return the list that checked parameters ask for: a search is sorted by relevance unless they say otherwise."""
+    query = ListQuery(**data)
+    return query if "sort" in data else replace(query, sort=query.default_sort)

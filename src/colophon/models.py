@@ -119,6 +119,58 @@ class BookSubject(Base):
     __table_args__ = (Index(None, "book_id", "subject_id"),)
 
 
+class Token(Base):
+    """What a program shows to be allowed to write. The token itself is not kept, only its hash."""
+
+    __tablename__ = "tokens"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[str] = mapped_column(doc="'read' or 'write'; the latter holds the former.")
+    hash: Mapped[str] = mapped_column(doc="SHA-256 of the secret, in hexadecimal.")
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class AuditEntry(Base):
+    """One change of one book: by which token (none: the command line), and how it was written before and after."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id"))
+    action: Mapped[str] = mapped_column(doc="'create', 'replace' or 'delete'.")
+    slug: Mapped[str]
+    before: Mapped[str | None] = mapped_column(doc="JSON, as the API takes a book.")
+    after: Mapped[str | None]
+
+    __table_args__ = (Index(None, "slug", "id"),)
+
+
+class IdempotencyKey(Base):
+    """A creation that may be asked for again, and what it was answered."""
+
+    __tablename__ = "idempotency_keys"
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(doc="Hash of what was sent.")
+    slug: Mapped[str]
+    body: Mapped[str]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "created_at"),)
+
+
+class Allowance(Base):
+    """How much of a rate limit somebody has used up in the window that began at a time."""
+
+    __tablename__ = "allowances"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    window: Mapped[int] = mapped_column(doc="Number of the window since 1970.")
+    used: Mapped[int]
+
+
 SEARCH_TABLE = "book_search"
 # The full-text index, which SQLAlchemy cannot describe: its rowid is the book's id, its columns are folded words.
 search = table(

@@ -36,6 +36,8 @@ class Settings:
     max_request_bytes: int = 1_048_576
     web_concurrency: int = 2
     web_threads: int = 8
+    writes_per_minute: int = 120
+    failed_logins_per_minute: int = 10
     log_format: str = "auto"
     log_level: str = "info"
 
@@ -73,6 +75,10 @@ def load() -> Settings:
             ),
             web_concurrency=env.int("WEB_CONCURRENCY", Settings.web_concurrency, validate=Range(1, 64)),
             web_threads=env.int("WEB_THREADS", Settings.web_threads, validate=Range(1, 256)),
+            writes_per_minute=env.int("WRITES_PER_MINUTE", Settings.writes_per_minute, validate=Range(1, 1_000_000)),
+            failed_logins_per_minute=env.int(
+                "FAILED_LOGINS_PER_MINUTE", Settings.failed_logins_per_minute, validate=Range(1, 1_000_000)
+            ),
             log_format=env.str("LOG_FORMAT", Settings.log_format, validate=OneOf(["auto", "console", "json"])),
             log_level=env.str("LOG_LEVEL", Settings.log_level, validate=OneOf(["debug", "info", "warning", "error"])),
         )

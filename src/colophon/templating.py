@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from flask import Flask, request
 from whitenoise import WhiteNoise
 
 from . import passport
+from .languages import language_name
 from .security import HEADERS
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ _STATIC = Path(__file__).parent / "static"
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
 
 _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
-_languages: dict[str, str] = json.loads(
-    (resources.files("colophon") / "data" / "languages.json").read_text(encoding="utf-8")
-)
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -84,11 +81,6 @@ def year(number: int, circa: bool = False) -> str:
     """Return a year for people: 1847, '750 BCE' for -750, 'c. 750 BCE' for an approximate one; short ones say CE."""
     written = f"{-number} BCE" if number < 0 else f"{number} CE" if number < 1000 else str(number)
     return f"c. {written}" if circa else written
-
-
-def language_name(code: str) -> str:
-    """Return a language's English name, or its code where ISO 639 is not that well known here."""
-    return _languages.get(code, code)
 
 
 def thousands(number: int) -> str:

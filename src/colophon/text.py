@@ -57,3 +57,9 @@ def slugify(text: str) -> str:
     """Return the readable part of a URL: lower-case ASCII words joined by hyphens; 'book' if none is left."""
     slug = _NOT_URL.sub("-", anyascii(text).lower().replace("'", "")).strip("-")[:SLUG_LENGTH].strip("-")
     return slug or "book"
+
+
+def sort_name(name: str) -> str:
+    """Return the name that a person is filed under, as far as it can be told: 'Jane Austen' gives 'Austen, Jane'."""
+    given, _, family = name.rpartition(" ")
+    return name if "," in name or not given else f"{family}, {given}"

@@ -34,7 +34,7 @@ def test_the_sitemaps_hold_every_page_and_book_once(client, catalogue):
             f"{SITEMAP}loc"
         )
     ]
-    assert len(addresses) == len(set(addresses)) == catalogue.totals().books + 6
+    assert len(addresses) == len(set(addresses)) == catalogue.totals().books + 7
     assert {"http://localhost/", "http://localhost/books/emma"} <= set(addresses)
 
 

@@ -35,10 +35,19 @@ def test_a_letter_shows_its_authors_only(page):
 
 
 def test_a_letter_without_authors_is_an_empty_list(page):
-    page("/authors?letter=%E2%98%83")
+    page("/authors?letter=%D0%AE")
 
 
-@pytest.mark.parametrize(("query", "parameter"), [("letter=ab", "letter"), ("page=0", "page"), ("page=x", "page")])
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("letter=ab", "letter"),
+        ("letter=%00", "letter"),
+        ("letter=%E2%98%83", "letter"),
+        ("page=0", "page"),
+        ("page=x", "page"),
+    ],
+)
 def test_a_wrong_parameter_of_the_authors_is_named(page, query, parameter):
     assert page(f"/authors?{query}", status=400).texts(".alert code") == [parameter]
 

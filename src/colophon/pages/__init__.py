@@ -10,9 +10,10 @@ from flask import Blueprint, Response, abort, current_app, redirect, render_temp
 
 from .. import database, passport
 from ..books import BookDetail, Catalogue
+from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
 from ..responses import cached
-from ..templating import COLOUR_COOKIE, COLOUR_MODES, language_name, year
+from ..templating import COLOUR_COOKIE, COLOUR_MODES, year
 from . import covers
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def home() -> str:
         newest=books.newest(NEWEST),
         subjects=books.subjects(),
         eras=books.eras(),
+        json_url=_api_url("api.root"),
     )
 
 
@@ -77,6 +79,7 @@ def books() -> str:
         sorts=[(value, label) for value, label in SORTS.items() if query.q or value != "relevance"],
         default_sort=query.default_sort,
         chips=_chips(query, author_name, {facet.slug: facet.name for facet in shelf.subjects()}),
+        json_url=_api_url("api.list_books", **query.parameters(page=query.page)),
         **_paging(results, lambda number: _list_url(query, page=number)),
     )
 
@@ -85,7 +88,13 @@ def books() -> str:
 def book(slug: str) -> str:
     shelf = catalogue()
     found = shelf.book(slug) or abort(404, "There is no book at this address in the catalogue.")
-    return render_template("pages/book.html", book=found, neighbours=shelf.neighbours(found), json_ld=_json_ld(found))
+    return render_template(
+        "pages/book.html",
+        book=found,
+        neighbours=shelf.neighbours(found),
+        json_ld=_json_ld(found),
+        json_url=_api_url("api.get_book", name=slug),
+    )
 
 
 @blueprint.get("/books/<slug>/cover.svg")
@@ -107,6 +116,7 @@ def authors() -> str:
         letters=[(name.upper(), count) for name, count in shelf.letters()],
         authors=results.items,
         results=results,
+        json_url=_api_url("api.list_authors", letter=letter, page=results.page if results.page > 1 else None),
         **_paging(
             results,
             lambda number: url_for(".authors", letter=letter, page=number if number > 1 else None),
@@ -116,7 +126,9 @@ def authors() -> str:
 
 @blueprint.get("/subjects")
 def subjects() -> str:
-    return render_template("pages/subjects.html", subjects=catalogue().subjects())
+    return render_template(
+        "pages/subjects.html", subjects=catalogue().subjects(), json_url=_api_url("api.list_subjects")
+    )
 
 
 @blueprint.get("/colophon")
@@ -124,12 +136,14 @@ def colophon() -> str:
     shelf = catalogue()
     totals = shelf.totals()
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
-    return render_template("pages/colophon.html", passport=passport.current(), counts=counts)
+    return render_template(
+        "pages/colophon.html", passport=passport.current(), counts=counts, json_url=_api_url("api.release")
+    )
 
 
 @blueprint.get("/about")
 def about() -> str:
-    return render_template("pages/about.html")
+    return render_template("pages/about.html", json_url=_api_url("api.root"))
 
 
 @blueprint.post("/preferences")
@@ -173,6 +187,12 @@ def _pager(page: int, pages: int) -> list[int | None]:
             numbers.append(last + 1 if number - last == 2 else None)
         numbers.append(number)
     return numbers
+
+
+def _api_url(endpoint: str, **values: Any) -> str:
+    """Return the absolute address of a page's twin for programs."""
+    address: str = current_app.extensions["absolute"](url_for(endpoint, **values))
+    return address
 
 
 def _list_url(query: ListQuery, **changes: Any) -> str:

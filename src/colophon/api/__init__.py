@@ -1,0 +1,6 @@
+"""JSON for programs, under /api/v1."""
+
+from . import books, catalogue, documentation
+from .operations import blueprint
+
+__all__ = ["blueprint", "books", "catalogue", "documentation"]

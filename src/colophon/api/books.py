@@ -1,0 +1,259 @@
+"""Books: listed, found, added, replaced, changed and taken out."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, request, url_for
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Range
+
+from .. import cataloguing, database, idempotency
+from ..books import BookDetail, Catalogue
+from ..cataloguing import IsbnTakenError, NewBook
+from ..errors import Problem
+from ..idempotency import Answered, KeyReusedError
+from ..listing import PER_PAGE, ListParameters, ListQuery, query_from
+from ..responses import entity_tag
+from ..schemas import BookSchema, normal_isbn, written
+from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
+from .representations import BookList, BookRepresentation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
+
+MOST = 100
+LONGEST_KEY = 255
+
+
+class BooksParameters(ListParameters):
+    """The parameters of the list of books, for programs."""
+
+    limit = fields.Integer(validate=Range(1, MOST, error="Must be from {min} to {max}."))
+    after = fields.Integer(
+        validate=Range(0, 2**31 - 1, error="Must be from {min} to {max}."),
+        metadata={"description": "Walk all books by id, each exactly once: 0 first, then as the `next` link says."},
+    )
+
+    @validates_schema
+    def walks_in_one_order(self, data: dict[str, Any], **_: Any) -> None:
+        for name in ("page", "sort"):
+            if "after" in data and name in data:
+                raise ValidationError("Cannot be combined with after.", name)
+
+
+def represent(book: BookDetail) -> dict[str, Any]:
+    """Return a book as the API shows it: as it is written, and what the catalogue adds."""
+    absolute = current_app.extensions["absolute"]
+    return {
+        "slug": book.slug,
+        **written(book),
+        "added_at": book.added_at.isoformat(timespec="seconds"),
+        "links": {
+            "self": absolute(url_for("api.get_book", name=book.slug)),
+            "html": absolute(url_for("pages.book", slug=book.slug)),
+            "cover": absolute(url_for("pages.cover", slug=book.slug)),
+        },
+    }
+
+
+@blueprint.get("/books")
+@operation(
+    summary="List books",
+    details="The same search, filters, sort and pages as the list that visitors see. The Link header leads on.",
+    parameters=BooksParameters,
+    answers={200: BookList},
+    errors=(404,),
+)
+def list_books(parameters: dict[str, Any]) -> Response:
+    limit = parameters.pop("limit", PER_PAGE)
+    after = parameters.pop("after", None)
+    query = query_from(parameters)
+    catalogue = Catalogue(database.current())
+    if after is not None:
+        return _walk(catalogue, query, after, limit)
+    page = catalogue.detailed_page(query, limit)
+    size = {"limit": limit} if limit != PER_PAGE else {}
+    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
+    response = answer(
+        {
+            "total": page.total,
+            "page": page.page,
+            "pages": page.pages,
+            "limit": limit,
+            "books": [represent(book) for book in page.items],
+        }
+    )
+    for relation, number in links.items():
+        if 1 <= number <= page.pages:
+            _link(response, relation, query.parameters(page=number) | size)
+    return response
+
+
+def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
+    found = catalogue.walk(query, after, limit)
+    response = answer({"limit": limit, "books": [represent(book) for book in found]})
+    if len(found) == limit:
+        _link(response, "next", query.parameters() | {"after": found[-1].id, "limit": limit})
+    return response
+
+
+def _link(response: Response, relation: str, parameters: dict[str, Any]) -> None:
+    target = current_app.extensions["absolute"](url_for("api.list_books", **parameters))
+    response.headers.add("Link", f'<{target}>; rel="{relation}"')
+
+
+@blueprint.get("/books/<name>")
+@operation(
+    summary="Get a book",
+    details="By its slug, or by its ISBN-10 or -13 in any usual spelling.",
+    answers={200: BookRepresentation},
+    errors=(404,),
+)
+def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+    return answer(represent(_found(database.current(), name)))
+
+
+@blueprint.post("/books")
+@operation(
+    summary="Add a book",
+    details="With an Idempotency-Key header, the same call made again within a day is answered as the first was, and "
+    "adds nothing.",
+    scope="write",
+    body=BookSchema,
+    answers={201: BookRepresentation},
+    errors=(409, 413, 415, 422),
+    repeatable=True,
+)
+def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
+    book: NewBook = load(BookSchema(), sent)
+    with database.transaction(database.engine_of(current_app)) as db:
+        before = _recalled(db, key, sent) if key else None
+        answered = before or _created(db, book)
+        if key and not before:
+            idempotency.remember(db, bearer().id, key, sent, answered)
+    response = _tagged(Response(answered.body, 201, mimetype=JSON))
+    response.headers["Location"] = current_app.extensions["absolute"](url_for("api.get_book", name=answered.slug))
+    if before:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _recalled(db: Connection, key: str, sent: object) -> Answered | None:
+    try:
+        return idempotency.recall(db, bearer().id, key, sent)
+    except KeyReusedError as error:
+        raise Problem(422, str(error)) from None
+
+
+def _created(db: Connection, book: NewBook) -> Answered:
+    with _isbn_conflicts():
+        slug = cataloguing.create_book(db, book, bearer().id)
+    return Answered(slug, json.dumps(represent(_found(db, slug)), ensure_ascii=False))
+
+
+@blueprint.put("/books/<name>")
+@operation(
+    summary="Replace a book",
+    scope="write",
+    body=BookSchema,
+    answers={200: BookRepresentation},
+    errors=(404, 409, 412, 413, 415, 422, 428),
+    conditional=True,
+)
+def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+    book: NewBook = load(BookSchema(), sent)
+    return _change(name, lambda _: book)
+
+
+@blueprint.patch("/books/<name>")
+@operation(
+    summary="Change some fields of a book",
+    details="A JSON merge patch (RFC 7396): the fields that are given are changed, null empties one.",
+    scope="write",
+    body=BookSchema,
+    content_types=(MERGE_PATCH, JSON),
+    answers={200: BookRepresentation},
+    errors=(404, 409, 412, 413, 415, 422, 428),
+    conditional=True,
+)
+def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+    if not isinstance(sent, dict):
+        raise Problem(422, "A merge patch of a book is a JSON object.")
+
+    def patched(book: BookDetail) -> NewBook:
+        merged = {field: value for field, value in (written(book) | sent).items() if value is not None}
+        changed: NewBook = load(BookSchema(), merged)
+        return changed
+
+    return _change(name, patched)
+
+
+@blueprint.delete("/books/<name>")
+@operation(
+    summary="Take a book out of the catalogue",
+    scope="write",
+    answers={204: None},
+    errors=(404, 412, 428),
+    conditional=True,
+)
+def delete_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+    with database.transaction(database.engine_of(current_app)) as db:
+        cataloguing.delete_book(db, _matching(db, name), bearer().id)
+    return Response(status=204)
+
+
+def _change(name: str, changed: Callable[[BookDetail], NewBook]) -> Response:
+    with database.transaction(database.engine_of(current_app)) as db:
+        old = _matching(db, name)
+        with _isbn_conflicts():
+            cataloguing.replace_book(db, old, changed(old), bearer().id)
+        body = represent(_found(db, old.slug))
+    return _tagged(answer(body))
+
+
+def _found(db: Connection, name: str) -> BookDetail:
+    """Return the book with this slug or ISBN. Raises Problem 404."""
+    catalogue = Catalogue(db)
+    found = catalogue.book(name)
+    if found is None:
+        with suppress(ValidationError):
+            found = catalogue.book(normal_isbn(name))
+    if found is None:
+        raise Problem(404, f"There is no book ‘{name}’ in the catalogue.")
+    return found
+
+
+def _matching(db: Connection, name: str) -> BookDetail:
+    """Return a book that is as the request last saw it (RFC 9110, 13.1.1). Raises Problem 404, 428 or 412."""
+    book = _found(db, name)
+    seen = request.headers.get("If-Match")
+    if seen is None:
+        raise Problem(428, "Send the book's ETag in If-Match, so that nobody's change is lost.")
+    # A copy that travelled compressed has a tag of its own; Werkzeug reads an empty one as None.
+    tags = {tag.removesuffix("-gzip") for tag in request.if_match.as_set() if tag}
+    current = entity_tag(answer(represent(book)).get_data())
+    if not request.if_match.star_tag and current not in tags:
+        raise Problem(412, "The book has been changed since; get it again.")
+    return book
+
+
+@contextmanager
+def _isbn_conflicts() -> Iterator[None]:
+    try:
+        yield
+    except IsbnTakenError as error:
+        other = current_app.extensions["absolute"](url_for("api.get_book", name=error.slug))
+        raise Problem(409, str(error), problems=[("isbn13", f"Is that of {other}.")]) from None
+
+
+def _tagged(response: Response) -> Response:
+    response.set_etag(entity_tag(response.get_data()))
+    return response

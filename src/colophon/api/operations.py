@@ -1,0 +1,166 @@
+"""What is the same for every call of the API: said once, by a decorator that both enforces it and documents it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flask import Blueprint, Response, current_app, g, request
+from marshmallow import Schema, ValidationError
+
+from .. import database, limits, listing, tokens
+from ..errors import Problem
+from ..limits import Limit, Standing
+from ..tokens import Bearer, TokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
+REALM = 'Bearer realm="colophon"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One call of the API. `answers` maps each status that means success to the schema of its body."""
+
+    summary: str
+    answers: dict[int, type[Schema] | None]
+    details: str = ""
+    scope: str | None = None
+    parameters: type[Schema] | None = None
+    body: type[Schema] | None = None
+    content_types: tuple[str, ...] = (JSON,)
+    conditional: bool = False
+    repeatable: bool = False
+    errors: tuple[int, ...] = field(default=())
+
+
+def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Return a decorator that makes a view an operation: who may call it, with which parameters, is checked first."""
+    described = Operation(**about)
+
+    def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+        @functools.wraps(view)
+        def call(**arguments: Any) -> Response:
+            _require_json_accepted()
+            _authorise(described.scope)
+            schema = (described.parameters or Schema)()
+            arguments["parameters"] = listing.read(schema, request.args, unknown="raise")
+            if described.content_types and described.body:
+                arguments["sent"] = _body(described.content_types)
+            return view(**arguments)
+
+        call.operation = described  # type: ignore[attr-defined]
+        return call
+
+    return decorate
+
+
+def load(schema: Schema, data: object) -> Any:
+    """Return what a schema makes of data. Raises Problem 422, naming each wrong field by a path like authors.0.name."""
+    try:
+        return schema.load(data)  # type: ignore[arg-type]  # the schema itself refuses what is no object
+    except ValidationError as error:
+        raise Problem(422, "What was sent is not as it should be.", problems=list(_flat(error.messages))) from None
+
+
+def _flat(messages: Any, path: str = "") -> Any:
+    if isinstance(messages, dict):
+        for name, nested in messages.items():
+            yield from _flat(nested, f"{path}.{name}" if path else str(name))
+    else:
+        yield path.removesuffix("_schema").removesuffix("."), " ".join(messages)
+
+
+def answer(body: object, status: int = 200) -> Response:
+    """Return a JSON response."""
+    return Response(json.dumps(body, ensure_ascii=False), status, mimetype=JSON)
+
+
+def bearer() -> Bearer:
+    """Return whoever makes this request; the operation has a scope, so somebody does."""
+    found: Bearer = g.bearer
+    return found
+
+
+def _require_json_accepted() -> None:
+    if request.accept_mimetypes and not request.accept_mimetypes.best_match([JSON, "application/problem+json"]):
+        raise Problem(406, f"This address answers in {JSON}, which the request does not accept.")
+
+
+def _body(content_types: tuple[str, ...]) -> object:
+    if request.mimetype not in content_types:
+        raise Problem(415, f"Send {' or '.join(content_types)}.", headers=[("Accept-Post", ", ".join(content_types))])
+    try:
+        return json.loads(request.get_data(cache=False).decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"The body is not JSON: {error}.") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _authorise(scope: str | None) -> None:
+    """Find out who is asking. Raises Problem 401, 403 or 429."""
+    given = request.headers.get("Authorization")
+    if given is None:
+        if scope is not None:
+            raise Problem(401, "Show a token: Authorization: Bearer …", headers=[("WWW-Authenticate", REALM)])
+        return
+    settings = current_app.extensions["settings"]
+    failures = Limit("failed-authentication", settings.failed_logins_per_minute)
+    address = request.remote_addr or "unknown"
+    with database.transaction(database.engine_of(current_app)) as db:
+        standing = limits.look(db, failures, address)
+        if standing.remaining <= 0:
+            _too_many(standing)
+        found, refusal = _verified(db, given)
+        if found is None:
+            g.standing = limits.count(db, failures, address)
+        elif scope is not None and found.may(scope):
+            g.standing = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
+    if found is None:
+        challenge = f'{REALM}, error="invalid_token", error_description="{refusal}"'
+        raise Problem(401, refusal, headers=[("WWW-Authenticate", challenge)])
+    if scope is not None and not found.may(scope):
+        challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
+        raise Problem(403, f"The token may not {scope}.", headers=[("WWW-Authenticate", challenge)])
+    if scope is not None and g.standing.exceeded:
+        _too_many(g.standing)
+    g.bearer = found
+
+
+def _verified(db: Any, given: str) -> tuple[Bearer | None, str]:
+    match = _BEARER.fullmatch(given)
+    if match is None:
+        return None, "The Authorization header holds no bearer token."
+    try:
+        return tokens.verify(db, match[1]), ""
+    except TokenError as error:
+        return None, str(error)
+
+
+def _too_many(standing: Standing) -> NoReturn:
+    g.standing = standing
+    raise Problem(
+        429,
+        f"The limit of {standing.limit.quota} in {standing.limit.window} seconds is used up ({standing.limit.name}).",
+        headers=[("Retry-After", str(standing.reset))],
+    )
+
+
+@blueprint.after_app_request
+def _tell_the_standing(response: Response) -> Response:
+    if (standing := g.get("standing")) is not None:
+        response.headers["RateLimit-Policy"] = standing.limit.policy
+        response.headers["RateLimit"] = standing.header
+    return response

@@ -1,0 +1,81 @@
+"""How often something may be done: counted in the database, so that all workers and tasks count together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from .models import Allowance
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many times in a window of so many seconds."""
+
+    name: str
+    quota: int
+    window: int = 60
+
+    @property
+    def policy(self) -> str:
+        """The limit as the RateLimit-Policy header writes it (draft-ietf-httpapi-ratelimit-headers)."""
+        return f'"{self.name}";q={self.quota};w={self.window}'
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is left of a limit: how many times more, and in how many seconds it starts anew."""
+
+    limit: Limit
+    remaining: int
+    reset: int
+
+    @property
+    def exceeded(self) -> bool:
+        return self.remaining < 0
+
+    @property
+    def header(self) -> str:
+        """The standing as the RateLimit header writes it."""
+        return f'"{self.limit.name}";r={max(0, self.remaining)};t={self.reset}'
+
+
+def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> Standing:
+    """Count one more use by somebody, in one statement, and return how they stand."""
+    now = time.time() if now is None else now
+    window = int(now // limit.window)
+    values = {"key": f"{limit.name}:{who}", "window": window, "used": 1}
+    insert = (postgresql if db.dialect.name == "postgresql" else sqlite).insert(Allowance)
+    used = db.scalar(
+        insert.values(values)
+        .on_conflict_do_update(
+            index_elements=[Allowance.key],
+            set_={"window": window, "used": case((Allowance.window == window, Allowance.used + 1), else_=1)},
+        )
+        .returning(Allowance.used)
+    )
+    return _standing(limit, used or 0, now)
+
+
+def look(db: Connection, limit: Limit, who: str, now: float | None = None) -> Standing:
+    """Return how somebody stands, without counting."""
+    now = time.time() if now is None else now
+    window = int(now // limit.window)
+    used = db.scalar(select(Allowance.used).where(Allowance.key == f"{limit.name}:{who}", Allowance.window == window))
+    return _standing(limit, used or 0, now)
+
+
+def forget_old(db: Connection, now: float, longest_window: int = 60) -> None:
+    """Remove what was counted in windows that are over."""
+    db.execute(delete(Allowance).where(Allowance.window < int(now // longest_window) - 1))
+
+
+def _standing(limit: Limit, used: int, now: float) -> Standing:
+    return Standing(limit, limit.quota - used, int(limit.window - now % limit.window) or 1)

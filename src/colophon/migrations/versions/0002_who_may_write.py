@@ -1,0 +1,61 @@
+"""Who may write, what they wrote, and how often: tokens, audit, idempotency keys and rate limits."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "tokens",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("scope", sa.Text, nullable=False),
+        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True)),
+        sa.Column("last_used_at", sa.DateTime(timezone=True)),
+        sa.PrimaryKeyConstraint("id", name="pk_tokens"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("token_id", sa.Integer),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("slug", sa.Text, nullable=False),
+        sa.Column("before", sa.Text),
+        sa.Column("after", sa.Text),
+        sa.PrimaryKeyConstraint("id", name="pk_audit"),
+        sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], "fk_audit_token_id_tokens"),
+    )
+    op.create_index("ix_audit_slug_id", "audit", ["slug", "id"])
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("token_id", sa.Integer, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.Text, nullable=False),
+        sa.Column("slug", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token_id", "key", name="pk_idempotency_keys"),
+        sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], "fk_idempotency_keys_token_id_tokens"),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    op.create_table(
+        "allowances",
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("window", sa.Integer, nullable=False),
+        sa.Column("used", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_allowances"),
+    )
+
+
+def downgrade() -> None:
+    for table in ("allowances", "idempotency_keys", "audit", "tokens"):
+        op.drop_table(table)

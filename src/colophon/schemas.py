@@ -1,0 +1,160 @@
+"""What a book must be to enter the catalogue, whether it comes by the API or from a file; and how it is written out."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validates
+from marshmallow.validate import Length, OneOf, Range
+from stdnum import isbn
+from stdnum.exceptions import ValidationError as NumberError
+
+from . import languages
+from .cataloguing import NewAuthor, NewBook
+from .listing import PLAIN_LINE
+from .text import sort_name
+
+if TYPE_CHECKING:
+    from .books import BookDetail
+
+LONGEST_LINE = 500
+LONGEST_DESCRIPTION = 5000
+MOST_AUTHORS = 50
+MOST_SUBJECTS = 20
+
+
+class Line(fields.String):
+    """One line of text: composed (NFC), without spaces around it, not empty."""
+
+    def __init__(self, *, longest: int = LONGEST_LINE, **options: Any) -> None:
+        size = Length(1, longest, error="Must have 1 to {max} characters.")
+        super().__init__(validate=[size, PLAIN_LINE], **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValidationError("Has half a character (a lone surrogate).")
+        return unicodedata.normalize("NFC", text).strip()
+
+
+class Isbn(fields.String):
+    """An ISBN-10 or -13 in any usual spelling, kept as 13 digits (ISO 2108)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        return normal_isbn(super()._deserialize(value, attr, data, **options))
+
+
+class WholeNumber(fields.Integer):
+    """A number without a fraction, as JSON Schema has it: 3.0 is one, "3" and true are not."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+class Truth(fields.Boolean):
+    """True or false, and nothing that is like them."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+def normal_isbn(written: str) -> str:
+    """Return the 13 digits of an ISBN-10 or -13. Raises marshmallow's ValidationError when it is none."""
+    try:
+        return str(isbn.to_isbn13(isbn.validate(written)))
+    except NumberError as error:
+        raise ValidationError(f"Is not an ISBN: {str(error).rstrip('.').lower()}.") from None
+
+
+class Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "Is not a field that can be written."}  # noqa: RUF012 -- marshmallow's declared attribute
+
+
+class AuthorSchema(Strict):
+    """A person, as the title page names them."""
+
+    name = Line(required=True)
+    sort = Line(metadata={"description": "The name to file under; worked out from the name unless it is given."})
+    original_name = Line(allow_none=True, load_default=None)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> NewAuthor:
+        return NewAuthor(data["name"], data.get("sort") or sort_name(data["name"]), data["original_name"])
+
+
+class BookSchema(Strict):
+    """A book, as it is written: by the API, or in a file of JSON Lines."""
+
+    title = Line(required=True)
+    subtitle = Line(allow_none=True, load_default=None)
+    original_title = Line(allow_none=True, load_default=None)
+    authors = fields.List(
+        fields.Nested(AuthorSchema),
+        required=True,
+        validate=Length(1, MOST_AUTHORS, error="Must have 1 to {max} items."),
+    )
+    year = WholeNumber(
+        required=True,
+        validate=Range(-9999, 9999, error="Must be from {min} to {max}."),
+        metadata={
+            "description": "Year of first publication; negative before the common era, never 0.",
+            "not": {"const": 0},
+        },
+    )
+    circa = Truth(load_default=False, metadata={"description": "Whether the year is approximate."})
+    language = fields.String(
+        required=True,
+        validate=OneOf(languages.NAMES, error="Is not an ISO 639 code that is known here."),
+        metadata={"description": "ISO 639-1 code, or ISO 639-3 where there is none."},
+    )
+    subjects = fields.List(Line(longest=100), load_default=list, validate=Length(max=MOST_SUBJECTS))
+    publisher = Line(allow_none=True, load_default=None)
+    pages = WholeNumber(
+        allow_none=True,
+        load_default=None,
+        validate=Range(1, 100_000, error="Must be from {min} to {max}."),
+    )
+    isbn13 = Isbn(
+        allow_none=True,
+        load_default=None,
+        metadata={"description": "ISBN-10 or -13; kept as 13 digits.", "format": "isbn"},
+    )
+    description = Line(longest=LONGEST_DESCRIPTION, required=True)
+
+    @validates("year")
+    def year_is_not_zero(self, value: int, **_: Any) -> None:
+        if value == 0:
+            raise ValidationError("There is no year 0: 1 BCE, written -1, comes before 1 CE.")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> NewBook:
+        return NewBook(**data)
+
+
+def written(book: BookDetail) -> dict[str, Any]:
+    """Return a book in the form that BookSchema reads: what was written is what is given back."""
+    return {
+        "title": book.title,
+        "subtitle": book.subtitle,
+        "original_title": book.original_title,
+        "authors": [
+            {"name": author.name, "sort": author.sort_name, "original_name": author.original_name}
+            for author in book.authors
+        ],
+        "year": book.year,
+        "circa": book.circa,
+        "language": book.language,
+        "subjects": [subject.name for subject in book.subjects],
+        "publisher": book.publisher,
+        "pages": book.pages,
+        "isbn13": book.isbn13,
+        "description": book.description,
+    }

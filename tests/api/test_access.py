@@ -1,0 +1,149 @@
+"""Who may write, and how often."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from apiclient import ANGLER
+from colophon import database, limits, tokens
+from colophon.cli import main
+from colophon.limits import Limit
+from colophon.models import Token
+
+
+def test_without_a_token_reading_is_free_and_writing_is_not(make_program):
+    stranger = make_program(None)
+    assert stranger.get("/books").status_code == 200
+    response = stranger.add()
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="colophon"'
+
+
+def test_a_token_to_read_may_not_write(make_program, make_token):
+    reader = make_program(make_token(scope="read"))
+    assert reader.get("/books").status_code == 200
+    response = reader.add()
+    assert response.status_code == 403
+    assert 'error="insufficient_scope"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["nonsense", "colophon_1_wrong", "colophon_999_x", "colophon_x_y", "colophon__", "other_1_x", "colophon_²_x"],
+)
+def test_a_token_that_is_not_known_is_refused_for_reading_too(make_program, make_token, shown):
+    make_token()
+    for method in ("GET", "POST"):
+        response = make_program(shown)(method, "/books", json=ANGLER)
+        assert response.status_code == 401
+        assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("header", ["Basic dXNlcjpwYXNz", "Bearer", "Bearer a b", ""])
+def test_another_way_to_prove_oneself_is_refused(make_program, header):
+    assert make_program(None)("POST", "/books", json=ANGLER, headers={"Authorization": header}).status_code == 401
+
+
+def test_a_token_that_has_expired_is_refused(make_program, make_token):
+    response = make_program(make_token(lifetime=timedelta(seconds=-1))).add()
+    assert response.status_code == 401
+    assert response.json["detail"] == "The token has expired."
+
+
+def test_a_token_that_was_revoked_is_refused(make_program, make_token, engine):
+    program = make_program(make_token())
+    assert program.add().status_code == 201
+    with database.transaction(engine) as db:
+        assert tokens.revoke(db, 1)
+        assert not tokens.revoke(db, 99)
+    assert program.add().status_code == 401
+
+
+def test_a_token_is_kept_as_a_hash_only(make_token, engine):
+    token = make_token()
+    with engine.connect() as db:
+        (row,) = db.execute(Token.__table__.select()).all()
+    assert token.split("_", 2)[2] not in str(row)
+    assert re.fullmatch(r"[0-9a-f]{64}", row.hash)
+
+
+def test_the_use_of_a_token_is_noted_once_a_minute(make_program, make_token, engine):
+    program = make_program(make_token())
+
+    def last_used():
+        with engine.connect() as db:
+            return tokens.every(db)[0].last_used_at
+
+    assert last_used() is None
+    program.get("/books")
+    first = last_used()
+    program.get("/books")
+    assert last_used() == first
+    with database.transaction(engine) as db:
+        db.execute(update(Token).values(last_used_at=first - timedelta(minutes=2)))
+    program.get("/books")
+    assert last_used() > first - timedelta(minutes=1)
+
+
+def test_how_often_a_token_may_write_is_limited_and_told(make_program, make_token):
+    program = make_program(make_token(), writes_per_minute=3)
+    answers = [program.add(title=f"Book {number}") for number in range(5)]
+    statuses = [answer.status_code for answer in answers]
+    # A minute may have begun in between.
+    assert statuses[:3] == [201, 201, 201]
+    assert 429 in statuses
+    assert answers[0].headers["RateLimit-Policy"] == '"writes";q=3;w=60'
+    assert re.fullmatch(r'"writes";r=2;t=\d+', answers[0].headers["RateLimit"])
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert refused.mimetype == "application/problem+json"
+
+
+def test_one_token_s_writes_do_not_count_for_another(make_program, make_token):
+    for _ in range(2):
+        assert make_program(make_token(), writes_per_minute=1).add().status_code == 201
+
+
+def test_whoever_tries_tokens_is_stopped_even_with_a_good_one(make_program, make_token):
+    guesser = make_program("colophon_1_wrong", failed_logins_per_minute=3)
+    assert {guesser.get("/books").status_code for _ in range(10)} == {401, 429}
+    guesser.token = make_token()
+    assert guesser.get("/books").status_code == 429
+    guesser.token = None
+    assert guesser.get("/books").status_code == 200
+
+
+def test_a_limit_counts_what_all_workers_see(engine):
+    limit = Limit("test", quota=2, window=60)
+    standings = []
+    for _ in range(3):
+        with database.transaction(engine) as db:
+            standings.append(limits.count(db, limit, "someone", now=120.0))
+    assert [standing.remaining for standing in standings] == [1, 0, -1]
+    assert [standing.exceeded for standing in standings] == [False, False, True]
+    with database.transaction(engine) as db:
+        assert limits.look(db, limit, "someone", now=130.0).reset == 50
+        assert limits.count(db, limit, "someone", now=181.0).remaining == 1
+        assert limits.look(db, limit, "someone else", now=181.0).remaining == 2
+
+
+def test_tokens_are_made_listed_and_revoked_on_the_command_line(runner, engine, make_program):
+    def run(*arguments):
+        return runner.invoke(
+            main, ["tokens", *arguments], env={"DATABASE_URL": engine.url.render_as_string(hide_password=False)}
+        )
+
+    made = run("create", "the importer", "--scope", "write", "--days", "7")
+    assert made.exit_code == 0
+    token = made.stdout.strip()
+    assert make_program(token).add().status_code == 201
+    listed = run("list").stdout
+    assert re.search(r"1 +write +good until \d{4}-\d\d-\d\d +last used .* the importer", listed)
+    assert token not in listed
+    assert run("revoke", "1").stdout == "Token 1 is revoked.\n"
+    assert "revoked" in run("list").stdout
+    assert make_program(token).add().status_code == 401
+    gone = run("revoke", "2")
+    assert (gone.exit_code, gone.stderr) == (1, "Error: There is no token 2.\n")
