@@ -5,17 +5,25 @@ from gunicorn.http import message
 
 from colophon import logging as logs
 from colophon import settings
+from colophon.server import PatientWorker
 
 site = settings.load()
 
 bind = f"[{site.host}]:{site.port}" if ":" in site.host else f"{site.host}:{site.port}"
 wsgi_app = "colophon:create_app()"
-# Threads, so that a few slow visitors do not keep the health check waiting.
-worker_class = "gthread"
+worker_class = PatientWorker
 workers = site.web_concurrency
 threads = site.web_threads
 preload_app = True
 control_socket_disable = True
+# Longer than a load balancer keeps an idle connection (60 s for an ALB), so that it never sends into a closed one.
+keepalive = 75
+# Below the 30 s after which ECS kills a task, above the time that a request has to arrive.
+graceful_timeout = 25
+# Which proxies to believe is settings.trusted_proxies, and the site's own business.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
 logconfig_dict = logs.config(site)
 # Gunicorn's own ceiling, half of this, would answer a long search without the site's error page.
 limit_request_line = message.MAX_REQUEST_LINE = 16_384

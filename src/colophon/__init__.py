@@ -13,7 +13,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_module.load()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_request_bytes
 
     database.init_app(app, settings)
     templating.init_app(app, settings)

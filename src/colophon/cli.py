@@ -7,6 +7,7 @@ import logging.config
 import os
 import socket
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +21,8 @@ from . import cataloguing, database, importer, passport, settings, tokens
 from . import logging as logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Engine
 
 log = logging.getLogger(__name__)
@@ -53,13 +56,10 @@ def main(context: click.Context) -> None:
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
     _require_free_port(config.host, config.port)
-    engine = _ready_database(config)
-    if cataloguing.is_empty(engine):
-        log.info(
-            "loaded %s books into the empty catalogue",
-            cataloguing.add_books(engine, importer.built_in_books()),
-        )
-    engine.dispose()
+    with _database(config) as engine:
+        if cataloguing.is_empty(engine):
+            added = cataloguing.add_books(engine, importer.built_in_books())
+            log.info("loaded %s books into the empty catalogue", added)
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's
@@ -75,7 +75,8 @@ def db() -> None:
 @click.pass_obj
 def upgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema up to REVISION, by default to this release's."""
-    _ready_database(config, revision)
+    with _database(config, revision):
+        pass
 
 
 @db.command()
@@ -83,8 +84,8 @@ def upgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def downgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
-    engine = database.connect(config.database_url)
-    command.downgrade(database.alembic_config(engine), revision)
+    with _database(config) as engine:
+        command.downgrade(database.alembic_config(engine), revision)
 
 
 @db.command()
@@ -92,9 +93,9 @@ def downgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def revision(config: settings.Settings, message: str) -> None:
     """Write a new migration from the difference between the models and the database."""
-    engine = _ready_database(config)
     number = f"{int(database.head()) + 1:04d}"
-    command.revision(database.alembic_config(engine), message, autogenerate=True, rev_id=number)
+    with _database(config) as engine:
+        command.revision(database.alembic_config(engine), message, autogenerate=True, rev_id=number)
 
 
 @main.group()
@@ -108,8 +109,8 @@ def books() -> None:
 @click.pass_obj
 def generate(config: settings.Settings, number: int, seed: int) -> None:
     """Add NUMBER made-up books, for benchmarks: all of them or, when it is interrupted, none."""
-    engine = _ready_database(config)
-    with click.progressbar(length=number, label="Adding books", file=sys.stderr) as bar:
+    adding = click.progressbar(length=number, label="Adding books", file=sys.stderr)
+    with _database(config) as engine, adding as bar:
         cataloguing.add_books(engine, importer.made_up_books(number, seed), bar.update)
     click.echo(f"Added {number:,} books.")
 
@@ -126,7 +127,7 @@ def token_commands() -> None:
 @click.pass_obj
 def create_token(config: settings.Settings, name: str, scope: str, days: int) -> None:
     """Make a token for NAME and print it, once: it is kept as a hash only."""
-    with database.transaction(_ready_database(config)) as connection:
+    with _database(config) as engine, database.transaction(engine) as connection:
         token = tokens.create(connection, name, scope, timedelta(days=days))
     click.echo(f"This is the only time that the token of {name} is shown:", err=True)
     click.echo(token)
@@ -136,7 +137,7 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
 @click.pass_obj
 def list_tokens(config: settings.Settings) -> None:
     """List all tokens: number, scope, name, when each ends and when it was last used."""
-    with _ready_database(config).connect() as connection:
+    with _database(config) as engine, engine.connect() as connection:
         for token in tokens.every(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
             click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
@@ -147,17 +148,22 @@ def list_tokens(config: settings.Settings) -> None:
 @click.pass_obj
 def revoke_token(config: settings.Settings, number: int) -> None:
     """End the token with this NUMBER, at once and for good."""
-    with database.transaction(_ready_database(config)) as connection:
+    with _database(config) as engine, database.transaction(engine) as connection:
         if not tokens.revoke(connection, number):
             raise click.ClickException(f"There is no token {number}.")
     click.echo(f"Token {number} is revoked.")
 
 
-def _ready_database(config: settings.Settings, revision: str = "head") -> Engine:
+@contextmanager
+def _database(config: settings.Settings, revision: str = "head") -> Iterator[Engine]:
+    """Yield the database's engine, migrated. Raises DatabaseUnusableError."""
     database.prepare_folder(config.database_url)
     engine = database.connect(config.database_url)
-    database.upgrade(engine, revision)
-    return engine
+    try:
+        database.upgrade(engine, revision)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _require_free_port(host: str, port: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -133,6 +134,7 @@ def alembic_config(engine: Engine) -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """Return the revision of the schema that this release needs."""
     revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()

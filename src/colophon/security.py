@@ -63,7 +63,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         if fetched_from is not None:
             own = fetched_from in ("same-origin", "none")
         else:
-            own = origin is None or urlsplit(origin).netloc == request.host
+            own = origin in (None, settings.site_url, f"{request.scheme}://{request.host}")
         if not own:
             abort(403, "This form was sent from another site.")
 
@@ -74,7 +74,13 @@ def init_app(app: Flask, settings: Settings) -> None:
             response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
         return response
 
+    def refuse_unmeasured_bodies() -> None:
+        """Refuse a body whose length is not said: it could not be held to the limit before it is read."""
+        if request.headers.get("Transfer-Encoding"):
+            abort(411)
+
     app.before_request(refuse_unknown_hosts)
+    app.before_request(refuse_unmeasured_bodies)
     app.before_request(refuse_other_sites_forms)
     app.after_request(add_headers)
 

@@ -32,7 +32,7 @@ _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(enc
 
 def init_app(app: Flask, settings: Settings) -> None:
     env = app.jinja_env
-    env.trim_blocks = env.lstrip_blocks = True
+    env.trim_blocks = env.lstrip_blocks = env.keep_trailing_newline = True
     env.filters |= {"year": year, "language_name": language_name, "thousands": thousands, "plural": plural}
     env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": passport.current()}
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ from conftest import Server
 ROOT = Path(__file__).parents[2]
 
 
-def get(site, path, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+def get(site, path, timeout=10, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=timeout)
     try:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
@@ -51,6 +52,72 @@ def test_every_line_of_its_log_is_json(site):
 def test_a_visitor_who_comes_back_gets_no_page_twice(site):
     _, headers, _ = get(site, "/books")
     assert get(site, "/books", **{"If-None-Match": headers["ETag"]})[0] == 304
+
+
+def stalled(site, start, number=40):
+    """Open connections that begin a request and do not go on."""
+    connections = [socket.create_connection(("127.0.0.1", site.port)) for _ in range(number)]
+    for connection in connections:
+        connection.sendall(start)
+    return connections
+
+
+HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost:"
+HALF_A_BODY = b"POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nx"
+REST = {
+    b"": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    HALF_A_HEAD: b" localhost\r\n\r\n",
+    HALF_A_BODY: b"x" * 49,
+}
+
+
+@pytest.mark.parametrize("start", REST, ids=["nothing", "half a head", "half a body"])
+def test_visitors_who_send_slowly_keep_nobody_waiting(tmp_path, start):
+    server = Server(tmp_path)
+    connections = stalled(server, start)
+    status, _, _ = get(server, "/healthz", timeout=5)
+    # One that goes on after all is answered.
+    connections[0].sendall(REST[start])
+    answer = connections[0].recv(12)
+    ended = server.stop(signal.SIGINT)
+    for connection in connections:
+        connection.close()
+    assert (status, answer[:9], ended) == (200, b"HTTP/1.1 ", 0)
+    log = server.log.read_text()
+    assert "Traceback" not in log
+    assert "SIGKILL" not in log
+
+
+def test_a_body_too_large_to_wait_for_has_a_deadline(tmp_path):
+    server = Server(tmp_path)
+    head = b"POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    (connection,) = stalled(server, head + b"Content-Length: 100000\r\n\r\n" + b"x" * 40_000, number=1)
+    connection.settimeout(20)
+    answer = connection.recv(12)
+    connection.close()
+    assert server.stop() == 0
+    assert answer == b"HTTP/1.1 400"
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_body_of_unknown_length_is_refused(site):
+    connection = socket.create_connection(("127.0.0.1", site.port))
+    connection.sendall(
+        b"POST /preferences HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n"
+    )
+    answer = connection.makefile("rb").read()
+    connection.close()
+    assert answer.startswith(b"HTTP/1.1 411 ")
+
+
+@pytest.mark.parametrize(
+    "header", [{"X-Forwarded-Proto": "https"}, {"SCRIPT_NAME": "/elsewhere"}, {"X-Forwarded-Ssl": "on"}]
+)
+def test_no_proxy_is_believed_unless_told(site, header):
+    status, headers, _ = get(site, "/books//emma", **header)
+    assert status == 308
+    assert headers["Location"] == f"{site.url}/books/emma"
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from colophon.importer import built_in_books, made_up_books
-from colophon.templating import language_name
+from colophon.languages import language_name
 from colophon.text import slugify
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from colophon import templating
-from colophon.templating import language_name, plural, thousands, year
+from colophon.languages import language_name
+from colophon.templating import plural, thousands, year
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src/colophon/static"

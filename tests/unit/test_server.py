@@ -1,0 +1,24 @@
+import pytest
+
+from colophon.server import LOOKED_AT, is_whole
+
+HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "whole"),
+    [
+        (b"", False),
+        (b"GET / HTTP/1.1\r\n", False),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", True),
+        (HEAD, False),
+        (HEAD + b"1234", False),
+        (HEAD + b"12345", True),
+        (HEAD.replace(b"Content-Length: 5", b"content-length:5") + b"1234", False),
+        (HEAD.replace(b"5", b"9999999") + b"x" * 100, False),
+        (HEAD.replace(b"5", b"9999999") + b"x" * LOOKED_AT, True),
+        (b"x" * LOOKED_AT, True),
+    ],
+)
+def test_a_request_is_worked_on_once_nothing_more_need_be_waited_for(begun: bytes, whole: bool):
+    assert is_whole(begun) is whole
