@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import UnaryExpression, asc, desc, false, func, select
+from sqlalchemy import UnaryExpression, asc, desc, func, select
 from sqlalchemy.sql.operators import custom_op
 
+from . import search
 from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
-from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
-from .text import fold, slugify, words
+from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
+from .text import fold, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -236,6 +237,8 @@ class Catalogue:
     # Books
 
     def book(self, slug: str) -> BookDetail | None:
+        if "\0" in slug:
+            return None  # PostgreSQL cannot even be asked
         query = select(*_CARD, Book.publisher, Book.pages, Book.isbn13).where(Book.slug == slug)
         row = self._db.execute(query).one_or_none()
         if row is None:
@@ -306,21 +309,23 @@ class Catalogue:
         """Return the ids of one stretch of the books that a query asks for, in its order."""
         if query.sort != RELEVANCE:
             # Walking the order's index and testing each book meets (offset + limit) / share books; sorting meets all.
-            walk = (offset + limit) * self.totals().books < total * total
+            # PostgreSQL works that out by itself.
+            walk = self._db.dialect.name == "sqlite" and (offset + limit) * self.totals().books < total * total
             return self._db.scalars(
                 _ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
-            ranked = self._chosen(query, rank=True).order_by(search.c.rank, search.c.rowid)
+            best_first = search.rank(self._db, query.q or ""), search.index.c.rowid
+            ranked = self._chosen(query, rank=True).order_by(*best_first)
             return self._db.scalars(ranked.limit(limit).offset(offset)).all()
         in_title = self._count(query, "title")
-        newest_first = search.c.rowid.desc()
+        newest_first = search.index.c.rowid.desc()
         ids: list[int] = []
         if offset < in_title:
             titles = self._chosen(query, "title").order_by(newest_first)
             ids += self._db.scalars(titles.limit(limit).offset(offset))
         if len(ids) < limit:
-            others = self._chosen(query, "elsewhere").order_by(newest_first)
+            others = self._chosen(query, search.ELSEWHERE).order_by(newest_first)
             ids += self._db.scalars(others.limit(limit - len(ids)).offset(max(0, offset - in_title)))
         return ids
 
@@ -334,13 +339,15 @@ class Catalogue:
         as_is = _unindexed if walk else _indexed
         chosen = select(Book.id)
         if query.q:
-            chosen = chosen.join(search, search.c.rowid == Book.id).where(_matches(query.q, column, rank=rank))
+            chosen = chosen.join(search.index, search.index.c.rowid == Book.id).where(
+                search.matches(self._db, query.q, column, ranked=rank)
+            )
         if query.author:
             if self.author(query.author):
                 author = select(Author.id).where(Author.slug == slugify(query.author)).scalar_subquery()
                 books = select(BookAuthor.book_id).where(BookAuthor.author_id == author)
             else:
-                books = select(search.c.rowid).where(_matches(query.author, "authors"))
+                books = select(search.index.c.rowid).where(search.matches(self._db, query.author, "authors"))
             chosen = chosen.where(Book.id.in_(books))
         if query.subject:
             subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
@@ -389,6 +396,8 @@ class Catalogue:
         offset = (page - 1) * AUTHORS_PER_PAGE
         if offset and offset >= total:
             raise PastTheEndError
+        if not total:
+            return Page([], 0, page, AUTHORS_PER_PAGE)
         count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
         query = select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
         if letter:
@@ -401,23 +410,6 @@ def _ordered(chosen: Select[int], sort: str) -> Select[int]:
     column, descending = _ORDERS[sort]
     direction = desc if descending else asc
     return chosen.order_by(direction(column), direction(Book.id))
-
-
-def _matches(text: str, column: str | None = None, *, rank: bool = False) -> ColumnElement[bool]:
-    """Return the condition that a book has every word of text, or a word that begins with it.
-
-    `column` is one of the index's, or 'elsewhere' for books whose title alone does not have them all. `rank` asks for
-    the whole word beside its prefix, which finds the same books but ranks the whole word first.
-    """
-    found = words(text)
-    if not found:
-        return false()
-    terms = " AND ".join(f'("{word}" OR "{word}" *)' if rank else f'"{word}" *' for word in found)
-    if column == "elsewhere":
-        terms = f"({terms}) NOT title : ({terms})"
-    elif column:
-        terms = f"{column} : ({terms})"
-    return search.c.book_search.op("MATCH")(terms)
 
 
 def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:

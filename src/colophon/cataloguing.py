@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from . import database
-from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
+from . import database, search
+from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .text import KEY_LENGTH, slugify, sort_key, words
 
 if TYPE_CHECKING:
@@ -48,22 +48,31 @@ class NewBook:
     isbn13: str | None = None
 
 
-def add_books(engine: Engine, books: Iterable[NewBook], progress: Callable[[int], None] = lambda _: None) -> int:
+def add_books(
+    engine: Engine,
+    books: Iterable[NewBook],
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    only_if_empty: bool = False,
+) -> int:
     """Add books in one transaction and return how many; `progress` hears the size of each batch.
+
+    With `only_if_empty` none is added to a catalogue that has any, so that two processes may start with the same books.
 
     Raises sqlalchemy.exc.IntegrityError, and adds none, when an ISBN is in the catalogue already.
     """
     added = 0
     rest = iter(books)
     with database.transaction(engine) as db:
+        if only_if_empty and db.scalar(select(Book.id).limit(1)) is not None:
+            return 0
         while batch := list(islice(rest, BATCH)):
             _add_batch(db, batch)
             added += len(batch)
             progress(len(batch))
         if added:
             _new_state(db)
-            # The query planner chooses by these statistics.
-            db.exec_driver_sql("ANALYZE")
+            database.analyze(db, added)
     return added
 
 
@@ -135,7 +144,7 @@ def _add_batch(db: Connection, books: list[NewBook]) -> None:
     ]
     if filed:
         db.execute(insert(BookSubject), filed)
-    db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in named])
+    search.write(db, {book_id: _search_words(book) for book_id, book in named})
 
 
 def _search_words(book: NewBook) -> dict[str, str]:

@@ -35,7 +35,7 @@ class OneSentence(click.Group):
         except (settings.SettingsError, database.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
-            raise click.ClickException(f"The database cannot do that: {error.orig}.") from None
+            raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
@@ -54,10 +54,9 @@ def serve(config: settings.Settings) -> NoReturn:
     _require_free_port(config.host, config.port)
     engine = _ready_database(config)
     if cataloguing.is_empty(engine):
-        log.info(
-            "loaded %s books into the empty catalogue",
-            cataloguing.add_books(engine, importer.built_in_books()),
-        )
+        added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
+        if added:
+            log.info("loaded %s books into the empty catalogue", added)
     engine.dispose()
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
@@ -82,7 +81,7 @@ def upgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def downgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
-    engine = database.connect(config.database_url)
+    engine = _connect(config)
     command.downgrade(database.alembic_config(engine), revision)
 
 
@@ -115,8 +114,15 @@ def generate(config: settings.Settings, number: int, seed: int) -> None:
 
 def _ready_database(config: settings.Settings, revision: str = "head") -> Engine:
     database.prepare_folder(config.database_url)
-    engine = database.connect(config.database_url)
+    engine = _connect(config)
     database.upgrade(engine, revision)
+    return engine
+
+
+def _connect(config: settings.Settings) -> Engine:
+    """Return an engine that is closed when the command ends; its statements may take as long as they need."""
+    engine = database.connect(config.database_url)
+    click.get_current_context().call_on_close(engine.dispose)
     return engine
 
 
