@@ -2,7 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import inspect
+from sqlalchemy import inspect, literal, select
 
 from colophon import cataloguing, database, importer
 from colophon.books import Catalogue
@@ -36,6 +36,13 @@ def test_parameters_in_the_url_go_before_the_defaults(own_url):
     with engine.connect() as db:
         assert db.exec_driver_sql("SHOW application_name").scalar_one() == "another"
     engine.dispose()
+
+
+def test_each_query_is_planned_for_its_own_values(engine):
+    with engine.connect() as db:
+        for number in range(20):
+            db.execute(select(literal(number)))
+        assert db.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one() == 0
 
 
 def test_services_may_write_postgres_for_postgresql(own_url):
