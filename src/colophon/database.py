@@ -87,8 +87,7 @@ def _postgresql_arguments(url: URL) -> dict[str, object]:
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
-    # Each query is planned for its own values, as a rare word needs another plan than a common one; poolers that hand
-    # a connection on after each query are well with this, too.
+    # Each query is planned for its own values, as a rare word needs another plan than a common one.
     return {"prepare_threshold": None} | {name: arguments[name] for name in arguments.keys() - url.query.keys()}
 
 
@@ -146,10 +145,10 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         _begin(db)
         try:
             yield db
+            db.exec_driver_sql("COMMIT")
         except BaseException:
             _roll_back(db)
             raise
-        db.exec_driver_sql("COMMIT")
 
 
 def _begin(db: Connection, *, patiently: bool = False) -> None:
@@ -172,7 +171,7 @@ def _begin(db: Connection, *, patiently: bool = False) -> None:
 
 def _roll_back(db: Connection) -> None:
     if db.invalidated:
-        return  # the connection was lost, and what was begun on it with it
+        return  # the connection was lost, and with it what was begun
     try:
         db.exec_driver_sql("ROLLBACK")
     except DBAPIError:
@@ -197,10 +196,10 @@ def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
             # A table's lock is waited for briefly: every visitor's query would queue up behind.
             db.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(BUSY_SECONDS)}")
             yield db
+            db.exec_driver_sql("COMMIT")
         except BaseException:
             _roll_back(db)
             raise
-        db.exec_driver_sql("COMMIT")
 
 
 @contextmanager

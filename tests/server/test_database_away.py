@@ -121,7 +121,7 @@ def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(server
 
 def test_the_site_starts_on_postgresql_with_its_books_and_stops_cleanly(server, tmp_path):
     url = server.create("colophon")
-    started: list[Server] = []
+    started = []
     starting = [
         threading.Thread(target=lambda folder: started.append(Server(folder, DATABASE_URL=url)), args=(folder,))
         for folder in (tmp_path / "one", tmp_path / "two")

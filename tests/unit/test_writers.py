@@ -5,11 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from colophon import cataloguing, database, importer
 from colophon.models import CatalogueState
 from conftest import postgresql_only
+
+# A constraint that PostgreSQL checks when the transaction ends, as SQLite is told to by a pragma.
+DEFERRED = "ALTER TABLE book_authors ALTER CONSTRAINT fk_book_authors_author_id_authors DEFERRABLE INITIALLY DEFERRED"
 
 
 def test_writers_never_lose_an_update(engine):
@@ -76,6 +79,28 @@ def test_a_writer_whose_connection_is_lost_has_written_nothing(engine):
         db.exec_driver_sql("SELECT 1")
     with database.transaction(engine) as db:
         assert db.exec_driver_sql("SELECT count(*) FROM subjects").scalar_one() == 0
+
+
+@postgresql_only
+def test_an_error_is_told_as_it_is_though_the_connection_was_lost_meanwhile(engine):
+    with pytest.raises(RuntimeError, match="planted"), database.transaction(engine) as db:
+        pid = db.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with engine.connect() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+        raise RuntimeError("planted")
+    with database.transaction(engine):
+        pass
+
+
+def test_a_change_that_fails_at_its_very_end_is_not_kept(engine):
+    books = importer.made_up_books(1)
+    cataloguing.add_books(engine, books)
+    deferred = "PRAGMA defer_foreign_keys = ON" if engine.dialect.name == "sqlite" else DEFERRED
+    with pytest.raises(IntegrityError), database.transaction(engine) as db:
+        db.exec_driver_sql(deferred)
+        db.exec_driver_sql("UPDATE book_authors SET author_id = 999999")
+    with database.transaction(engine) as db:
+        assert db.exec_driver_sql("SELECT count(*) FROM book_authors WHERE author_id = 999999").scalar_one() == 0
 
 
 @postgresql_only
