@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,10 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from colophon import cataloguing, create_app, database, importer
+from colophon import create_app, database
 from colophon.books import Catalogue
 from colophon.settings import Settings
+from databases import PostgreSQL, SQLite
 from pagecheck import PageClient
+from postgres import Postgres, programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
     from sqlalchemy import Engine
+
+    from databases import Databases
+
+
+# For tests that need fixtures with a database but have nothing to do with which.
+any_database = pytest.mark.parametrize("databases", ["sqlite"], indirect=True, scope="session")
+# For what only one kind of database has.
+sqlite_only = any_database
+postgresql_only = pytest.mark.parametrize("databases", ["postgresql"], indirect=True, scope="session")
 
 
 def unavailable(reason: str) -> None:
@@ -37,56 +47,92 @@ def unavailable(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the built-in books. Tests share it, so they only read it."""
-    path: Path = tmp_path_factory.mktemp("library") / "colophon.db"
-    engine = database.connect(f"sqlite:///{path}")
-    database.upgrade(engine)
-    cataloguing.add_books(engine, importer.built_in_books())
-    engine.dispose()
-    return path
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that runs for as long as the tests."""
+    if programs() is None:
+        unavailable("PostgreSQL's server is not installed (Debian: postgresql)")
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")
-def empty_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("library") / "empty.db"
-    engine = database.connect(f"sqlite:///{path}")
-    database.upgrade(engine)
-    engine.dispose()
-    return path
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SQLite:
+    return SQLite(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(scope="session")
+def postgresql(postgres: Postgres) -> PostgreSQL:
+    return PostgreSQL(postgres)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Where a test's databases are. What asks for this, or for a fixture that does, is tested on both kinds."""
+    found: Databases = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="session")
+def library(databases: Databases) -> str:
+    """The URL of a database with the built-in books. Tests share it, so they only read it."""
+    return databases.full
+
+
+@pytest.fixture(scope="session")
+def empty_library(databases: Databases) -> str:
+    """The URL of a database with a schema and no book; shared, too."""
+    return databases.empty
 
 
 @pytest.fixture
-def engine(empty_library: Path, tmp_path: Path) -> Iterator[Engine]:
+def fresh_url(databases: Databases) -> Iterator[str]:
+    """The URL of a database of the test's own, which has no schema yet."""
+    url = databases.create()
+    yield url
+    databases.remove(url)
+
+
+@pytest.fixture
+def own_url(databases: Databases) -> Iterator[str]:
+    """The URL of an empty database of the test's own, for it to fill."""
+    url = databases.create(databases.empty)
+    yield url
+    databases.remove(url)
+
+
+@pytest.fixture
+def engine(own_url: str) -> Iterator[Engine]:
     """An empty database of the test's own, for it to fill."""
-    shutil.copy(empty_library, tmp_path / "own.db")
-    engine = database.connect(f"sqlite:///{tmp_path / 'own.db'}")
+    engine = database.connect(own_url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def catalogue(library: Path) -> Iterator[Catalogue]:
-    engine = database.connect(f"sqlite:///{library}")
+def catalogue(library: str) -> Iterator[Catalogue]:
+    engine = database.connect(library)
     with engine.connect() as db:
         yield Catalogue(db)
     engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def app(library: Path) -> Iterator[Flask]:
-    app = create_app(Settings(database_url=f"sqlite:///{library}", site_url="http://localhost"))
+def app(library: str) -> Iterator[Flask]:
+    app = create_app(Settings(database_url=library, site_url="http://localhost"))
     yield app
     database.engine_of(app).dispose()
 
 
 @pytest.fixture
-def make_app(library: Path) -> Iterator[Callable[..., Flask]]:
+def make_app(library: str) -> Iterator[Callable[..., Flask]]:
     """Make an app whose settings differ from the defaults."""
     made: list[Flask] = []
 
     def make(**changed: object) -> Flask:
-        settings: dict[str, object] = {"database_url": f"sqlite:///{library}", "site_url": "http://localhost"} | changed
+        settings: dict[str, object] = {"database_url": library, "site_url": "http://localhost"} | changed
         made.append(create_app(Settings(**settings)))  # type: ignore[arg-type]  # the test knows the settings' types
         return made[-1]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import UnaryExpression, asc, desc, false, func, select
+from sqlalchemy import UnaryExpression, asc, desc, func, select
 from sqlalchemy.sql.operators import custom_op
 
+from . import search
 from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
-from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
-from .text import fold, slugify, words
+from .memory import Memory
+from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
+from .text import fold, slugify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -158,31 +158,7 @@ _ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
 BROAD = 2000
 
 
-class _Memory:
-    """What was worked out of a state of the catalogue, the least recently used forgotten first.
-
-    A state's name is random and never comes again, so nothing here can be stale, whichever process made the change.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._known: OrderedDict[tuple[object, ...], object] = OrderedDict()
-        self._size = size
-        self._lock = threading.Lock()
-
-    def recall(self, key: tuple[object, ...], work_out: Callable[[], T]) -> T:
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]  # type: ignore[return-value]  # the key tells the type
-        value = work_out()
-        with self._lock:
-            self._known[key] = value
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
-        return value
-
-
-_memory = _Memory(size=4096)
+_memory: Memory[Any] = Memory(size=4096)
 
 
 class Catalogue:
@@ -200,7 +176,8 @@ class Catalogue:
         return self._db.scalar(select(CatalogueState.changed_at))
 
     def _recall(self, what: object, work_out: Callable[[], T]) -> T:
-        return _memory.recall((self.state, what), work_out)
+        answer: T = _memory.recall((self.state, what), work_out)
+        return answer
 
     # Facts about the whole
 
@@ -240,6 +217,8 @@ class Catalogue:
 
     def book(self, name: str) -> BookDetail | None:
         """Return the book with this slug, or with this ISBN-13 (13 digits)."""
+        if "\0" in name:
+            return None  # PostgreSQL cannot even be asked
         named = Book.isbn13 == name if name.isdigit() and len(name) == 13 else Book.slug == name
         found = self._details(self._db.scalars(select(Book.id).where(named)).all())
         return found[0] if found else None
@@ -313,21 +292,23 @@ class Catalogue:
         """Return the ids of one stretch of the books that a query asks for, in its order."""
         if query.sort != RELEVANCE:
             # Walking the order's index and testing each book meets (offset + limit) / share books; sorting meets all.
-            walk = (offset + limit) * self.totals().books < total * total
+            # PostgreSQL works that out by itself.
+            walk = self._db.dialect.name == "sqlite" and (offset + limit) * self.totals().books < total * total
             return self._db.scalars(
                 _ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
-            ranked = self._chosen(query, rank=True).order_by(search.c.rank, search.c.rowid)
+            best_first = search.rank(self._db, query.q or ""), search.index.c.rowid
+            ranked = self._chosen(query, rank=True).order_by(*best_first)
             return self._db.scalars(ranked.limit(limit).offset(offset)).all()
         in_title = self._count(query, "title")
-        newest_first = search.c.rowid.desc()
+        newest_first = search.index.c.rowid.desc()
         ids: list[int] = []
         if offset < in_title:
             titles = self._chosen(query, "title").order_by(newest_first)
             ids += self._db.scalars(titles.limit(limit).offset(offset))
         if len(ids) < limit:
-            others = self._chosen(query, "elsewhere").order_by(newest_first)
+            others = self._chosen(query, search.ELSEWHERE).order_by(newest_first)
             ids += self._db.scalars(others.limit(limit - len(ids)).offset(max(0, offset - in_title)))
         return ids
 
@@ -341,13 +322,15 @@ class Catalogue:
         as_is = _unindexed if walk else _indexed
         chosen = select(Book.id)
         if query.q:
-            chosen = chosen.join(search, search.c.rowid == Book.id).where(_matches(query.q, column, rank=rank))
+            chosen = chosen.join(search.index, search.index.c.rowid == Book.id).where(
+                search.matches(self._db, query.q, column, ranked=rank)
+            )
         if query.author:
             if self.author(query.author):
                 author = select(Author.id).where(Author.slug == slugify(query.author)).scalar_subquery()
                 books = select(BookAuthor.book_id).where(BookAuthor.author_id == author)
             else:
-                books = select(search.c.rowid).where(_matches(query.author, "authors"))
+                books = select(search.index.c.rowid).where(search.matches(self._db, query.author, "authors"))
             chosen = chosen.where(Book.id.in_(books))
         if query.subject:
             subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
@@ -414,6 +397,8 @@ class Catalogue:
         offset = (page - 1) * AUTHORS_PER_PAGE
         if offset and offset >= total:
             raise PastTheEndError
+        if not total:
+            return Page([], 0, page, AUTHORS_PER_PAGE)
         query = _author_rows()
         if letter:
             query = query.where(Author.sort_key >= letter, Author.sort_key < chr(ord(letter) + 1))
@@ -434,23 +419,6 @@ def _ordered(chosen: Select[int], sort: str) -> Select[int]:
     column, descending = _ORDERS[sort]
     direction = desc if descending else asc
     return chosen.order_by(direction(column), direction(Book.id))
-
-
-def _matches(text: str, column: str | None = None, *, rank: bool = False) -> ColumnElement[bool]:
-    """Return the condition that a book has every word of text, or a word that begins with it.
-
-    `column` is one of the index's, or 'elsewhere' for books whose title alone does not have them all. `rank` asks for
-    the whole word beside its prefix, which finds the same books but ranks the whole word first.
-    """
-    found = words(text)
-    if not found:
-        return false()
-    terms = " AND ".join(f'("{word}" OR "{word}" *)' if rank else f'"{word}" *' for word in found)
-    if column == "elsewhere":
-        terms = f"({terms}) NOT title : ({terms})"
-    elif column:
-        terms = f"{column} : ({terms})"
-    return search.c.book_search.op("MATCH")(terms)
 
 
 def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from . import database
-from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject, search
+from . import database, search
+from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .text import KEY_LENGTH, slugify, sort_key, words
 
 if TYPE_CHECKING:
@@ -77,22 +77,31 @@ def as_written(book: BookDetail) -> NewBook:
     )
 
 
-def add_books(engine: Engine, books: Iterable[NewBook], progress: Callable[[int], None] = lambda _: None) -> int:
+def add_books(
+    engine: Engine,
+    books: Iterable[NewBook],
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    only_if_empty: bool = False,
+) -> int:
     """Add books in one transaction and return how many; `progress` hears the size of each batch.
+
+    With `only_if_empty` none is added to a catalogue that has any, so that two processes may start with the same books.
 
     Raises sqlalchemy.exc.IntegrityError, and adds none, when an ISBN is in the catalogue already.
     """
     added = 0
     rest = iter(books)
     with database.transaction(engine) as db:
+        if only_if_empty and db.scalar(select(Book.id).limit(1)) is not None:
+            return 0
         while batch := list(islice(rest, BATCH)):
             _add_batch(db, batch)
             added += len(batch)
             progress(len(batch))
         if added:
             _new_state(db)
-            # The query planner chooses by these statistics.
-            db.exec_driver_sql("ANALYZE")
+            database.analyze(db, added)
     return added
 
 
@@ -111,7 +120,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
     db.execute(update(Book).where(Book.id == old.id).values(_columns(book)))
     for links in (BookAuthor, BookSubject):
         db.execute(delete(links).where(links.book_id == old.id))
-    db.execute(delete(search).where(search.c.rowid == old.id))
+    search.forget(db, old.id)
     _link(db, [(old.id, book)])
     _remove_unused(db)
     _new_state(db)
@@ -120,7 +129,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
 def delete_book(db: Connection, old: BookDetail, token_id: int | None = None) -> None:
     """Take a book out of the catalogue, with the authors and subjects that no other book has."""
     _audit(db, token_id, [("delete", old.slug, as_written(old), None)])
-    db.execute(delete(search).where(search.c.rowid == old.id))
+    search.forget(db, old.id)
     db.execute(delete(Book).where(Book.id == old.id))
     _remove_unused(db)
     _new_state(db)
@@ -209,7 +218,7 @@ def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
     ]
     if filed:
         db.execute(insert(BookSubject), filed)
-    db.execute(insert(search), [{"rowid": book_id} | _search_words(book) for book_id, book in books])
+    search.write(db, {book_id: _search_words(book) for book_id, book in books})
 
 
 def _remove_unused(db: Connection) -> None:

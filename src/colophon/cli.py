@@ -39,7 +39,7 @@ class OneSentence(click.Group):
         except (settings.SettingsError, database.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
-            raise click.ClickException(f"The database cannot do that: {error.orig}.") from None
+            raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,8 +58,9 @@ def serve(config: settings.Settings) -> NoReturn:
     _require_free_port(config.host, config.port)
     with _database(config) as engine:
         if cataloguing.is_empty(engine):
-            added = cataloguing.add_books(engine, importer.built_in_books())
-            log.info("loaded %s books into the empty catalogue", added)
+            added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
+            if added:
+                log.info("loaded %s books into the empty catalogue", added)
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's

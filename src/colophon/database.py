@@ -1,4 +1,4 @@
-"""The database: its engine, and the schema at this release's revision."""
+"""The database, SQLite or PostgreSQL: its engine, its transactions, and the schema at this release's revision."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app, g
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+from . import search
+from .models import Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,32 +30,91 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-SQLITE_BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0  # how long to wait for another's lock; then the database is out of reach
+POOL_SECONDS = 3.0  # how long to wait for a free connection; likewise
+CONNECT_SECONDS = 3
+ANALYZE_FROM = 500  # books; PostgreSQL's own autovacuum counts after smaller changes
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# An advisory lock is a number that means what the program says: here, that its holder alone changes the database.
+_WRITING = int.from_bytes(b"colophon") >> 1
 
 
 class DatabaseUnusableError(RuntimeError):
     """The database cannot serve this release. The message is one sentence for whoever starts it."""
 
 
-def connect(url: str) -> Engine:
+def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0) -> Engine:
     """Return the engine for a database URL. Nothing is opened until the first query.
 
-    Its connections are in autocommit mode, as every page only reads; writers use `transaction`.
+    Its connections are in autocommit mode, as every page only reads; writers use `transaction`. There are never more
+    than `pool_size`. On PostgreSQL a statement that takes longer than `statement_timeout_ms` (0: no limit) fails.
     """
+    url = make_url(url)
     engine = create_engine(
-        url,
+        url.set(drivername="postgresql+psycopg") if is_postgresql(url) else url,
         isolation_level="AUTOCOMMIT",
         skip_autocommit_rollback=True,
-        connect_args={"timeout": SQLITE_BUSY_SECONDS},
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        # A server that was restarted closed its connections: each is tried before it is used.
+        pool_pre_ping=is_postgresql(url),
+        # What a visitor searches for is not written down, nor is what the API is sent.
+        hide_parameters=True,
+        connect_args=_postgresql_arguments(url) if is_postgresql(url) else {"timeout": BUSY_SECONDS},
     )
-    event.listen(engine, "connect", _prepare_sqlite)
+    if is_postgresql(url):
+        event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection, statement_timeout_ms))
+    else:
+        event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def is_postgresql(url: URL) -> bool:
+    return url.get_backend_name() in ("postgresql", "postgres")  # the second is how some services write it
+
+
+def _postgresql_arguments(url: URL) -> dict[str, object]:
+    """Return libpq's parameters (https://www.postgresql.org/docs/current/libpq-connect.html); the URL's own go before.
+
+    A server that vanishes without a word, as in a failover, is noticed within half a minute.
+    """
+    arguments = {
+        "application_name": "colophon",
+        "client_encoding": "utf8",
+        "connect_timeout": CONNECT_SECONDS,
+        "tcp_user_timeout": 10_000,  # milliseconds that a query may wait to be received
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+    # Each query is planned for its own values, as a rare word needs another plan than a common one.
+    return {"prepare_threshold": None} | {name: arguments[name] for name in arguments.keys() - url.query.keys()}
+
+
+def _prepare_postgresql(connection: DBAPIConnection, statement_timeout_ms: int) -> None:
+    cursor = connection.cursor()
+    # Not as libpq's `options`, which proxies such as Amazon's refuse.
+    for name, value in (
+        ("TimeZone", "UTC"),
+        ("statement_timeout", str(statement_timeout_ms)),
+        ("lock_timeout", _milliseconds(BUSY_SECONDS)),
+    ):
+        cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+    cursor.close()
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(int(seconds * 1000))
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["settings"] = settings
-    app.extensions["engine"] = connect(settings.database_url)
+    app.extensions["engine"] = connect(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_ms=settings.database_statement_timeout_ms,
+    )
     app.teardown_appcontext(_close)
 
 
@@ -77,26 +139,78 @@ def _close(_error: BaseException | None) -> None:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """Yield a connection whose work is kept whole when the block ends well, and not at all otherwise.
 
-    The write lock is taken at the start: SQLite cannot let a transaction that began by reading write later.
+    One writes at a time, on both databases, and sees all that those before it wrote: the lock is taken at the start.
+    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS.
     """
     with engine.connect() as db:
-        db.exec_driver_sql("BEGIN IMMEDIATE")
+        _begin(db)
         try:
             yield db
+            db.exec_driver_sql("COMMIT")
         except BaseException:
-            db.exec_driver_sql("ROLLBACK")
+            _roll_back(db)
             raise
-        db.exec_driver_sql("COMMIT")
+
+
+def _begin(db: Connection, *, patiently: bool = False) -> None:
+    if db.dialect.name == "sqlite":
+        # SQLite cannot let a transaction that began by reading write later.
+        db.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    # At this level each statement sees what was written before it; at a higher one, what was written before the lock
+    # was asked for.
+    db.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
+    try:
+        if patiently:
+            db.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            db.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        db.execute(select(func.pg_advisory_xact_lock(_WRITING)))
+    except BaseException:
+        _roll_back(db)
+        raise
+
+
+def _roll_back(db: Connection) -> None:
+    if db.invalidated:
+        return  # the connection was lost, and with it what was begun
+    try:
+        db.exec_driver_sql("ROLLBACK")
+    except DBAPIError:
+        db.invalidate()
 
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection for migrations: one transaction, in which a table can be rebuilt.
+    """Yield a connection for migrations: one transaction, alone. A second one waits here for the first to end."""
+    with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
+        yield db
+
+
+@contextmanager
+def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as db:
+        encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise DatabaseUnusableError(f"The database's encoding is {encoding}; make it anew with ENCODING 'UTF8'.")
+        _begin(db, patiently=True)
+        try:
+            # A table's lock is waited for briefly: every visitor's query would queue up behind.
+            db.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(BUSY_SECONDS)}")
+            yield db
+            db.exec_driver_sql("COMMIT")
+        except BaseException:
+            _roll_back(db)
+            raise
+
+
+@contextmanager
+def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in whose transaction a table can be rebuilt.
 
     SQLite rebuilds a table by dropping it, which would delete all that refers to it while foreign keys are enforced;
     they are checked at the end instead.
     """
-    unenforced = create_engine(engine.url, isolation_level="AUTOCOMMIT", connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    unenforced = create_engine(engine.url, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_SECONDS})
     try:
         with transaction(unenforced) as db:
             yield db
@@ -109,6 +223,15 @@ def migrating(engine: Engine) -> Iterator[Connection]:
         unenforced.dispose()
 
 
+def analyze(db: Connection, added: int) -> None:
+    """Count anew what the query planner chooses by, after so many books were added."""
+    if db.dialect.name == "sqlite":
+        db.exec_driver_sql("ANALYZE")
+    elif added >= ANALYZE_FROM:
+        tables = ", ".join([*Base.metadata.tables, search.TABLE])
+        db.exec_driver_sql(f"ANALYZE {tables}")
+
+
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     # WAL lets readers go on while one writes; NORMAL is safe with it.
@@ -119,6 +242,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 def prepare_folder(url: str) -> None:
     """Make the folder of an SQLite database. Raises DatabaseUnusableError when it cannot be made."""
+    if is_postgresql(make_url(url)):
+        return
     folder = Path(make_url(url).database or "").parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +278,7 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
     Raises DatabaseUnusableError when the database cannot be opened, or belongs to a newer release.
     """
-    url = engine.url.render_as_string(hide_password=True)
+    url = engine.url.set(query={}).render_as_string(hide_password=True)  # libpq's parameters may hold passwords, too
     try:
         current = revision(engine)
         known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
@@ -165,5 +290,10 @@ def upgrade(engine: Engine, to: str = "head") -> None:
         if current != head() or to != "head":
             logging.getLogger(__name__).info("migrating %s from %s to %s", url, current or "empty", to)
             command.upgrade(alembic_config(engine), to)
-    except DatabaseError as error:
-        raise DatabaseUnusableError(f"The database {url} cannot be used: {error.orig}.") from None
+    except DBAPIError as error:
+        raise DatabaseUnusableError(f"The database {url} cannot be used: {reason(error)}.") from None
+
+
+def reason(error: DBAPIError) -> str:
+    """Return what the database said, on one line and without a full stop."""
+    return " ".join(str(error.orig).split()).rstrip(".")

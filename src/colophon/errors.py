@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
 from .books import PastTheEndError
@@ -66,6 +67,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
     app.register_error_handler(OperationalError, _database_out_of_reach)
     app.register_error_handler(InterfaceError, _database_out_of_reach)
+    app.register_error_handler(DBAPIError, _database_refused)
+    app.register_error_handler(NoFreeConnection, _database_out_of_reach)
+    app.register_error_handler(PendingRollbackError, _database_out_of_reach)  # a lost connection was used once more
     app.register_error_handler(HTTPException, _answer)
     app.register_error_handler(Exception, _own_fault)
 
@@ -79,6 +83,11 @@ def _database_out_of_reach(error: Exception) -> Response:
     response = _answer(ServiceUnavailable())
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def _database_refused(error: DBAPIError) -> Response:
+    # A connection may be lost under any kind of error.
+    return _database_out_of_reach(error) if error.connection_invalidated else _own_fault(error)
 
 
 def _own_fault(error: Exception) -> Response:

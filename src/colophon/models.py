@@ -1,19 +1,17 @@
 """The tables. Migrations make them; a test holds the two equal. `books.py` is all that reads or writes them."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     DateTime,
     Dialect,
     ForeignKey,
+    Identity,
     Index,
     MetaData,
     Text,
     TypeDecorator,
-    column,
-    table,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -27,8 +25,14 @@ class UTCDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return value.astimezone(UTC) if value else value
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# Compared by code point on both databases, whatever a server's locale, so that both file the same way.
+PlainText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
@@ -42,21 +46,21 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {str: Text, datetime: UTCDateTime}  # noqa: RUF012 -- SQLAlchemy's declared attribute
+    type_annotation_map = {str: PlainText, datetime: UTCDateTime}  # noqa: RUF012 -- SQLAlchemy's declared attribute
 
 
 class CatalogueState(Base):
     """One row: which state the catalogue is in. Every change gives it a new random name."""
 
     __tablename__ = "catalogue"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     state: Mapped[str]
     changed_at: Mapped[datetime]
 
 
 class Book(Base):
     __tablename__ = "books"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str]
     subtitle: Mapped[str | None]
@@ -85,7 +89,7 @@ class Book(Base):
 
 class Author(Base):
     __tablename__ = "authors"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     sort_name: Mapped[str]
@@ -106,7 +110,7 @@ class BookAuthor(Base):
 
 class Subject(Base):
     __tablename__ = "subjects"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
 
@@ -123,7 +127,7 @@ class Token(Base):
     """What a program shows to be allowed to write. The token itself is not kept, only its hash."""
 
     __tablename__ = "tokens"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str]
     scope: Mapped[str] = mapped_column(doc="'read' or 'write'; the latter holds the former.")
     hash: Mapped[str] = mapped_column(doc="SHA-256 of the secret, in hexadecimal.")
@@ -137,7 +141,7 @@ class AuditEntry(Base):
     """One change of one book: by which token (none: the command line), and how it was written before and after."""
 
     __tablename__ = "audit"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     at: Mapped[datetime]
     token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id"))
     action: Mapped[str] = mapped_column(doc="'create', 'replace' or 'delete'.")
@@ -169,11 +173,3 @@ class Allowance(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     window: Mapped[int] = mapped_column(doc="Number of the window since 1970.")
     used: Mapped[int]
-
-
-SEARCH_TABLE = "book_search"
-# The full-text index, which SQLAlchemy cannot describe: its rowid is the book's id, its columns are folded words.
-search = table(
-    SEARCH_TABLE, column("rowid"), column("title"), column("authors"), column("subjects"), column("description"),
-    column("rank"), column(SEARCH_TABLE),
-)  # fmt: skip

@@ -30,6 +30,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     database_url: str = field(default="sqlite:///var/colophon.db", repr=False)  # may hold a password
+    database_pool_size: int = 8
+    database_statement_timeout_ms: int = 5000
     site_url: str = "http://127.0.0.1:8000"
     allowed_hosts: tuple[str, ...] = LOOPBACK
     trusted_proxies: int = 0
@@ -67,6 +69,10 @@ def load() -> Settings:
             host=host,
             port=port,
             database_url=env.str("DATABASE_URL", Settings.database_url),
+            database_pool_size=env.int("DATABASE_POOL_SIZE", Settings.database_pool_size, validate=Range(1, 256)),
+            database_statement_timeout_ms=env.int(
+                "DATABASE_STATEMENT_TIMEOUT_MS", Settings.database_statement_timeout_ms, validate=Range(0, 3_600_000)
+            ),
             site_url=site_url,
             allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, site.hostname or ""])),
             trusted_proxies=env.int("TRUSTED_PROXIES", Settings.trusted_proxies, validate=Range(0, 5)),
@@ -114,12 +120,31 @@ def _refuse_unsafe(settings: Settings) -> None:
         )
     if not settings.allowed_hosts or any(not host or host == "*" for host in settings.allowed_hosts):
         raise SettingsError("ALLOWED_HOSTS: name each host, separated by commas; '*' and an empty name are refused.")
+    _check_database(settings.database_url)
+
+
+def _check_database(address: str) -> None:
+    """Raise SettingsError for a database that cannot be; the message repeats no more of the URL than its kind."""
     try:
-        url = make_url(settings.database_url)
-    except ArgumentError:
-        raise SettingsError("DATABASE_URL: not a database URL, such as sqlite:///var/colophon.db.") from None
-    if url.get_backend_name() != "sqlite":
-        raise SettingsError(f"DATABASE_URL: {url.get_backend_name()} is not supported; use sqlite:///PATH.")
+        url = make_url(address)
+        if set(url.host or "") & set("[]@"):  # a password that is not written as below
+            raise ArgumentError
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "DATABASE_URL: not a database URL, such as sqlite:///var/colophon.db or "
+            "postgresql://user:password@host:5432/name; in a password, write %40 for @, %3A for : and %2F for /."
+        ) from None
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        if not url.database:
+            raise SettingsError("DATABASE_URL: name the database, as in postgresql://user:password@host:5432/name.")
+        if url.port is not None and not 1 <= url.port <= 65535:
+            raise SettingsError("DATABASE_URL: its port is not a number from 1 to 65535.")
+        return
+    if url.drivername != "sqlite":
+        raise SettingsError(
+            f"DATABASE_URL: {url.drivername} is not supported; use sqlite:///PATH or "
+            f"postgresql://user:password@host:5432/name."
+        )
     if not url.database or url.database == ":memory:":
         raise SettingsError("DATABASE_URL: name a file; a database in memory would be another one in each worker.")
     if Path(url.database).is_dir():

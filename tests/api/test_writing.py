@@ -8,6 +8,7 @@ import pytest
 from apiclient import ANGLER
 from colophon import database
 from colophon.models import AuditEntry, Token
+from conftest import sqlite_only
 
 
 def rows(engine, model):
@@ -285,6 +286,7 @@ def test_a_change_that_is_refused_leaves_no_trace(program, engine):
     assert len(rows(engine, AuditEntry)) == 1
 
 
+@sqlite_only
 def test_a_write_that_breaks_in_the_middle_changes_nothing(program, engine):
     with database.transaction(engine) as db:
         db.exec_driver_sql("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'planted'); END")

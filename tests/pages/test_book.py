@@ -31,6 +31,11 @@ def test_an_unknown_book_is_not_found(page):
     assert "no book at this address" in text(soup.one(".lead"))
 
 
+@pytest.mark.parametrize("path", ["/books/%00", "/books/%00/cover.svg"])
+def test_an_address_that_no_book_can_have_is_not_found(client, path):
+    assert client.get(path).status_code == 404
+
+
 def test_machines_read_the_book_as_schema_org_describes_it(page):
     described = json.loads(page("/books/pride-and-prejudice").one("script[type='application/ld+json']").string)
     assert described["@type"] == "Book"

@@ -149,7 +149,7 @@ def test_a_page_past_the_end_is_not_found(page):
 
 
 def test_an_empty_catalogue_has_a_page_too(make_app, empty_library):
-    client = make_app(database_url=f"sqlite:///{empty_library}").test_client()
+    client = make_app(database_url=empty_library).test_client()
     for path in ("/", "/books", "/authors", "/subjects", "/colophon", "/feed.atom", "/sitemap.xml"):
         assert client.get(path).status_code == 200, path
 

@@ -2,14 +2,15 @@
 
 import logging
 import os
-import shutil
 import sqlite3
 
 import pytest
 from flask import abort
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InternalError, OperationalError
 
 from colophon import database
+from conftest import any_database, postgresql_only, sqlite_only
 from pagecheck import PageClient, text
 
 
@@ -71,6 +72,7 @@ def test_a_database_that_is_gone_is_not_our_visitors_fault(failing):
     assert "planted secret" not in response.text
 
 
+@any_database
 def test_a_database_that_cannot_be_opened_is_answered_by_503(make_app, tmp_path):
     missing = tmp_path / "no-such-folder" / "colophon.db"
     client = make_app(database_url=f"sqlite:///{missing}").test_client()
@@ -79,13 +81,13 @@ def test_a_database_that_cannot_be_opened_is_answered_by_503(make_app, tmp_path)
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_locked_database_is_answered_by_503(make_app, library, tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "SQLITE_BUSY_SECONDS", 0.05)
-    shutil.copy(library, tmp_path / "locked.db")
-    holder = sqlite3.connect(tmp_path / "locked.db")
+@sqlite_only
+def test_a_locked_database_is_answered_by_503(make_app, own_url, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    holder = sqlite3.connect(make_url(own_url).database)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
-    response = make_app(database_url=f"sqlite:///{tmp_path / 'locked.db'}").test_client().get("/books")
+    response = make_app(database_url=own_url).test_client().get("/books")
     holder.close()
     assert response.status_code == 503
 
@@ -98,3 +100,55 @@ def test_a_path_that_is_no_text_is_not_found(client):
 def test_an_address_with_slashes_too_many_leads_to_the_right_one(client):
     response = client.get("/books//emma")
     assert (response.status_code, response.location) == (308, "http://localhost/books/emma")
+
+
+def test_a_request_that_gets_no_connection_in_time_is_answered_by_503(make_app, monkeypatch):
+    monkeypatch.setattr(database, "POOL_SECONDS", 0.05)
+    app = make_app(database_pool_size=1)
+    with database.engine_of(app).connect():
+        answers = [app.test_client().get(path) for path in ("/books", "/readyz")]
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert answers[0].headers["Retry-After"] == "5"
+    assert [app.test_client().get(path).status_code for path in ("/books", "/readyz")] == [200, 200]
+
+
+@postgresql_only
+def test_a_statement_that_takes_too_long_is_answered_by_503(make_app):
+    app = make_app(database_statement_timeout_ms=50)
+
+    @app.get("/slow")
+    def slow():
+        database.current().exec_driver_sql("SELECT pg_sleep(5)")
+
+    response = app.test_client().get("/slow")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert app.test_client().get("/books").status_code == 200
+
+
+@postgresql_only
+def test_a_connection_lost_in_the_middle_of_a_page_is_answered_by_503(make_app):
+    app = make_app()
+
+    @app.get("/cut")
+    def cut():
+        db = database.current()
+        pid = db.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with database.engine_of(app).connect() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
+        db.exec_driver_sql("SELECT 1")
+
+    assert app.test_client().get("/cut").status_code == 503
+    assert app.test_client().get("/books").status_code == 200
+
+
+@any_database
+def test_any_error_that_lost_the_connection_is_the_database_s_and_any_other_ours(make_app):
+    app = make_app()
+
+    @app.get("/refused/<int:lost>")
+    def refused(lost):
+        raise InternalError("select", {}, Exception("planted"), connection_invalidated=bool(lost))
+
+    assert app.test_client().get("/refused/1").status_code == 503
+    assert app.test_client().get("/refused/0").status_code == 500

@@ -2,7 +2,10 @@
 
 import pytest
 
+from conftest import any_database
 from pagecheck import attribute
+
+pytestmark = any_database
 
 
 def choose(client, mode="dark", back="/books?q=war", **headers):

@@ -7,6 +7,9 @@ import pytest
 from flask import request
 
 from colophon import database, templating
+from conftest import any_database
+
+pytestmark = any_database
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "

@@ -9,6 +9,7 @@ import pytest
 
 from colophon import cli, database
 from colophon.cli import main
+from conftest import sqlite_only
 
 
 def run(runner, *arguments, **environment):
@@ -90,40 +91,40 @@ def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path):
     assert "notes.txt cannot be used: file is not a database" in sentence
 
 
-def test_a_database_of_a_newer_release_is_named(runner, engine):
+def test_a_database_of_a_newer_release_is_named(runner, own_url, engine):
     with database.transaction(engine) as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     for arguments in (["db", "upgrade"], ["books", "generate", "1"]):
-        assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=engine.url))
+        assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
 
 
-def test_the_schema_goes_up_and_down(runner, engine):
-    assert run(runner, "db", "downgrade", "base", DATABASE_URL=engine.url).exit_code == 0
+def test_the_schema_goes_up_and_down(runner, own_url, engine):
+    assert run(runner, "db", "downgrade", "base", DATABASE_URL=own_url).exit_code == 0
     assert database.revision(engine) is None
-    assert run(runner, "db", "upgrade", DATABASE_URL=engine.url).exit_code == 0
+    assert run(runner, "db", "upgrade", DATABASE_URL=own_url).exit_code == 0
     assert database.revision(engine) == database.head()
 
 
-def test_a_revision_that_does_not_exist_is_named(runner, engine):
-    sentence = fails_with_one_sentence(run(runner, "db", "downgrade", "nope", DATABASE_URL=engine.url))
+def test_a_revision_that_does_not_exist_is_named(runner, own_url, engine):
+    sentence = fails_with_one_sentence(run(runner, "db", "downgrade", "nope", DATABASE_URL=own_url))
     assert "nope" in sentence
 
 
-def test_made_up_books_are_added(runner, engine):
-    result = run(runner, "books", "generate", "30", DATABASE_URL=engine.url)
+def test_made_up_books_are_added(runner, own_url, engine):
+    result = run(runner, "books", "generate", "30", DATABASE_URL=own_url)
     assert result.stdout == "Added 30 books.\n"
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 30
 
 
-def test_an_interruption_adds_nothing(runner, engine, monkeypatch):
+def test_an_interruption_adds_nothing(runner, own_url, engine, monkeypatch):
     def interrupted(number, seed):
         yield from made_up(600, seed)
         raise KeyboardInterrupt
 
     made_up = cli.importer.made_up_books
     monkeypatch.setattr(cli.importer, "made_up_books", interrupted)
-    assert run(runner, "books", "generate", "1000", DATABASE_URL=engine.url).exit_code == 1
+    assert run(runner, "books", "generate", "1000", DATABASE_URL=own_url).exit_code == 1
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
 
@@ -133,10 +134,10 @@ def test_a_wrong_number_is_a_wrong_use(runner, number):
     assert run(runner, "books", "generate", "--", number).exit_code == 2
 
 
-def test_a_new_migration_is_written_from_the_models(runner, engine, monkeypatch, tmp_path):
+def test_a_new_migration_is_written_from_the_models(runner, own_url, engine, monkeypatch, tmp_path):
     shutil.copytree(database._MIGRATIONS, tmp_path / "migrations")
     monkeypatch.setattr(database, "_MIGRATIONS", tmp_path / "migrations")
-    result = run(runner, "db", "revision", "a new field", DATABASE_URL=engine.url)
+    result = run(runner, "db", "revision", "a new field", DATABASE_URL=own_url)
     assert result.exit_code == 0, result.output
     (written,) = (tmp_path / "migrations/versions").glob("0002_*.py")
     assert 'down_revision = "0001"' in written.read_text().replace("'", '"')
@@ -150,9 +151,10 @@ def test_the_package_itself_is_the_program(monkeypatch, capsys):
     assert "colophon, version" in capsys.readouterr().out
 
 
-def test_what_the_database_refuses_is_said_in_one_sentence(runner, engine):
+@sqlite_only
+def test_what_the_database_refuses_is_said_in_one_sentence(runner, own_url, engine):
     with database.transaction(engine) as db:
         db.exec_driver_sql("CREATE TRIGGER refuse BEFORE INSERT ON books BEGIN SELECT RAISE(ABORT, 'planted'); END")
-    result = run(runner, "books", "generate", "1", DATABASE_URL=engine.url)
+    result = run(runner, "books", "generate", "1", DATABASE_URL=own_url)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Error: The database cannot do that: planted."

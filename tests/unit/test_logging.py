@@ -7,6 +7,9 @@ import pytest
 from colophon import logging as logs
 from colophon.settings import Settings
 from colophon.templating import asset
+from conftest import any_database
+
+pytestmark = any_database
 
 
 @pytest.fixture

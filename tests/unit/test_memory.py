@@ -1,10 +1,12 @@
+import pytest
+
 from colophon.memory import Memory
 
 
 def test_what_was_not_asked_for_lately_is_forgotten():
     memory: Memory[str] = Memory(size=2)
     for asked in ("a", "b", "a", "c"):
-        memory.recall(asked, lambda asked=asked: asked)  # type: ignore[misc]
+        memory.recall(asked, lambda asked=asked: asked)
     assert memory.recall("a", lambda: "again") == "a"
     assert memory.recall("b", lambda: "again") == "again"
 
@@ -25,10 +27,7 @@ def test_an_answer_too_large_to_keep_is_given_all_the_same():
 
 
 def test_a_question_that_fails_is_asked_again():
-    memory: Memory[str] = Memory(size=3)
-    for error in (ValueError, KeyError):
-        try:
-            memory.recall("x", lambda error=error: (_ for _ in ()).throw(error))  # type: ignore[misc]
-        except error:
-            pass
-    assert memory.recall("x", lambda: "now") == "now"
+    memory: Memory[float] = Memory(size=3)
+    with pytest.raises(ZeroDivisionError):
+        memory.recall("x", lambda: 1 / 0)
+    assert memory.recall("x", lambda: 0.5) == 0.5

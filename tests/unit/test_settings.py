@@ -37,14 +37,39 @@ def test_nothing_needs_to_be_set():
         ("DATABASE_URL", "nonsense", "DATABASE_URL"),
         ("DATABASE_URL", "mysql://localhost/x", "DATABASE_URL"),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:s3cret@localhost", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:s3cret@localhost/", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:s3cret@localhost:x/colophon", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:s3cret@localhost:70000/colophon", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:s3cret@[half/colophon", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql://colophon:an@s3cret@localhost/colophon", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql+psycopg2://colophon:s3cret@localhost/colophon", "DATABASE_URL"),
+        ("DATABASE_URL", "postgresql+s3cret", "DATABASE_URL"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE"),
+        ("DATABASE_STATEMENT_TIMEOUT_MS", "-1", "DATABASE_STATEMENT_TIMEOUT_MS"),
         ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL"),
         ("DATABASE_URL", "sqlite:////tmp", "DATABASE_URL"),
     ],
 )
 def test_a_wrong_value_stops_the_start_and_is_named(monkeypatch, name, value, complaint):
     monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError, match=f"^{complaint}: "):
+    with pytest.raises(SettingsError, match=f"^{complaint}: ") as stopped:
         settings.load()
+    assert "s3cret" not in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://colophon:s3cret@db.example.org:5432/colophon",
+        "postgres://colophon:s3cret@db.example.org/colophon?sslmode=verify-full",
+        "postgresql+psycopg:///colophon",
+        "sqlite:///elsewhere.db",
+    ],
+)
+def test_both_databases_are_named_by_their_usual_urls(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert settings.load().database_url == url
 
 
 def test_all_wrong_values_are_named_at_once(monkeypatch):

@@ -2,15 +2,15 @@
 
 from alembic import context
 
-from colophon import database
-from colophon.models import SEARCH_TABLE, Base
+from colophon import database, search
+from colophon.models import Base
 
 with database.migrating(context.config.attributes["engine"]) as connection:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
-        # The full-text index makes tables of its own, which no model describes.
-        include_name=lambda name, kind, _parents: not (kind == "table" and (name or "").startswith(SEARCH_TABLE)),
+        # No model describes the full-text index; on SQLite it makes tables of its own.
+        include_name=lambda name, kind, _parents: not (kind == "table" and (name or "").startswith(search.TABLE)),
     )
     context.run_migrations()

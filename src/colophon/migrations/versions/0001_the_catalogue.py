@@ -2,37 +2,41 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+# Compared by code point on both databases, whatever a server's locale.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "catalogue",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_catalogue"),
     )
     op.create_table(
         "books",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("slug", sa.Text, nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
-        sa.Column("subtitle", sa.Text),
-        sa.Column("original_title", sa.Text),
+        sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
+        sa.Column("slug", TEXT, nullable=False),
+        sa.Column("title", TEXT, nullable=False),
+        sa.Column("subtitle", TEXT),
+        sa.Column("original_title", TEXT),
         sa.Column("year", sa.Integer, nullable=False),
         sa.Column("circa", sa.Boolean, nullable=False),
-        sa.Column("language", sa.Text, nullable=False),
-        sa.Column("publisher", sa.Text),
+        sa.Column("language", TEXT, nullable=False),
+        sa.Column("publisher", TEXT),
         sa.Column("pages", sa.Integer),
-        sa.Column("isbn13", sa.Text),
-        sa.Column("description", sa.Text, nullable=False),
-        sa.Column("title_key", sa.Text, nullable=False),
-        sa.Column("author_key", sa.Text, nullable=False),
+        sa.Column("isbn13", TEXT),
+        sa.Column("description", TEXT, nullable=False),
+        sa.Column("title_key", TEXT, nullable=False),
+        sa.Column("author_key", TEXT, nullable=False),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("year <> 0", name=op.f("ck_books_year_is_not_zero")),
         sa.CheckConstraint("pages > 0", name=op.f("ck_books_pages_are_positive")),
@@ -47,12 +51,12 @@ def upgrade() -> None:
     op.create_index("ix_books_language_title_key_id", "books", ["language", "title_key", "id"])
     op.create_table(
         "authors",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("slug", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("sort_name", sa.Text, nullable=False),
-        sa.Column("original_name", sa.Text),
-        sa.Column("sort_key", sa.Text, nullable=False),
+        sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
+        sa.Column("slug", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("sort_name", TEXT, nullable=False),
+        sa.Column("original_name", TEXT),
+        sa.Column("sort_key", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_authors"),
         sa.UniqueConstraint("slug", name="uq_authors_slug"),
     )
@@ -69,9 +73,9 @@ def upgrade() -> None:
     op.create_index("ix_book_authors_author_id_book_id", "book_authors", ["author_id", "book_id"])
     op.create_table(
         "subjects",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("slug", sa.Text, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
+        sa.Column("slug", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_subjects"),
         sa.UniqueConstraint("slug", name="uq_subjects_slug"),
     )
@@ -84,6 +88,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["book_id"], ["books.id"], "fk_book_subjects_book_id_books", ondelete="CASCADE"),
     )
     op.create_index("ix_book_subjects_book_id_subject_id", "book_subjects", ["book_id", "subject_id"])
+    if op.get_bind().dialect.name == "postgresql":
+        _search_on_postgresql()
+    else:
+        _search_on_sqlite()
+
+
+def _search_on_sqlite() -> None:
     # The words come folded (see text.fold), so the tokenizer has only to split them; prefixes of 2 to 4 letters are
     # indexed because they match the most words.
     op.execute(
@@ -91,6 +102,17 @@ def upgrade() -> None:
         "tokenize = 'unicode61', prefix = '2 3 4')"
     )
     op.execute("INSERT INTO book_search (book_search, rank) VALUES ('rank', 'bm25(10.0, 6.0, 3.0, 1.0)')")
+
+
+def _search_on_postgresql() -> None:
+    op.create_table(
+        "book_search",
+        sa.Column("rowid", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("document", TSVECTOR, nullable=False),
+        sa.PrimaryKeyConstraint("rowid", name="pk_book_search"),
+        sa.ForeignKeyConstraint(["rowid"], ["books.id"], "fk_book_search_rowid_books", ondelete="CASCADE"),
+    )
+    op.create_index("ix_book_search_document", "book_search", ["document"], postgresql_using="gin")
 
 
 def downgrade() -> None:

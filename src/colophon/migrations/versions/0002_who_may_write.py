@@ -8,14 +8,17 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+# Compared by code point on both databases, whatever a server's locale.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "tokens",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("scope", sa.Text, nullable=False),
-        sa.Column("hash", sa.Text, nullable=False),
+        sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("scope", TEXT, nullable=False),
+        sa.Column("hash", TEXT, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revoked_at", sa.DateTime(timezone=True)),
@@ -24,13 +27,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "audit",
-        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("token_id", sa.Integer),
-        sa.Column("action", sa.Text, nullable=False),
-        sa.Column("slug", sa.Text, nullable=False),
-        sa.Column("before", sa.Text),
-        sa.Column("after", sa.Text),
+        sa.Column("action", TEXT, nullable=False),
+        sa.Column("slug", TEXT, nullable=False),
+        sa.Column("before", TEXT),
+        sa.Column("after", TEXT),
         sa.PrimaryKeyConstraint("id", name="pk_audit"),
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], "fk_audit_token_id_tokens"),
     )
@@ -38,10 +41,10 @@ def upgrade() -> None:
     op.create_table(
         "idempotency_keys",
         sa.Column("token_id", sa.Integer, nullable=False),
-        sa.Column("key", sa.Text, nullable=False),
-        sa.Column("fingerprint", sa.Text, nullable=False),
-        sa.Column("slug", sa.Text, nullable=False),
-        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("slug", TEXT, nullable=False),
+        sa.Column("body", TEXT, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("token_id", "key", name="pk_idempotency_keys"),
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], "fk_idempotency_keys_token_id_tokens"),
@@ -49,7 +52,7 @@ def upgrade() -> None:
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_table(
         "allowances",
-        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
         sa.Column("window", sa.Integer, nullable=False),
         sa.Column("used", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_allowances"),

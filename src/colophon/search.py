@@ -1,0 +1,142 @@
+"""The full-text index, the same questions to both databases: FTS5 on SQLite, a GIN index of tsvectors on PostgreSQL.
+
+Both are given the folded words that `text.words` makes, so that neither has to know a language or a script. The table
+has one row per book, `rowid` is the book's id, and SQLAlchemy cannot describe the rest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sqlalchemy import Float, cast, column, delete, false, func, insert, table, type_coerce
+from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
+
+from .text import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import ColumnElement, Connection
+
+TABLE = "book_search"
+COLUMNS = ("title", "authors", "subjects", "description")
+ELSEWHERE = "elsewhere"
+_WEIGHTS = (10.0, 6.0, 3.0, 1.0)  # of the columns, in ranking; SQLite keeps them in the index itself
+
+index = table(
+    TABLE, column("rowid"), *map(column, COLUMNS), column("rank"), column(TABLE), column("document", TSVECTOR)
+)  # fmt: skip
+
+
+class Dialect(Protocol):
+    """What is asked of a database's own way to search."""
+
+    def row(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Return a row's values: `texts` has each column's words, parted by spaces."""
+
+    def matches(self, found: list[str], column: str | None, *, ranked: bool) -> ColumnElement[bool]:
+        """Return the condition that a book has every word, or a word that begins with it."""
+
+    def rank(self, found: list[str]) -> ColumnElement[float]:
+        """Return what orders the books found: the best has the least."""
+
+
+def write(db: Connection, books: Mapping[int, Mapping[str, str]]) -> None:
+    """Index books, by their ids, which the index must not hold yet; each column's words are parted by spaces."""
+    dialect = _of(db)
+    db.execute(insert(index), [{"rowid": book} | dialect.row(texts) for book, texts in books.items()])
+
+
+def forget(db: Connection, book: int) -> None:
+    """Take a book out of the index. Does nothing when it is not there."""
+    db.execute(delete(index).where(index.c.rowid == book))
+
+
+def matches(db: Connection, text: str, column: str | None = None, *, ranked: bool = False) -> ColumnElement[bool]:
+    """Return the condition that a book has every word of text, or a word that begins with it.
+
+    `column` is one of COLUMNS, or ELSEWHERE for books whose title alone does not have them all. Where the books are to
+    be ordered by `rank`, `ranked` must say so; it finds the same ones.
+    """
+    found = words(text)
+    return _of(db).matches(found, column, ranked=ranked) if found else false()
+
+
+def rank(db: Connection, text: str) -> ColumnElement[float]:
+    """Return what orders the books that match text: the best has the least, a whole word before longer ones."""
+    return _of(db).rank(words(text))
+
+
+class _SQLite:
+    """An FTS5 table; its query language: https://www.sqlite.org/fts5.html#full_text_query_syntax."""
+
+    def row(self, texts: Mapping[str, str]) -> dict[str, str]:
+        return dict(texts)
+
+    def matches(self, found: list[str], column: str | None, *, ranked: bool) -> ColumnElement[bool]:
+        # The whole word beside its prefix finds the same books, but ranks the whole word first.
+        terms = " AND ".join(f'("{word}" OR "{word}" *)' if ranked else f'"{word}" *' for word in found)
+        if column == ELSEWHERE:
+            terms = f"({terms}) NOT title : ({terms})"
+        elif column:
+            terms = f"{column} : ({terms})"
+        return index.c[TABLE].op("MATCH", is_comparison=True)(terms)
+
+    def rank(self, found: list[str]) -> ColumnElement[float]:  # noqa: ARG002 -- FTS5 knows what it was asked
+        return type_coerce(index.c.rank, Float)
+
+
+class _PostgreSQL:
+    """A tsvector whose weight letters stand for the columns.
+
+    Vectors and queries are written as literals, not parsed from text: the server's parsers split some scripts wrongly,
+    and differently for each locale. https://www.postgresql.org/docs/current/datatype-textsearch.html
+    """
+
+    def __init__(self) -> None:
+        self._letters = dict(zip(COLUMNS, "ABCD", strict=True))
+        # From D to A, at most 1.
+        self._weights = cast([weight / max(_WEIGHTS) for weight in reversed(_WEIGHTS)], ARRAY(REAL))
+
+    def row(self, texts: Mapping[str, str]) -> dict[str, str]:
+        lettered = ((word, self._letters[name]) for name in COLUMNS for word in texts[name].split())
+        # No two words share a place, where the one's letter would go; places above 16,383 all count as that one.
+        lexemes = (f"{_quoted(word)}:{place}{letter}" for place, (word, letter) in enumerate(lettered, start=1))
+        return {"document": " ".join(lexemes)}
+
+    def matches(self, found: list[str], column: str | None, *, ranked: bool) -> ColumnElement[bool]:  # noqa: ARG002
+        anywhere, title = self._all(found, ""), self._all(found, self._letters["title"])
+        if column == ELSEWHERE:
+            terms = f"({anywhere}) & !({title})"
+        else:
+            terms = self._all(found, self._letters[column]) if column else anywhere
+        return index.c.document.op("@@", is_comparison=True)(cast(terms, TSQUERY))
+
+    def rank(self, found: list[str]) -> ColumnElement[float]:
+        # Two queries, as ts_rank takes a word and its prefix in one query for the same. Words joined by "or" add up,
+        # as they do in FTS5's bm25; joined by "and", ts_rank would weigh how near they stand.
+        begun = " | ".join(f"{_quoted(word)}:*" for word in found)
+        whole = " | ".join(map(_quoted, found))
+        return -(self._weighed(begun) + self._weighed(whole))
+
+    def _weighed(self, terms: str) -> ColumnElement[float]:
+        divided_by_length = 1  # by its logarithm: a word weighs more in a short record
+        return func.ts_rank(self._weights, index.c.document, cast(terms, TSQUERY), divided_by_length, type_=Float)
+
+    @staticmethod
+    def _all(found: list[str], letter: str) -> str:
+        return " & ".join(f"{_quoted(word)}:*{letter}" for word in found)
+
+
+def _quoted(word: str) -> str:
+    """Return a lexeme as a literal, cut to what one can hold (2,046 bytes), in the index as in the query."""
+    escaped = word[:LEXEME_LENGTH].replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+LEXEME_LENGTH = 500
+_DIALECTS: dict[str, Dialect] = {"sqlite": _SQLite(), "postgresql": _PostgreSQL()}
+
+
+def _of(db: Connection) -> Dialect:
+    return _DIALECTS[db.dialect.name]

@@ -1,0 +1,68 @@
+"""The two kinds of database, for the fixtures in conftest.py: an empty library, a full one, and fresh ones of each."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import make_url
+
+from colophon import cataloguing, database, importer
+
+if TYPE_CHECKING:
+    from postgres import Postgres
+
+
+class SQLite:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count()
+        _prepare(self)
+
+    def create(self, template: str | None = None) -> str:
+        """Return the URL of a new database: a copy of another, or without a schema."""
+        path = self._folder / f"{next(self._numbers)}.db"
+        if template:
+            shutil.copy(str(make_url(template).database), path)
+        return f"sqlite:///{path}"
+
+    def remove(self, url: str) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{make_url(url).database}{suffix}").unlink(missing_ok=True)
+
+    empty: str
+    full: str
+
+
+class PostgreSQL:
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._numbers = count()
+        _prepare(self)
+
+    def create(self, template: str | None = None) -> str:
+        """Return the URL of a new database: a copy of another, which nobody uses just then, or without a schema."""
+        copied = str(make_url(template).database) if template else "template0"
+        return self._server.create(f"test_{next(self._numbers)}", copied)
+
+    def remove(self, url: str) -> None:
+        self._server.drop(str(make_url(url).database))
+
+    empty: str
+    full: str
+
+
+Databases = SQLite | PostgreSQL
+
+
+def _prepare(databases: Databases) -> None:
+    databases.empty = databases.create()
+    engine = database.connect(databases.empty)
+    database.upgrade(engine)
+    engine.dispose()
+    databases.full = databases.create(databases.empty)
+    engine = database.connect(databases.full)
+    cataloguing.add_books(engine, importer.built_in_books())
+    engine.dispose()

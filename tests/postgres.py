@@ -1,0 +1,112 @@
+"""A PostgreSQL server of the tests' own, from the programs that Debian's package `postgresql` installs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+PASSWORD = "s3cret/@:"  # noqa: S105 -- of a server that lives as long as the tests; awkward in a URL, as real ones are
+
+
+def programs() -> Path | None:
+    """Return the folder of the newest server's programs, None where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+class Postgres:
+    """A server on a free port of the loopback address, which forgets everything when it is removed."""
+
+    def __init__(self, **settings: str) -> None:
+        programs_folder = programs()
+        assert programs_folder
+        self._programs = programs_folder
+        self._settings = settings
+        self._folder = Path(tempfile.mkdtemp(prefix="colophon-postgresql-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self._as_owner: list[str] = []
+        if os.geteuid() == 0:  # which PostgreSQL refuses to run as
+            shutil.chown(self._folder, "postgres", "postgres")
+            self._as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT"]
+        password = self._folder / "password"
+        password.write_text(PASSWORD)
+        self._run(
+            "initdb", f"--pgdata={self._folder}/data", "--username=colophon", "--auth=scram-sha-256",
+            f"--pwfile={password}", "--encoding=UTF8", "--locale=C.UTF-8",
+            # Another order than SQLite's, so that nothing passes which leaves the order to the server.
+            "--locale-provider=icu", "--icu-locale=en", "--no-sync", "--no-instructions",
+        )  # fmt: skip
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as_owner, self._programs / program, *arguments],
+            check=True, stdout=subprocess.DEVNULL, cwd="/",
+        )  # fmt: skip
+
+    def start(self) -> Postgres:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "64MB",
+        } | self._settings
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as_owner, self._programs / "postgres", "-D", f"{self._folder}/data", *options],
+                stdout=log,
+                stderr=log,
+                cwd="/",
+            )
+        for _ in range(200):
+            try:
+                self._connect().close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise AssertionError((self._folder / "log").read_text())
+
+    def stop(self, signal_number: int = signal.SIGQUIT) -> None:
+        """End the server: by default at once, as a crash would (`pg_ctl stop -m immediate`)."""
+        if self._process:
+            self._process.send_signal(signal_number)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        return f"postgresql://colophon:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=3)
+
+    def create(self, database: str, template: str = "template0") -> str:
+        """Make a database, as a copy of another that nobody is connected to, and return its URL."""
+        with self._connect() as db:
+            db.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(template))
+            )
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        with self._connect() as db:
+            db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))

@@ -1,0 +1,140 @@
+"""PostgreSQL stops under the running site and comes back: visitors are told to wait, and nothing else goes wrong."""
+
+import http.client
+import threading
+import time
+from collections import Counter
+from typing import Self
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from colophon import cataloguing, database, importer
+from conftest import Server, unavailable
+from postgres import Postgres, programs
+
+PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
+PATIENCE = 20.0  # seconds within which whatever is waited for must come
+
+
+@pytest.fixture
+def server():
+    """A PostgreSQL server of the test's own, for it to stop."""
+    if programs() is None:
+        unavailable("PostgreSQL's server is not installed (Debian: postgresql)")
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+class Visitors:
+    """A few threads that ask for pages, one after another, and note what each answer was and when it was sent."""
+
+    def __init__(self, site: Server, number: int = 4) -> None:
+        self._port = site.port
+        self._ended = threading.Event()
+        self.answers: list[tuple[float, str, int, str | None]] = []
+        self._threads = [threading.Thread(target=self._visit, args=(start,)) for start in range(number)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _visit(self, turn: int) -> None:
+        while not self._ended.wait(0.01):
+            turn += 1
+            path = PATHS[turn % len(PATHS)]
+            asked = time.monotonic()
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
+            connection.request("GET", path)
+            response = connection.getresponse()
+            response.read()
+            connection.close()
+            self.answers.append((asked, path, response.status, response.headers["Retry-After"]))
+
+    def wait_for(self, status: int, path: str | None = None) -> None:
+        """Wait until a request that is sent from now on is answered so."""
+        now = time.monotonic()
+        while time.monotonic() < now + PATIENCE:
+            if any(a[0] > now and a[2] == status and path in (None, a[1]) for a in self.answers.copy()):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"no answer {status} in {PATIENCE} seconds: {self.answers[-20:]}")
+
+
+def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(server, tmp_path):
+    url = server.create("colophon")
+    site = Server(tmp_path, DATABASE_URL=url, LOG_FORMAT="json")
+    engine = database.connect(url)
+    books = importer.made_up_books(10_000)
+    acknowledged, refused, ended = [], [], threading.Event()
+
+    def write():
+        while not ended.wait(0.01):
+            book = next(books)
+            try:
+                cataloguing.add_books(engine, [book])
+            except DBAPIError:
+                refused.append(book)
+            else:
+                acknowledged.append(book)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with Visitors(site) as visitors:
+            visitors.wait_for(200)
+            for _ in range(2):
+                server.stop()
+                visitors.wait_for(503, "/readyz")
+                visitors.wait_for(503, "/")
+                server.start()
+                visitors.wait_for(200, "/readyz")
+                visitors.wait_for(200, "/")
+            back = time.monotonic()
+            time.sleep(1)
+    finally:
+        ended.set()
+        writer.join()
+        exit_code = site.stop()
+    statuses = Counter(answer[2] for answer in visitors.answers)
+    assert statuses.keys() == {200, 503}, statuses
+    assert {answer[2] for answer in visitors.answers if answer[0] > back} == {200}
+    assert all(answer[3] for answer in visitors.answers if answer[2] == 503 and answer[1] != "/readyz")
+    assert exit_code == 0
+
+    assert acknowledged
+    assert refused
+    with engine.connect() as db:
+        kept = Counter(db.exec_driver_sql("SELECT title FROM books").scalars())
+    engine.dispose()
+    assert not Counter(book.title for book in acknowledged) - kept, "what was acknowledged is lost"
+
+
+def test_the_site_starts_on_postgresql_with_its_books_and_stops_cleanly(server, tmp_path):
+    url = server.create("colophon")
+    started = []
+    starting = [
+        threading.Thread(target=lambda folder: started.append(Server(folder, DATABASE_URL=url)), args=(folder,))
+        for folder in (tmp_path / "one", tmp_path / "two")
+    ]
+    for number, thread in enumerate(starting):
+        (tmp_path / ("one", "two")[number]).mkdir()
+        thread.start()
+    for thread in starting:
+        thread.join()
+    assert len(started) == 2, "both start, though they start together"
+    assert [site.stop() for site in started] == [0, 0]
+    assert sum("loaded 515 books" in site.log.read_text() for site in started) == 1
+    engine = database.connect(url)
+    with engine.connect() as db:
+        assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 515
+    engine.dispose()
