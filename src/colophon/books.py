@@ -2,148 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import UnaryExpression, asc, desc, func, select
+from sqlalchemy import UnaryExpression, asc, bindparam, case, desc, func, or_, select
 from sqlalchemy.sql.operators import custom_op
 
 from . import search
+from .languages import language_name
 from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .memory import Memory
 from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .text import fold, slugify
+from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, Totals
+from .text import fold, slugify, sort_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Select
     from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
-B = TypeVar("B", bound="BookCard")
-
-
-class AuthorRef(NamedTuple):
-    slug: str
-    name: str
-    original_name: str | None
-    sort_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class AuthorRow:
-    slug: str
-    name: str
-    original_name: str | None
-    sort: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """A value that books can be chosen by, and how many books there are of it."""
-
-    slug: str
-    name: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Era:
-    """A span of years, both ends included, None for open; and how many books are of it."""
-
-    label: str
-    year_from: int | None
-    year_to: int | None
-    count: int = 0
-
-
-ERAS = (
-    Era("Antiquity", None, 499),
-    Era("Middle Ages", 500, 1499),
-    Era("16th and 17th centuries", 1500, 1699),
-    Era("18th century", 1700, 1799),
-    Era("19th century", 1800, 1899),
-    Era("20th century", 1900, 1999),
-    Era("21st century", 2000, None),
-)
-
-
-class Totals(NamedTuple):
-    books: int
-    authors: int
-    languages: int
-    first_year: int | None
-    last_year: int | None
-
-
-@dataclass(slots=True)
-class BookCard:
-    """A book as lists show it. `year` is negative before the common era."""
-
-    id: int
-    slug: str
-    title: str
-    subtitle: str | None
-    original_title: str | None
-    year: int
-    circa: bool
-    language: str
-    description: str
-    added_at: datetime
-    authors: list[AuthorRef] = field(default_factory=list)
-
-    @property
-    def title_language(self) -> str | None:
-        """The code of the title's language where it is surely not English, for browsers that read it out."""
-        foreign = self.language != "en" and not self.original_title and not self.title.isascii()
-        return self.language if foreign and any(char > "\x7f" and char.isalpha() for char in self.title) else None
-
-
-@dataclass(slots=True, kw_only=True)
-class BookDetail(BookCard):
-    """A book as its own page shows it."""
-
-    publisher: str | None = None
-    pages: int | None = None
-    isbn13: str | None = None
-    subjects: list[Facet] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Page(Generic[T]):
-    """One page of a list; `first` and `last` are the positions of its items in the whole, from 1."""
-
-    items: Sequence[T]
-    total: int
-    page: int
-    per_page: int
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.per_page))
-
-    @property
-    def first(self) -> int:
-        return (self.page - 1) * self.per_page + 1 if self.total else 0
-
-    @property
-    def last(self) -> int:
-        return min(self.page * self.per_page, self.total)
+B = TypeVar("B", bound=BookCard)
 
 
 class PastTheEndError(LookupError):
     """A page past the last one was asked for."""
 
 
-_AUTHOR = (Author.slug, Author.name, Author.original_name, Author.sort_name)
 _CARD = (
     Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
     Book.description, Book.added_at,
 )  # fmt: skip
+_DETAIL = (*_CARD, Book.publisher, Book.pages, Book.isbn13)
+
+
+def _with_authors(columns: tuple[InstrumentedAttribute[Any], ...]) -> Select[*tuple[Any, ...]]:
+    """Return the statement that reads books by their `ids`, a row for each author.
+
+    It is made once, and of plain tables: SQLAlchemy takes twice as long to execute one that is made of models anew.
+    """
+    book, author, link = (model.__table__.c for model in (Book, Author, BookAuthor))
+    return (
+        select(author.slug, author.name, author.original_name, author.sort_name, *(book[col.key] for col in columns))
+        .select_from(Book.__table__)
+        .join(BookAuthor.__table__, link.book_id == book.id)
+        .join(Author.__table__, author.id == link.author_id)
+        .where(book.id.in_(bindparam("ids", expanding=True)))
+        .order_by(book.id, link.position)
+    )
+
+
+_READ_CARDS, _READ_DETAILS = _with_authors(_CARD), _with_authors(_DETAIL)
+_STATE = select(CatalogueState.__table__.c.state)
 # Each order is by one indexed column, ties by id, both in the same direction.
 _ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
     "title": (Book.title_key, False),
@@ -156,6 +69,7 @@ _ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
 # Ranking weighs every book found, so a search that finds more than this many is put in a plainer order that needs none:
 # books with all the words in their title, then the others, the latest additions first.
 BROAD = 2000
+LAST_CHARACTER = "\U0010ffff"
 
 
 _memory: Memory[Any] = Memory(size=4096)
@@ -170,7 +84,7 @@ class Catalogue:
     @cached_property
     def state(self) -> str:
         """The name of the catalogue's state: another one after each change."""
-        return self._db.scalar(select(CatalogueState.state)) or "empty"
+        return self._db.scalar(_STATE) or "empty"
 
     def changed_at(self) -> datetime | None:
         return self._db.scalar(select(CatalogueState.changed_at))
@@ -182,28 +96,35 @@ class Catalogue:
     # Facts about the whole
 
     def totals(self) -> Totals:
-        years = select(func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year))
-
         def work_out() -> Totals:
-            books, languages, first, last = self._db.execute(years).one()
+            of_books = select(
+                func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year)
+            )
+            books, languages, first, last = self._db.execute(of_books).one()
             return Totals(books, self._db.scalar(select(func.count(Author.id))) or 0, languages, first, last)
 
         return self._recall("totals", work_out)
 
     def subjects(self) -> list[Facet]:
         """Return all subjects by name, with their numbers of books."""
-        query = (
-            select(Subject.slug, Subject.name, func.count())
-            .join(BookSubject, BookSubject.subject_id == Subject.id)
-            .group_by(Subject.id)
-            .order_by(Subject.name)
-        )
-        return self._recall("subjects", lambda: [Facet(*row) for row in self._db.execute(query)])
+
+        def work_out() -> list[Facet]:
+            query = select(Subject.slug, Subject.name, func.count()).join(
+                BookSubject, BookSubject.subject_id == Subject.id
+            )
+            return [Facet(*row) for row in self._db.execute(query.group_by(Subject.id).order_by(Subject.name))]
+
+        return self._recall("subjects", work_out)
 
     def languages(self) -> list[Facet]:
-        """Return the codes of all languages, with their numbers of books; `name` is the code, too."""
-        query = select(Book.language, Book.language, func.count()).group_by(Book.language).order_by(Book.language)
-        return self._recall("languages", lambda: [Facet(*row) for row in self._db.execute(query)])
+        """Return all languages by their English names, with their numbers of books; `slug` is the code."""
+
+        def work_out() -> list[Facet]:
+            query = select(Book.language, func.count()).group_by(Book.language)
+            named = (Facet(code, language_name(code), count) for code, count in self._db.execute(query))
+            return sorted(named, key=lambda facet: facet.name)
+
+        return self._recall("languages", work_out)
 
     def eras(self) -> list[Era]:
         return self._recall(
@@ -274,9 +195,18 @@ class Catalogue:
 
     def author(self, name: str) -> AuthorRef | None:
         """Return the author with this name or slug."""
-        query = select(*_AUTHOR).where(Author.slug == slugify(name))
-        row = self._db.execute(query).one_or_none()
-        return AuthorRef(*row) if row else None
+
+        if "\0" in name:
+            return None  # PostgreSQL cannot even be asked
+
+        def work_out() -> AuthorRef | None:
+            columns = (Author.slug, Author.name, Author.original_name, Author.sort_name)
+            row = self._db.execute(
+                select(*columns).where(or_(Author.slug == slugify(name), Author.name == name))
+            ).first()
+            return AuthorRef(*row) if row else None
+
+        return self._recall(("author", name), work_out)
 
     def slugs(self, page: int, per_page: int) -> Sequence[str]:
         """Return the slugs of books in the order of their ids, for the sitemap's files."""
@@ -284,9 +214,11 @@ class Catalogue:
 
     def _count(self, query: ListQuery, column: str | None = None) -> int:
         """Return how many books a query asks for; with a column of the index, those whose column has all the words."""
-        chosen = self._chosen(query, column).subquery()
-        key = ("count", column, replace(query, sort="", page=0))
-        return self._recall(key, lambda: self._db.scalar(select(func.count()).select_from(chosen)) or 0)
+
+        def work_out() -> int:
+            return self._db.scalar(select(func.count()).select_from(self._chosen(query, column).subquery())) or 0
+
+        return self._recall(("count", column, replace(query, sort="", page=0)), work_out)
 
     def _ids(self, query: ListQuery, total: int, limit: int, offset: int) -> Sequence[int]:
         """Return the ids of one stretch of the books that a query asks for, in its order."""
@@ -298,7 +230,9 @@ class Catalogue:
                 _ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
-            best_first = search.rank(self._db, query.q or ""), search.index.c.rowid
+            asked = query.q or ""
+            named_so = case((Book.title_key == sort_key(asked), 0), else_=1)
+            best_first = named_so, search.rank(self._db, asked), search.index.c.rowid
             ranked = self._chosen(query, rank=True).order_by(*best_first)
             return self._db.scalars(ranked.limit(limit).offset(offset)).all()
         in_title = self._count(query, "title")
@@ -321,17 +255,20 @@ class Catalogue:
         """
         as_is = _unindexed if walk else _indexed
         chosen = select(Book.id)
-        if query.q:
+        if query.q and walk:
+            found = select(search.index.c.rowid).where(search.matches(self._db, query.q, column))
+            chosen = chosen.where(_unindexed(Book.id).in_(found))
+        elif query.q:
             chosen = chosen.join(search.index, search.index.c.rowid == Book.id).where(
                 search.matches(self._db, query.q, column, ranked=rank)
             )
         if query.author:
-            if self.author(query.author):
-                author = select(Author.id).where(Author.slug == slugify(query.author)).scalar_subquery()
+            if known := self.author(query.author):
+                author = select(Author.id).where(Author.slug == known.slug).scalar_subquery()
                 books = select(BookAuthor.book_id).where(BookAuthor.author_id == author)
             else:
                 books = select(search.index.c.rowid).where(search.matches(self._db, query.author, "authors"))
-            chosen = chosen.where(Book.id.in_(books))
+            chosen = chosen.where(as_is(Book.id).in_(books))
         if query.subject:
             subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
             of_subject = select(BookSubject.book_id).where(BookSubject.subject_id == subject)
@@ -349,11 +286,11 @@ class Catalogue:
 
     def _cards(self, ids: Sequence[int]) -> list[BookCard]:
         """Return these books, in this order, with their authors, in one query."""
-        return self._rows(ids, BookCard, _CARD)
+        return self._rows(ids, _READ_CARDS, BookCard, _CARD)
 
     def _details(self, ids: Sequence[int]) -> list[BookDetail]:
         """Return these books, in this order, with all that is known of each, in two queries."""
-        books = self._rows(ids, BookDetail, (*_CARD, Book.publisher, Book.pages, Book.isbn13))
+        books = self._rows(ids, _READ_DETAILS, BookDetail, _DETAIL)
         filed = (
             select(BookSubject.book_id, Subject.slug)
             .join(Subject, Subject.id == BookSubject.subject_id)
@@ -364,18 +301,16 @@ class Catalogue:
             book.subjects = [subject for subject in self.subjects() if (book.id, subject.slug) in chosen]
         return books
 
-    def _rows(self, ids: Sequence[int], kind: type[B], columns: tuple[InstrumentedAttribute[Any], ...]) -> list[B]:
-        rows: Iterable[Row[*tuple[Any, ...]]] = self._db.execute(
-            select(*_AUTHOR, *columns)
-            .select_from(Book)
-            .join(BookAuthor, BookAuthor.book_id == Book.id)
-            .join(Author, Author.id == BookAuthor.author_id)
-            .where(Book.id.in_(ids))
-            .order_by(Book.id, BookAuthor.position)
-        )
+    def _rows(
+        self,
+        ids: Sequence[int],
+        statement: Select[*tuple[Any, ...]],
+        kind: type[B],
+        columns: tuple[InstrumentedAttribute[Any], ...],
+    ) -> list[B]:
         names = [column.key for column in columns]
         books: dict[int, B] = {}
-        for slug, name, original_name, sort_name, *values in rows:
+        for slug, name, original_name, sort_name, *values in self._db.execute(statement, {"ids": ids}):
             if values[0] not in books:
                 books[values[0]] = kind(**dict(zip(names, values, strict=True)))
             books[values[0]].authors.append(AuthorRef(slug, name, original_name, sort_name))
@@ -401,11 +336,13 @@ class Catalogue:
             return Page([], 0, page, AUTHORS_PER_PAGE)
         query = _author_rows()
         if letter:
-            query = query.where(Author.sort_key >= letter, Author.sort_key < chr(ord(letter) + 1))
+            query = query.where(Author.sort_key >= letter, Author.sort_key < letter + LAST_CHARACTER)
         query = query.order_by(Author.sort_key, Author.id).limit(AUTHORS_PER_PAGE).offset(offset)
         return Page([AuthorRow(*row) for row in self._db.execute(query)], total, page, AUTHORS_PER_PAGE)
 
     def author_row(self, slug: str) -> AuthorRow | None:
+        if "\0" in slug:
+            return None
         row = self._db.execute(_author_rows().where(Author.slug == slug)).one_or_none()
         return AuthorRow(*row) if row else None
 

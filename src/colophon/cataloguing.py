@@ -6,22 +6,22 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select, update
 
 from . import database, search
 from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .text import KEY_LENGTH, slugify, sort_key, words
+from .text import KEY_LENGTH, index_words, slugify, sort_key, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.orm import InstrumentedAttribute
 
-    from .books import BookDetail
+    from .records import BookDetail
 
 BATCH = 500
 
@@ -49,6 +49,10 @@ class NewBook:
     publisher: str | None = None
     pages: int | None = None
     isbn13: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.authors:
+            raise ValueError("A book has at least one author.")
 
 
 class IsbnTakenError(ValueError):
@@ -155,7 +159,7 @@ def _refuse_taken_isbn(db: Connection, book: NewBook, own_id: int | None = None)
 
 def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:
     now = datetime.now(UTC)
-    slugs = _free_slugs(db, books)
+    slugs = _free_slugs(db, Book.slug, [_book_slugs(book) for book in books])
     rows = [_columns(book) | {"slug": slug, "added_at": now} for book, slug in zip(books, slugs, strict=True)]
     ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
     _link(db, list(zip(ids, books, strict=True)))
@@ -184,31 +188,14 @@ def _columns(book: NewBook) -> dict[str, object]:
 
 def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
     """Connect books, by their ids, with their authors, subjects and search words."""
-    authors = {slugify(author.name): author for _, book in books for author in book.authors}
-    author_ids = _ids(
-        db,
-        Author.slug,
-        Author.id,
-        {
-            slug: {
-                "name": author.name,
-                "sort_name": author.sort,
-                "original_name": author.original_name,
-                "sort_key": _key(author.sort),
-            }
-            for slug, author in authors.items()
-        },
-    )
-    subjects: dict[str, dict[str, str | None]] = {
-        slugify(name): {"name": name} for _, book in books for name in book.subjects
-    }
-    subject_ids = _ids(db, Subject.slug, Subject.id, subjects)
+    author_ids = _author_ids(db, {author.name: author for _, book in books for author in book.authors})
+    subject_ids = _subject_ids(db, {slugify(name): name for _, book in books for name in book.subjects})
     db.execute(
         insert(BookAuthor),
         [
-            {"book_id": book_id, "author_id": author_ids[slug], "position": position}
+            {"book_id": book_id, "author_id": author_ids[name], "position": position}
             for book_id, book in books
-            for position, slug in enumerate(dict.fromkeys(slugify(author.name) for author in book.authors))
+            for position, name in enumerate(dict.fromkeys(author.name for author in book.authors))
         ],
     )
     filed = [
@@ -219,6 +206,37 @@ def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
     if filed:
         db.execute(insert(BookSubject), filed)
     search.write(db, {book_id: _search_words(book) for book_id, book in books})
+
+
+def _author_ids(db: Connection, authors: dict[str, NewAuthor]) -> dict[str, int]:
+    """Return the ids of authors by their names, after adding those that there are none of yet."""
+    known = {row[0]: row[1] for row in db.execute(select(Author.name, Author.id).where(Author.name.in_(authors)))}
+    missing = [author for name, author in authors.items() if name not in known]
+    if missing:
+        slugs = _free_slugs(db, Author.slug, [numbered(slugify(author.name)) for author in missing])
+        rows = [
+            {
+                "slug": slug,
+                "name": author.name,
+                "sort_name": author.sort,
+                "original_name": author.original_name,
+                "sort_key": _key(author.sort),
+            }
+            for author, slug in zip(missing, slugs, strict=True)
+        ]
+        added = db.scalars(insert(Author).returning(Author.id, sort_by_parameter_order=True), rows)
+        known |= dict(zip((author.name for author in missing), added, strict=True))
+    return known
+
+
+def _subject_ids(db: Connection, subjects: dict[str, str]) -> dict[str, int]:
+    """Return the ids of subjects by their slugs, after adding those that there are none of yet."""
+    known = {row[0]: row[1] for row in db.execute(select(Subject.slug, Subject.id).where(Subject.slug.in_(subjects)))}
+    missing = [{"slug": slug, "name": name} for slug, name in subjects.items() if slug not in known]
+    if missing:
+        added = db.scalars(insert(Subject).returning(Subject.id, sort_by_parameter_order=True), missing)
+        known |= dict(zip((row["slug"] for row in missing), added, strict=True))
+    return known
 
 
 def _remove_unused(db: Connection) -> None:
@@ -252,49 +270,37 @@ def _search_words(book: NewBook) -> dict[str, str]:
         "title": (book.title, book.subtitle, book.original_title),
         "authors": [name for author in book.authors for name in (author.name, author.original_name)],
         "subjects": book.subjects,
-        "description": (book.description,),
+        "description": (book.description, book.isbn13),
     }
-    return {column: " ".join(words(" ".join(filter(None, parts)))) for column, parts in texts.items()}
+    return {column: " ".join(index_words(" ".join(filter(None, parts)))) for column, parts in texts.items()}
 
 
 def _key(name: str) -> str:
     return " ".join(words(name))[:KEY_LENGTH] or name[:KEY_LENGTH]
 
 
-def _ids(
-    db: Connection,
-    slug: InstrumentedAttribute[str],
-    key: InstrumentedAttribute[int],
-    rows: dict[str, dict[str, str | None]],
-) -> dict[str, int]:
-    """Return the ids of the rows with these slugs, after adding those that the table lacks."""
-    known = {row[0]: row[1] for row in db.execute(select(slug, key).where(slug.in_(rows)))}
-    missing = [{**row, "slug": name} for name, row in rows.items() if name not in known]
-    if missing:
-        added = db.scalars(insert(slug.class_).returning(key, sort_by_parameter_order=True), missing)
-        known |= dict(zip((str(row["slug"]) for row in missing), added, strict=True))
-    return known
-
-
-def _free_slugs(db: Connection, books: list[NewBook]) -> list[str]:
-    """Return a slug for each book that no other has: its title, else with its author, else numbered."""
-    names = [_slug_candidates(book) for book in books]
+def _free_slugs(db: Connection, column: InstrumentedAttribute[str], candidates: Sequence[Iterator[str]]) -> list[str]:
+    """Return a slug for each new row that no other has: the first of its candidates that is free."""
     chosen: dict[int, str] = {}
-    while len(chosen) < len(books):
-        wanted = {position: next(names[position]) for position in range(len(books)) if position not in chosen}
-        taken = set(db.scalars(select(Book.slug).where(Book.slug.in_(wanted.values())))) | set(chosen.values())
-        for position, slug in wanted.items():
+    while len(chosen) < len(candidates):
+        wanted = {place: next(slugs) for place, slugs in enumerate(candidates) if place not in chosen}
+        taken = set(db.scalars(select(column).where(column.in_(wanted.values())))) | set(chosen.values())
+        for place, slug in wanted.items():
             if slug not in taken:
-                chosen[position] = slug
+                chosen[place] = slug
                 taken.add(slug)
-    return [chosen[position] for position in range(len(books))]
+    return [chosen[place] for place in range(len(candidates))]
 
 
-def _slug_candidates(book: NewBook) -> Iterator[str]:
-    yield slugify(book.title)
-    stem = slugify(f"{slugify(book.title)[:50]} {book.authors[0].name}")
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem[:70]}-{number}"
-        number += 1
+def _book_slugs(book: NewBook) -> Iterator[str]:
+    """Yield a book's possible slugs: its title, else with its author, else numbered."""
+    title = slugify(book.title)
+    yield title
+    yield from numbered(slugify(f"{title[:50]} {book.authors[0].name}"))
+
+
+def numbered(slug: str) -> Iterator[str]:
+    """Yield a slug, then the same with 2, 3 and so on."""
+    yield slug
+    for number in count(2):
+        yield f"{slug[:70]}-{number}"

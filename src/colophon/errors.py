@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from http import HTTPStatus
 from typing import Any
 
@@ -65,7 +66,7 @@ class Problem(HTTPException):
 def init_app(app: Flask) -> None:
     app.register_error_handler(ParameterError, _wrong_parameters)
     app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
-    app.register_error_handler(OperationalError, _database_out_of_reach)
+    app.register_error_handler(OperationalError, _cannot_operate)
     app.register_error_handler(InterfaceError, _database_out_of_reach)
     app.register_error_handler(DBAPIError, _database_refused)
     app.register_error_handler(NoFreeConnection, _database_out_of_reach)
@@ -76,6 +77,12 @@ def init_app(app: Flask) -> None:
 
 def _wrong_parameters(error: ParameterError) -> Response:
     return _answer(Problem(400, "Part of the address is not as it should be.", problems=error.problems))
+
+
+def _cannot_operate(error: OperationalError) -> Response:
+    # SQLite says the same of a statement that is wrong, which no waiting mends (https://www.sqlite.org/rescode.html#error).
+    own_fault = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return _own_fault(error) if own_fault else _database_out_of_reach(error)
 
 
 def _database_out_of_reach(error: Exception) -> Response:

@@ -36,28 +36,7 @@ def made_up_books(number: int, seed: int = 1) -> Iterator[NewBook]:
     given_names = [author.name.split()[0] for book in books for author in book.authors]
     family_names = [author.name.split()[-1] for book in books for author in book.authors]
     years = sorted(book.year for book in books)
-    syllables = [
-        "ba",
-        "ce",
-        "di",
-        "fo",
-        "gu",
-        "ha",
-        "je",
-        "ki",
-        "lo",
-        "mu",
-        "na",
-        "pe",
-        "ri",
-        "so",
-        "tu",
-        "va",
-        "we",
-        "xi",
-        "yo",
-        "za",
-    ]
+    syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 
     def some_words(fewest: int, most: int) -> str:
         return " ".join(

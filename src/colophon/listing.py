@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
@@ -28,7 +29,7 @@ SORTS = {
 _UNPRINTABLE = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff"
 PLAIN_TEXT = Regexp(f"^[^{_UNPRINTABLE}]*$", error="Must be plain text.")
 PLAIN_LINE = Regexp(
-    f"^[^{_UNPRINTABLE}]*[^\\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$", error="Must be plain text, and not empty."
+    f"^[^\\S{_UNPRINTABLE}]*[^\\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$", error="Must be plain text, and not empty."
 )
 _TEXT = (Length(max=200, error="Must be at most {max} characters."), PLAIN_TEXT)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
@@ -66,11 +67,20 @@ class ListQuery:
         defaults = {"sort": changed.default_sort, "page": 1}
         if changed.sort == RELEVANCE:
             defaults["sort"] = RELEVANCE
-        return {name: str(value) for name, value in asdict(changed).items() if value not in (None, defaults.get(name))}
+        return {name: str(value) for name, value in vars(changed).items() if value not in (None, defaults.get(name))}
 
 
-def _number(error: str, check: Range, **options: Any) -> fields.Integer:
-    return fields.Integer(validate=check, error_messages={"invalid": error}, **options)
+class Number(fields.Integer):
+    """A whole number in plain digits, as a URL holds it."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
+            raise self.make_error("invalid", input=value)
+        return int(value)
+
+
+def _number(error: str, check: Range, **options: Any) -> Number:
+    return Number(validate=check, error_messages={"invalid": error}, **options)
 
 
 class ListParameters(Schema):

@@ -1,4 +1,4 @@
-"""The tables. Migrations make them; a test holds the two equal. `books.py` is all that reads or writes them."""
+"""The tables. Migrations make them; a test holds the two equal. `books.py` reads them, `cataloguing.py` writes them."""
 
 from datetime import UTC, datetime
 
@@ -91,7 +91,7 @@ class Author(Base):
     __tablename__ = "authors"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(unique=True, doc="Tells authors apart, as librarians see to.")
     sort_name: Mapped[str]
     original_name: Mapped[str | None] = mapped_column(doc="The name in its own script, where that is not Latin.")
     sort_key: Mapped[str] = mapped_column(doc="Files the author: sort_name, folded.")

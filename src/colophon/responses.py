@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
+from .memory import Memory
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # Below this a packet is no smaller for being compressed.
 WORTH_COMPRESSING = 1000
 LEVEL = 5
+# By the tags of what they hold, in bytes, per process.
+_compressed: Memory[bytes] = Memory(size=8_000_000, weigh=len)
 
 
 def init_app(app: Flask) -> None:
@@ -44,7 +48,7 @@ def _travel_light(response: Response) -> Response:
     if len(body) >= WORTH_COMPRESSING:
         response.vary.add("Accept-Encoding")
         if request.accept_encodings["gzip"] > 0:
-            response.set_data(gzip.compress(body, LEVEL, mtime=0))
+            response.set_data(_compressed.recall(tag, lambda: gzip.compress(body, LEVEL, mtime=0)))
             response.headers["Content-Encoding"] = "gzip"
             tag += "-gzip"
     if response.status_code == 200 and request.method in ("GET", "HEAD"):

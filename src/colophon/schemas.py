@@ -12,11 +12,11 @@ from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
 from .cataloguing import NewAuthor, NewBook
-from .listing import PLAIN_LINE
+from .listing import PLAIN_LINE, PLAIN_TEXT
 from .text import sort_name
 
 if TYPE_CHECKING:
-    from .books import BookDetail
+    from .records import BookDetail
 
 LONGEST_LINE = 500
 LONGEST_DESCRIPTION = 5000
@@ -35,6 +35,7 @@ class Line(fields.String):
         text = super()._deserialize(value, attr, data, **options)
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             raise ValidationError("Has half a character (a lone surrogate).")
+        PLAIN_TEXT(text)  # before the spaces around it go, which to Python are some control characters too
         return unicodedata.normalize("NFC", text).strip()
 
 

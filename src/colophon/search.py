@@ -75,7 +75,10 @@ class _SQLite:
 
     def matches(self, found: list[str], column: str | None, *, ranked: bool) -> ColumnElement[bool]:
         # The whole word beside its prefix finds the same books, but ranks the whole word first.
-        terms = " AND ".join(f'("{word}" OR "{word}" *)' if ranked else f'"{word}" *' for word in found)
+        terms = " AND ".join(
+            f'"{word}"' if _is_whole(word) else f'("{word}" OR "{word}" *)' if ranked else f'"{word}" *'
+            for word in found
+        )
         if column == ELSEWHERE:
             terms = f"({terms}) NOT title : ({terms})"
         elif column:
@@ -115,7 +118,7 @@ class _PostgreSQL:
     def rank(self, found: list[str]) -> ColumnElement[float]:
         # Two queries, as ts_rank takes a word and its prefix in one query for the same. Words joined by "or" add up,
         # as they do in FTS5's bm25; joined by "and", ts_rank would weigh how near they stand.
-        begun = " | ".join(f"{_quoted(word)}:*" for word in found)
+        begun = " | ".join(_begun(word) for word in found)
         whole = " | ".join(map(_quoted, found))
         return -(self._weighed(begun) + self._weighed(whole))
 
@@ -125,7 +128,17 @@ class _PostgreSQL:
 
     @staticmethod
     def _all(found: list[str], letter: str) -> str:
-        return " & ".join(f"{_quoted(word)}:*{letter}" for word in found)
+        return " & ".join(_begun(word, letter) for word in found)
+
+
+def _is_whole(word: str) -> bool:
+    """Whether a word is asked for as it stands: what begins with one Latin letter is nearly everything."""
+    return len(word) == 1 and word.isascii()
+
+
+def _begun(word: str, letter: str = "") -> str:
+    labels = letter if _is_whole(word) else f"*{letter}"
+    return f"{_quoted(word)}:{labels}" if labels else _quoted(word)
 
 
 def _quoted(word: str) -> str:

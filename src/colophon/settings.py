@@ -5,6 +5,7 @@ The defaults are safe to serve to the public. A value that is wrong stops the st
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -14,8 +15,10 @@ from environs import EnvValidationError, FileAwareEnv
 from marshmallow.validate import OneOf, Range
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from werkzeug.sansio.utils import host_is_trusted
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_SITE = re.compile(r"https?://[^/?#@\s]+")
 WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised here so that no link is ever made of one
 
 
@@ -40,6 +43,7 @@ class Settings:
     web_threads: int = 8
     writes_per_minute: int = 120
     failed_logins_per_minute: int = 10
+    security_contact: str = ""
     log_format: str = "auto"
     log_level: str = "info"
 
@@ -61,7 +65,7 @@ def load() -> Settings:
             raise SettingsError(f"{variable} and {variable}_FILE are both set; keep one of them.")
     try:
         host = env.str("HOST", Settings.host)
-        port = env.int("PORT", Settings.port, validate=Range(1, 65535))
+        port = env.int("PORT", Settings.port, validate=Range(1, 65535, error="Must be from {min} to {max}."))
         default_site = f"http://{_in_url(host)}:{port}"
         site_url = env.str("SITE_URL", default_site).rstrip("/")
         site = _split(site_url)
@@ -74,7 +78,7 @@ def load() -> Settings:
                 "DATABASE_STATEMENT_TIMEOUT_MS", Settings.database_statement_timeout_ms, validate=Range(0, 3_600_000)
             ),
             site_url=site_url,
-            allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, site.hostname or ""])),
+            allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, _in_url(site.hostname or "localhost")])),
             trusted_proxies=env.int("TRUSTED_PROXIES", Settings.trusted_proxies, validate=Range(0, 5)),
             max_request_bytes=env.int(
                 "MAX_REQUEST_BYTES", Settings.max_request_bytes, validate=Range(1024, 1_073_741_824)
@@ -85,6 +89,7 @@ def load() -> Settings:
             failed_logins_per_minute=env.int(
                 "FAILED_LOGINS_PER_MINUTE", Settings.failed_logins_per_minute, validate=Range(1, 1_000_000)
             ),
+            security_contact=env.str("SECURITY_CONTACT", Settings.security_contact),
             log_format=env.str("LOG_FORMAT", Settings.log_format, validate=OneOf(["auto", "console", "json"])),
             log_level=env.str("LOG_LEVEL", Settings.log_level, validate=OneOf(["debug", "info", "warning", "error"])),
         )
@@ -93,6 +98,8 @@ def load() -> Settings:
         messages = cast("dict[str, list[str]]", error.error_messages)  # a list only where one is read at a time
         wrong = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
         raise SettingsError(" ".join(wrong)) from None
+    except UnicodeDecodeError:
+        raise SettingsError("A file that a setting's NAME_FILE names is not text in UTF-8.") from None
     except ValueError as error:  # a NAME_FILE that cannot be read
         raise SettingsError(str(error)) from None
     _refuse_unsafe(settings)
@@ -112,14 +119,21 @@ def _split(url: str) -> SplitResult:
         return urlsplit("")
 
 
+def _is_host(host: str) -> bool:
+    """Whether this is a host's name, with a port or without, as it stands in a Host header."""
+    return host_is_trusted(host)
+
+
 def _refuse_unsafe(settings: Settings) -> None:
-    site = _split(settings.site_url)
-    if site.scheme not in ("http", "https") or not site.hostname or site.path or site.query:
+    if not _SITE.fullmatch(settings.site_url) or not _is_host(_split(settings.site_url).netloc):
         raise SettingsError(
             f"SITE_URL: {settings.site_url!r} is not the address of a site, such as https://books.example.org."
         )
-    if not settings.allowed_hosts or any(not host or host == "*" for host in settings.allowed_hosts):
-        raise SettingsError("ALLOWED_HOSTS: name each host, separated by commas; '*' and an empty name are refused.")
+    for host in settings.allowed_hosts:
+        if not _is_host(host) or host.startswith("."):
+            raise SettingsError(f"ALLOWED_HOSTS: {host!r} is not the name of a host; list names, parted by commas.")
+    if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
+        raise SettingsError("SECURITY_CONTACT: must begin with https:// or mailto:.")
     _check_database(settings.database_url)
 
 
@@ -145,6 +159,8 @@ def _check_database(address: str) -> None:
             f"DATABASE_URL: {url.drivername} is not supported; use sqlite:///PATH or "
             f"postgresql://user:password@host:5432/name."
         )
+    if url.query:
+        raise SettingsError("DATABASE_URL: the path of an SQLite database takes no options.")
     if not url.database or url.database == ":memory:":
         raise SettingsError("DATABASE_URL: name a file; a database in memory would be another one in each worker.")
     if Path(url.database).is_dir():

@@ -43,7 +43,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     def absolute(path: str) -> str:
         return settings.site_url + path
 
-    env.globals["absolute"] = absolute
+    env.globals |= {"absolute": absolute, "security_contact": settings.security_contact}
     app.extensions["absolute"] = absolute
     app.context_processor(for_this_request)
 

@@ -48,6 +48,12 @@ def words(text: str) -> list[str]:
     return _WORD.findall(_UNSPACED.sub(r" \1 ", fold(text)))
 
 
+def index_words(text: str) -> list[str]:
+    """Return the words under which text is found: its own, and 'gullivers' for Gulliver's, 'jrr' for J.R.R."""
+    joined = ["".join(parts) for chunk in fold(text).split() if len(parts := _WORD.findall(chunk)) > 1]
+    return words(text) + [word for word in joined if not _UNSPACED.search(word)]
+
+
 def sort_key(title: str) -> str:
     """Return the key that files a title: folded, without a leading article and punctuation."""
     return " ".join(_WORD.findall(_ARTICLES.sub("", fold(title))))[:KEY_LENGTH] or title[:KEY_LENGTH]

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from colophon.books import BookDetail
 from colophon.listing import ListQuery
 from colophon.pages import _json_ld
+from colophon.records import BookDetail
 from pagecheck import attribute, text
 
 

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Range
 
 from .. import cataloguing, database, idempotency
-from ..books import BookDetail, Catalogue
+from ..books import Catalogue
 from ..cataloguing import IsbnTakenError, NewBook
 from ..errors import Problem
 from ..idempotency import Answered, KeyReusedError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
+
+    from ..records import BookDetail
 
 MOST = 100
 LONGEST_KEY = 255

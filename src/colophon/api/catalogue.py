@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, url_for
 
 from .. import database, passport
-from ..books import AuthorRow, Catalogue, Facet
+from ..books import Catalogue
 from ..errors import Problem
 from ..listing import AUTHORS_PER_PAGE, AuthorsParameters
 from .operations import answer, blueprint, operation
 from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
+
+if TYPE_CHECKING:
+    from ..records import AuthorRow, Facet
 
 
 def _absolute(endpoint: str, **values: Any) -> str:

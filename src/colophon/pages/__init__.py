@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 
 from .. import database, passport
-from ..books import BookDetail, Catalogue
+from ..books import Catalogue
 from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
+from ..memory import Memory
 from ..responses import cached
-from ..templating import COLOUR_COOKIE, COLOUR_MODES, year
+from ..templating import COLOUR_COOKIE, COLOUR_MODES, colour_mode, year
+from ..text import fold
 from . import covers
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response as BaseResponse
 
-    from ..books import Page
+    from ..records import BookDetail, Page
+
+
+P = ParamSpec("P")
 
 blueprint = Blueprint("pages", __name__)
 
@@ -38,11 +43,27 @@ class Chip(NamedTuple):
     remove_url: str
 
 
+# In characters of HTML, per process.
+_pages: Memory[str] = Memory(size=16_000_000, weigh=len)
+
+
 def catalogue() -> Catalogue:
     return Catalogue(database.current())
 
 
+def remembered(view: Callable[P, str]) -> Callable[P, str]:
+    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from nothing else."""
+
+    @wraps(view)
+    def call(*arguments: P.args, **named: P.kwargs) -> str:
+        asked = (catalogue().state, request.full_path, colour_mode())
+        return _pages.recall(asked, lambda: view(*arguments, **named))
+
+    return call
+
+
 @blueprint.get("/")
+@remembered
 def home() -> str:
     books = catalogue()
     totals = books.totals()
@@ -61,20 +82,20 @@ def home() -> str:
 
 
 @blueprint.get("/books")
+@remembered
 def books() -> str:
     query = list_query(request.args)
     shelf = catalogue()
     results = shelf.page(query)
     author = shelf.author(query.author) if query.author else None
     author_name = author.name if author else query.author
-    languages = [replace(facet, name=language_name(facet.slug)) for facet in shelf.languages()]
     return render_template(
         "pages/books.html",
         heading=f"Books matching “{query.q}”" if query.q else f"Books by {author.name}" if author else "Books",
         query=query,
         results=results,
         subjects=shelf.subjects(),
-        languages=sorted(languages, key=lambda facet: facet.name),
+        languages=shelf.languages(),
         author_name=author_name,
         sorts=[(value, label) for value, label in SORTS.items() if query.q or value != "relevance"],
         default_sort=query.default_sort,
@@ -85,6 +106,7 @@ def books() -> str:
 
 
 @blueprint.get("/books/<slug>")
+@remembered
 def book(slug: str) -> str:
     shelf = catalogue()
     found = shelf.book(slug) or abort(404, "There is no book at this address in the catalogue.")
@@ -105,9 +127,10 @@ def cover(slug: str) -> Response:
 
 
 @blueprint.get("/authors")
+@remembered
 def authors() -> str:
     asked = read(AuthorsParameters(), request.args)
-    letter = asked.get("letter")
+    letter = fold(asked["letter"])[:1] if "letter" in asked else None
     shelf = catalogue()
     results = shelf.authors(letter, asked.get("page", 1))
     return render_template(
@@ -125,6 +148,7 @@ def authors() -> str:
 
 
 @blueprint.get("/subjects")
+@remembered
 def subjects() -> str:
     return render_template(
         "pages/subjects.html", subjects=catalogue().subjects(), json_url=_api_url("api.list_subjects")
@@ -132,6 +156,7 @@ def subjects() -> str:
 
 
 @blueprint.get("/colophon")
+@remembered
 def colophon() -> str:
     shelf = catalogue()
     totals = shelf.totals()

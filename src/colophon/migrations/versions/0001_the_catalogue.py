@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("sort_key", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_authors"),
         sa.UniqueConstraint("slug", name="uq_authors_slug"),
+        sa.UniqueConstraint("name", name="uq_authors_name"),
     )
     op.create_index("ix_authors_sort_key_id", "authors", ["sort_key", "id"])
     op.create_table(
