@@ -89,6 +89,17 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection that sees the database as it is at its first query, whatever others write meanwhile."""
+    with engine.connect() as db:
+        db.exec_driver_sql("BEGIN")
+        try:
+            yield db
+        finally:
+            db.exec_driver_sql("ROLLBACK")
+
+
+@contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for migrations: one transaction, in which a table can be rebuilt.
 
@@ -114,6 +125,14 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def ready(url: str, revision: str = "head") -> Engine:
+    """Return the engine of a database that is there, with its schema at a revision. Raises DatabaseUnusableError."""
+    prepare_folder(url)
+    engine = connect(url)
+    upgrade(engine, revision)
+    return engine
 
 
 def prepare_folder(url: str) -> None:
