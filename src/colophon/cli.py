@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import cataloguing, database, importer, passport, settings, tokens
 from . import logging as logs
+from .bulk import commands
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -102,6 +103,10 @@ def books() -> None:
     """The catalogue's books."""
 
 
+books.add_command(commands.import_books)
+books.add_command(commands.export_books)
+
+
 @books.command()
 @click.argument("number", type=click.IntRange(1, 10_000_000))
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same books.")
@@ -154,10 +159,7 @@ def revoke_token(config: settings.Settings, number: int) -> None:
 
 
 def _ready_database(config: settings.Settings, revision: str = "head") -> Engine:
-    database.prepare_folder(config.database_url)
-    engine = database.connect(config.database_url)
-    database.upgrade(engine, revision)
-    return engine
+    return database.ready(config.database_url, revision)
 
 
 def _require_free_port(host: str, port: int) -> None:
