@@ -19,7 +19,7 @@ from colophon.schemas import BookSchema
         ("Emma,A;;B,1815,en,d", "row 2, column authors: Item 2: must have 1 to 500 characters."),
         ("Emma,Jane Austen,1815,Elvish,d", "row 2, column language: Is neither an ISO 639 code nor"),
         ("Emma,Jane Austen,1815,en," + "d" * 5001, "row 2, column description: Must have 1 to 5000 characters."),
-        ("Emma,Jane Austen,1815,en,a\x01b", "row 2, column description: Must be plain text."),
+        ("Emma,Jane Austen,1815,en,a\x01b", "row 2, column description: Must be plain text"),
         ("Emma,Jane Austen,1815,en,d,e,f", "row 2: Has 7 cells, but the header has 5."),
         ("Emma,Jane Austen", "row 2, column "),
         ('"Emma" again,Jane Austen,1815,en,d', "row 2: Text follows the quotation mark"),
