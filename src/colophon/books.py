@@ -144,6 +144,11 @@ class Catalogue:
         found = self._details(self._db.scalars(select(Book.id).where(named)).all())
         return found[0] if found else None
 
+    def slugs_by_isbn(self, isbns: Sequence[str]) -> dict[str, str]:
+        """Return the slugs of the books that have one of these ISBNs (13 digits), by ISBN."""
+        having = select(Book.isbn13, Book.slug).where(Book.isbn13.in_(isbns))
+        return {str(row[0]): row[1] for row in self._db.execute(having)} if isbns else {}
+
     def neighbours(self, book: BookCard, limit: int = 6) -> list[BookCard]:
         """Return other books by the same authors, the oldest first."""
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
@@ -295,10 +300,13 @@ class Catalogue:
             select(BookSubject.book_id, Subject.slug)
             .join(Subject, Subject.id == BookSubject.subject_id)
             .where(BookSubject.book_id.in_(ids))
+            .order_by(Subject.name)
         )
-        chosen = {tuple(row) for row in self._db.execute(filed)} if books else set()
-        for book in books:
-            book.subjects = [subject for subject in self.subjects() if (book.id, subject.slug) in chosen]
+        by_id = {book.id: book for book in books}
+        facets = {subject.slug: subject for subject in self.subjects()} if books else {}
+        for book_id, slug in self._db.execute(filed) if books else ():
+            if slug in facets:  # not one that was added since this state of the catalogue
+                by_id[book_id].subjects.append(facets[slug])
         return books
 
     def _rows(
@@ -314,7 +322,8 @@ class Catalogue:
             if values[0] not in books:
                 books[values[0]] = kind(**dict(zip(names, values, strict=True)))
             books[values[0]].authors.append(AuthorRef(slug, name, original_name, sort_name))
-        return [books[book_id] for book_id in ids]
+        # One may have been taken out since its id was found.
+        return [books[book_id] for book_id in ids if book_id in books]
 
     # Authors
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, insert, select, update
 
 from . import database, search
+from .books import Catalogue
 from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .text import KEY_LENGTH, index_words, slugify, sort_key, words
 
@@ -86,13 +87,14 @@ def add_books(
     books: Iterable[NewBook],
     progress: Callable[[int], None] = lambda _: None,
     *,
+    refused: Callable[[NewBook, str], None] | None = None,
     only_if_empty: bool = False,
 ) -> int:
     """Add books in one transaction and return how many; `progress` hears the size of each batch.
 
+    `refused` hears of each book whose ISBN is in the catalogue already, with the slug of the book that has it, and the
+    book is left out; when `refused` raises, none is added. Without it, sqlalchemy.exc.IntegrityError is raised instead.
     With `only_if_empty` none is added to a catalogue that has any, so that two processes may start with the same books.
-
-    Raises sqlalchemy.exc.IntegrityError, and adds none, when an ISBN is in the catalogue already.
     """
     added = 0
     rest = iter(books)
@@ -100,8 +102,10 @@ def add_books(
         if only_if_empty and db.scalar(select(Book.id).limit(1)) is not None:
             return 0
         while batch := list(islice(rest, BATCH)):
-            _add_batch(db, batch)
-            added += len(batch)
+            good = _without_taken_isbns(db, batch, refused) if refused else batch
+            if good:
+                _add_batch(db, good)
+            added += len(good)
             progress(len(batch))
         if added:
             _new_state(db)
@@ -155,6 +159,16 @@ def _refuse_taken_isbn(db: Connection, book: NewBook, own_id: int | None = None)
     taken = select(Book.slug).where(Book.isbn13 == book.isbn13, Book.id != (own_id or 0))
     if slug := db.scalar(taken):
         raise IsbnTakenError(book.isbn13, slug)
+
+
+def _without_taken_isbns(
+    db: Connection, books: list[NewBook], refused: Callable[[NewBook, str], None]
+) -> list[NewBook]:
+    taken = Catalogue(db).slugs_by_isbn([book.isbn13 for book in books if book.isbn13])
+    for book in books:
+        if book.isbn13 in taken:
+            refused(book, taken[book.isbn13])
+    return [book for book in books if book.isbn13 not in taken]
 
 
 def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:

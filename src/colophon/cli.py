@@ -7,10 +7,9 @@ import logging.config
 import os
 import socket
 import sys
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 from alembic import command
@@ -19,11 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import cataloguing, database, importer, passport, settings, tokens
 from . import logging as logs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Engine
+from .bulk import commands
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +51,7 @@ def main(context: click.Context) -> None:
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
     _require_free_port(config.host, config.port)
-    with _database(config) as engine:
+    with database.ready(config.database_url) as engine:
         if cataloguing.is_empty(engine):
             added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
             if added:
@@ -76,7 +71,7 @@ def db() -> None:
 @click.pass_obj
 def upgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema up to REVISION, by default to this release's."""
-    with _database(config, revision):
+    with database.ready(config.database_url, revision):
         pass
 
 
@@ -85,7 +80,7 @@ def upgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def downgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
-    with _database(config) as engine:
+    with database.ready(config.database_url) as engine:
         command.downgrade(database.alembic_config(engine), revision)
 
 
@@ -95,13 +90,17 @@ def downgrade(config: settings.Settings, revision: str) -> None:
 def revision(config: settings.Settings, message: str) -> None:
     """Write a new migration from the difference between the models and the database."""
     number = f"{int(database.head()) + 1:04d}"
-    with _database(config) as engine:
+    with database.ready(config.database_url) as engine:
         command.revision(database.alembic_config(engine), message, autogenerate=True, rev_id=number)
 
 
 @main.group()
 def books() -> None:
     """The catalogue's books."""
+
+
+books.add_command(commands.import_books)
+books.add_command(commands.export_books)
 
 
 @books.command()
@@ -111,7 +110,7 @@ def books() -> None:
 def generate(config: settings.Settings, number: int, seed: int) -> None:
     """Add NUMBER made-up books, for benchmarks: all of them or, when it is interrupted, none."""
     adding = click.progressbar(length=number, label="Adding books", file=sys.stderr)
-    with _database(config) as engine, adding as bar:
+    with database.ready(config.database_url) as engine, adding as bar:
         cataloguing.add_books(engine, importer.made_up_books(number, seed), bar.update)
     click.echo(f"Added {number:,} books.")
 
@@ -128,7 +127,7 @@ def token_commands() -> None:
 @click.pass_obj
 def create_token(config: settings.Settings, name: str, scope: str, days: int) -> None:
     """Make a token for NAME and print it, once: it is kept as a hash only."""
-    with _database(config) as engine, database.transaction(engine) as connection:
+    with database.ready(config.database_url) as engine, database.transaction(engine) as connection:
         token = tokens.create(connection, name, scope, timedelta(days=days))
     click.echo(f"This is the only time that the token of {name} is shown:", err=True)
     click.echo(token)
@@ -138,7 +137,7 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
 @click.pass_obj
 def list_tokens(config: settings.Settings) -> None:
     """List all tokens: number, scope, name, when each ends and when it was last used."""
-    with _database(config) as engine, engine.connect() as connection:
+    with database.ready(config.database_url) as engine, engine.connect() as connection:
         for token in tokens.every(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
             click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
@@ -149,22 +148,10 @@ def list_tokens(config: settings.Settings) -> None:
 @click.pass_obj
 def revoke_token(config: settings.Settings, number: int) -> None:
     """End the token with this NUMBER, at once and for good."""
-    with _database(config) as engine, database.transaction(engine) as connection:
+    with database.ready(config.database_url) as engine, database.transaction(engine) as connection:
         if not tokens.revoke(connection, number):
             raise click.ClickException(f"There is no token {number}.")
     click.echo(f"Token {number} is revoked.")
-
-
-@contextmanager
-def _database(config: settings.Settings, revision: str = "head") -> Iterator[Engine]:
-    """Yield the database's engine, migrated. Raises DatabaseUnusableError."""
-    database.prepare_folder(config.database_url)
-    engine = database.connect(config.database_url)
-    try:
-        database.upgrade(engine, revision)
-        yield engine
-    finally:
-        engine.dispose()
 
 
 def _require_free_port(host: str, port: int) -> None:

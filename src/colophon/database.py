@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+import time
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from sqlalchemy import Connection
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import ConnectionPoolEntry
 
     from .settings import Settings
@@ -180,6 +182,18 @@ def _roll_back(db: Connection) -> None:
 
 
 @contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection that sees the database as it is at its first query, whatever others write meanwhile."""
+    with engine.connect() as db:
+        sqlite = engine.dialect.name == "sqlite"
+        db.exec_driver_sql("BEGIN" if sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield db
+        finally:
+            db.exec_driver_sql("ROLLBACK")
+
+
+@contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for migrations: one transaction, alone. A second one waits here for the first to end."""
     with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
@@ -235,9 +249,36 @@ def analyze(db: Connection, added: int) -> None:
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     # WAL lets readers go on while one writes; NORMAL is safe with it.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
+    _begin_wal(cursor)
+    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_wal(cursor: DBAPICursor) -> None:
+    """Switch to WAL. For that alone, SQLite does not wait for whoever else opens the same new database."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+@contextmanager
+def ready(url: str, revision: str = "head") -> Iterator[Engine]:
+    """Yield the engine of a database that is there, with its schema at a revision. Raises DatabaseUnusableError."""
+    prepare_folder(url)
+    engine = connect(url)
+    try:
+        upgrade(engine, revision)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def prepare_folder(url: str) -> None:

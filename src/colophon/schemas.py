@@ -12,7 +12,7 @@ from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
 from .cataloguing import NewAuthor, NewBook
-from .listing import PLAIN_LINE, PLAIN_TEXT
+from .listing import PLAIN_LINE
 from .text import sort_name
 
 if TYPE_CHECKING:
@@ -28,14 +28,15 @@ class Line(fields.String):
     """One line of text: composed (NFC), without spaces around it, not empty."""
 
     def __init__(self, *, longest: int = LONGEST_LINE, **options: Any) -> None:
-        size = Length(1, longest, error="Must have 1 to {max} characters.")
-        super().__init__(validate=[size, PLAIN_LINE], **options)
+        self._rules = [Length(1, longest, error="Must have 1 to {max} characters."), PLAIN_LINE]
+        super().__init__(validate=self._rules, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             raise ValidationError("Has half a character (a lone surrogate).")
-        PLAIN_TEXT(text)  # before the spaces around it go, which to Python are some control characters too
+        for rule in self._rules:  # of what was sent, before the spaces around it go
+            rule(text)
         return unicodedata.normalize("NFC", text).strip()
 
 

@@ -1,0 +1,47 @@
+"""Books that were checked and wait to be added: on disk, however many they are, in little memory."""
+
+from __future__ import annotations
+
+import pickle
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..cataloguing import NewBook
+
+
+class CheckedBooks:
+    """Books by the rows that they come from, and by their ISBNs, of which no two have the same.
+
+    They are kept in an SQLite database without a name, which nobody else can open and which is gone when this process
+    is, however it ends. Any method raises sqlite3.Error when the disk is full.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("CREATE TABLE books (row INTEGER PRIMARY KEY, isbn13 TEXT UNIQUE, book BLOB NOT NULL)")
+        self._db.execute("BEGIN")
+        self._count = 0
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[NewBook]:
+        """Yield the books in the order of their rows."""
+        for (book,) in self._db.execute("SELECT book FROM books ORDER BY row"):
+            yield pickle.loads(book)  # noqa: S301 -- written by this very process, where nobody else can write
+
+    def add(self, row: int, book: NewBook) -> None:
+        self._db.execute("INSERT INTO books VALUES (?, ?, ?)", (row, book.isbn13, pickle.dumps(book, -1)))
+        self._count += 1
+
+    def row_of(self, isbn13: str) -> int | None:
+        """Return the row of the book with this ISBN."""
+        found = self._db.execute("SELECT row FROM books WHERE isbn13 = ?", (isbn13,)).fetchone()
+        return found and int(found[0])

@@ -1,0 +1,83 @@
+"""The columns of a CSV file of books: what they may be called, and which of them a file has."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from .problems import Problem, UnreadableError, excerpt
+
+# In the order in which they are written. Case, spaces and punctuation in a header do not matter.
+COLUMNS = {
+    "title": ("booktitle",),
+    "subtitle": (),
+    "original_title": ("titleoriginal",),
+    "authors": ("author", "authornames", "authorname"),
+    "author_sort_names": ("authorsortname", "authorssort", "authorsort", "sortnames", "authorlf"),
+    "author_original_names": ("authororiginalname", "authorsoriginal", "originalnames"),
+    "year": (
+        "firstpublished",
+        "published",
+        "publicationyear",
+        "yearpublished",
+        "originalpublicationyear",
+        "yearoffirstpublication",
+    ),
+    "circa": ("approximate", "yearapproximate"),
+    "language": ("lang", "languagecode"),
+    "subjects": ("subject", "tags", "tag", "genre", "genres", "keywords"),
+    "publisher": (),
+    "pages": ("pagecount", "numberofpages", "numpages", "extent"),
+    "isbn13": ("isbn", "isbn10"),
+    "description": ("summary", "abstract"),
+}
+REQUIRED = ("title", "authors", "year", "language", "description")
+DELIMITERS = ",;\t"
+
+_IGNORED = re.compile(r"[\W_]+")
+_FIELDS = {_IGNORED.sub("", spelling): field for field, others in COLUMNS.items() for spelling in (field, *others)}
+
+
+def field_of(header: str) -> str | None:
+    """Return the column that a header means, or None."""
+    return _FIELDS.get(_IGNORED.sub("", header.casefold()))
+
+
+def delimiter_of(first_line: str) -> str:
+    """Return what separates the cells: whichever of , ; and tab makes the most known headers out of the first line."""
+
+    def known(delimiter: str) -> int:
+        try:
+            headers = next(csv.reader([first_line], delimiter=delimiter), [])
+        except csv.Error:
+            return 0
+        return sum(field_of(header) is not None for header in headers)
+
+    return max(DELIMITERS, key=known)
+
+
+def read_header(headers: list[str], row: int) -> dict[str, str]:
+    """Return the file's own spelling of each column, in the file's order.
+
+    Raises UnreadableError with each header that is unknown or comes twice, and each required column that is missing.
+    """
+    spelled: dict[str, str] = {}
+    problems = []
+    for position, header in enumerate((header.strip() for header in headers), 1):
+        field = field_of(header)
+        if not header:
+            problems.append(Problem(row, None, header, f"The header of column {position} is empty."))
+        elif field is None:
+            reason = f"There is no such column. The columns are: {', '.join(COLUMNS)}."
+            problems.append(Problem(row, excerpt(header), header, reason))
+        elif field in spelled:
+            reason = f"Stands for {field}, as the column ‘{spelled[field]}’ does already."
+            problems.append(Problem(row, excerpt(header), header, reason))
+        else:
+            spelled[field] = header
+    problems += [
+        Problem(row, field, None, "Is missing: each book must have it.") for field in REQUIRED if field not in spelled
+    ]
+    if problems:
+        raise UnreadableError(*problems)
+    return spelled

@@ -1,0 +1,32 @@
+"""What the tests of imports share."""
+
+import pytest
+
+from bulkfiles import environment
+from colophon.books import Catalogue
+from colophon.cli import main
+from colophon.listing import ListQuery
+from colophon.schemas import written
+
+
+@pytest.fixture
+def load(runner, engine, tmp_path):
+    """Import some content; `name` is the file's."""
+
+    def load(content, *options, name="books.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return runner.invoke(main, ["books", "import", str(path), *options], env=environment(engine))
+
+    return load
+
+
+@pytest.fixture
+def books(engine):
+    """Return the written form of every book in the catalogue."""
+
+    def books():
+        with engine.connect() as db:
+            return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 1000)]
+
+    return books
