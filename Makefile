@@ -14,7 +14,7 @@ run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DAT
 
 test: .venv/for-test check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
 	@mkdir -p build
-	@$(BIN)/python -m pytest --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
 
 check: .venv/for-test ## Lint, check types and the walls between modules
 	@$(BIN)/ruff check

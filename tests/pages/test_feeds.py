@@ -56,10 +56,24 @@ def test_browsers_can_search_the_site_from_their_address_bar(client, page):
 
 
 def test_security_txt_has_what_rfc_9116_requires(client):
+    assert client.get("/.well-known/security.txt").text.endswith("\n")
     fields = dict(line.split(": ", 1) for line in client.get("/.well-known/security.txt").text.splitlines())
     assert fields["Contact"] == "http://localhost/about#security"
     expires = datetime.fromisoformat(fields["Expires"])
     assert 0 < (expires - datetime.now(UTC)).days < 366
+
+
+def test_security_txt_names_the_contact_that_was_set(make_app):
+    client = make_app(security_contact="https://example.org/report").test_client()
+    assert "Contact: https://example.org/report\n" in client.get("/.well-known/security.txt").text
+    assert 'href="https://example.org/report"' in client.get("/about").text
+
+
+def test_the_feed_begins_with_the_latest_addition(client, catalogue):
+    feed = ElementTree.fromstring(client.get("/feed.atom").text)
+    assert [entry.findtext(f"{ATOM}title") for entry in feed.findall(f"{ATOM}entry")] == [
+        book.title for book in catalogue.newest(20)
+    ]
 
 
 def test_the_icon_is_found_where_browsers_guess_it(client):

@@ -68,6 +68,13 @@ def test_forwarded_headers_are_believed_only_when_told(make_app):
     assert address_of(make_app(trusted_proxies=1)) == "192.0.2.1"
 
 
+def test_a_forwarded_scheme_is_believed_only_when_told(make_app):
+    def scheme(app):
+        return app.test_client().get("/books//emma", headers={"X-Forwarded-Proto": "https"}).location.partition(":")[0]
+
+    assert (scheme(make_app()), scheme(make_app(trusted_proxies=1))) == ("http", "https")
+
+
 def test_a_forwarded_host_is_never_believed(make_app):
     client = make_app(trusted_proxies=1).test_client()
     assert client.get("/books", headers={"X-Forwarded-Host": "evil.example"}).status_code == 200

@@ -32,6 +32,16 @@ def test_nothing_needs_to_be_set():
         ("SITE_URL", "books.example.org", "SITE_URL"),
         ("SITE_URL", "https://books.example.org/path", "SITE_URL"),
         ("SITE_URL", "http://[", "SITE_URL"),
+        ("SITE_URL", "http://a b", "SITE_URL"),
+        ("SITE_URL", "http://host:99999", "SITE_URL"),
+        ("SITE_URL", "http://user:password@host", "SITE_URL"),
+        ("SITE_URL", "http://host#part", "SITE_URL"),
+        ("ALLOWED_HOSTS", "[", "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", "a/b", "ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", ".example.org", "ALLOWED_HOSTS"),
+        ("SECURITY_CONTACT", "someone@example.org", "SECURITY_CONTACT"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///x.db", "DATABASE_URL"),
+        ("DATABASE_URL", "sqlite:///x.db?mode=ro", "DATABASE_URL"),
         ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS"),
         ("ALLOWED_HOSTS", "a,,b", "ALLOWED_HOSTS"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL"),
@@ -89,6 +99,13 @@ def test_a_secret_can_come_from_a_file(monkeypatch, tmp_path):
 def test_a_secret_s_file_that_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "missing"))
     with pytest.raises(SettingsError, match="DATABASE_URL_FILE"):
+        settings.load()
+
+
+def test_a_secret_s_file_that_is_no_text_is_said_to_be(monkeypatch, tmp_path):
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match="not text in UTF-8"):
         settings.load()
 
 
