@@ -82,6 +82,7 @@ def measure(given: argparse.Namespace, tools: servers.Tools) -> dict[str, object
             for target in (
                 load.Target(tables.NGINX, size, nginx, f"/{size}", tools.wrk),
                 load.Target(tables.COLOPHON, size, sites[size], load.LIST, tools.wrk),
+                load.Target(tables.UNASKED, size, sites[size], load.LIST, tools.wrk, unasked=True),
                 load.Target(tables.DJANGO, size, peers[size], load.LIST, tools.wrk),
             )
         ]

@@ -10,6 +10,7 @@ import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .catalogues import forget
@@ -17,12 +18,11 @@ from .errors import BenchError
 from .servers import HOST
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .catalogues import Kind
     from .servers import Server
 
 LIST = "/books"
+UNASKED = Path(__file__).with_name("unasked.lua")
 OPENING = "/healthz"  # asks the database nothing
 PLAIN = {"Accept-Encoding": "identity"}
 LATENCY_ROUNDS = 10
@@ -40,6 +40,7 @@ class Target:
     server: Server
     path: str
     wrk: str
+    unasked: bool = False  # whether each request is for an address of its own
     bytes: int = 0
     samples: list[float] = field(default_factory=list)
 
@@ -62,6 +63,8 @@ def pages_per_second(target: Target, seconds: int, connections: int) -> float:
     url = f"http://{HOST}:{target.server.port}{target.path}"
     threads, kept = "--threads=1", f"--connections={connections}"
     command = [target.wrk, threads, kept, f"--duration={seconds}s", "--header=Accept-Encoding: identity", url]
+    if target.unasked:
+        command += ["--script", str(UNASKED)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, check=False)
     rate = re.search(r"^Requests/sec: +([\d.]+)$", run.stdout, re.MULTILINE)
     failed = re.search(r"^ *((?:Non-2xx|Socket errors).*)$", run.stdout, re.MULTILINE)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NGINX = "nginx, the same bytes from a file"
 COLOPHON = "Colophon"
+UNASKED = "Colophon, each page for the first time"
 DJANGO = "Django, minimal"
 
 
@@ -20,15 +21,16 @@ def throughput(targets: list[Target], how: str) -> str:
     """Return the pages per second of each server at each size. Ratios are of the same round, their median is shown."""
     rows = [["", *("pages/s", "of nginx", "bytes") * len(SIZES)]]
     found = {(target.name, target.size): target for target in targets}
-    for name in (NGINX, COLOPHON, DJANGO):
+    for name in (NGINX, COLOPHON, UNASKED, DJANGO):
         row = [name]
         for size in SIZES:
             target = found[name, size]
             ratio = _ratio(target.samples, found[NGINX, size].samples)
             row += [f"{target.median:,.0f}", f"{ratio:.4f}", f"{target.bytes:,}"]
         rows.append(row)
-    times = [f"{_ratio(found[COLOPHON, size].samples, found[DJANGO, size].samples):.1f} ×" for size in SIZES]
-    rows.append(["Colophon to Django", *(cell for ratio in times for cell in (ratio, "", ""))])
+    for ours, title in ((COLOPHON, "Colophon to Django"), (UNASKED, "the same, for the first time")):
+        times = [f"{_ratio(found[ours, size].samples, found[DJANGO, size].samples):.1f} ×" for size in SIZES]
+        rows.append([title, *(cell for ratio in times for cell in (ratio, "", ""))])
     title = f"Pages per second of the list page: {how}, one worker each, uncompressed"
     return f"{title}\n\n{_aligned(rows, [f'{size:,} books' for size in SIZES])}"
 

@@ -40,6 +40,7 @@ PAGES = {
     "/subjects": 200,
     "/about": 200,
     "/colophon": 200,
+    "/api/docs": 200,
     "/books?sort=size&page=0": 400,
     "/nothing-here": 404,
     "/preferences": 405,
