@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limit:
-    """So many times in a window of so many seconds."""
+    """So many times in a window of so many seconds, which is the same for all limits."""
 
     name: str
     quota: int
-    window: int = 60
+    window: ClassVar[int] = 60
 
     @property
     def policy(self) -> str:
@@ -52,6 +52,8 @@ def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> S
     now = time.time() if now is None else now
     window = int(now // limit.window)
     values = {"key": f"{limit.name}:{who}", "window": window, "used": 1}
+    # What was counted in windows that are over would only pile up.
+    db.execute(delete(Allowance).where(Allowance.window < window - 1))
     insert = (postgresql if db.dialect.name == "postgresql" else sqlite).insert(Allowance)
     used = db.scalar(
         insert.values(values)
@@ -70,11 +72,6 @@ def look(db: Connection, limit: Limit, who: str, now: float | None = None) -> St
     window = int(now // limit.window)
     used = db.scalar(select(Allowance.used).where(Allowance.key == f"{limit.name}:{who}", Allowance.window == window))
     return _standing(limit, used or 0, now)
-
-
-def forget_old(db: Connection, now: float, longest_window: int = 60) -> None:
-    """Remove what was counted in windows that are over."""
-    db.execute(delete(Allowance).where(Allowance.window < int(now // longest_window) - 1))
 
 
 def _standing(limit: Limit, used: int, now: float) -> Standing:

@@ -116,7 +116,7 @@ def test_whoever_tries_tokens_is_stopped_even_with_a_good_one(make_program, make
 
 
 def test_a_limit_counts_what_all_workers_see(engine):
-    limit = Limit("test", quota=2, window=60)
+    limit = Limit("test", quota=2)
     standings = []
     for _ in range(3):
         with database.transaction(engine) as db:
@@ -127,6 +127,8 @@ def test_a_limit_counts_what_all_workers_see(engine):
         assert limits.look(db, limit, "someone", now=130.0).reset == 50
         assert limits.count(db, limit, "someone", now=181.0).remaining == 1
         assert limits.look(db, limit, "someone else", now=181.0).remaining == 2
+        limits.count(db, limit, "someone else", now=600.0)
+        assert db.exec_driver_sql("SELECT count(*) FROM allowances").scalar_one() == 1
 
 
 def test_tokens_are_made_listed_and_revoked_on_the_command_line(runner, engine, make_program):

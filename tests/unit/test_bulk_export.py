@@ -54,6 +54,7 @@ def test_export_then_import_gives_the_same_catalogue(runner, built_in, databases
     assert catalogue_of(copy) == catalogue_of(built_in)
     with built_in.connect() as one, copy.connect() as other:
         assert Catalogue(one).slugs(1, 1000) == Catalogue(other).slugs(1, 1000)
+    copy.dispose()
 
 
 texts = st.one_of(
