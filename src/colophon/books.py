@@ -15,7 +15,7 @@ from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, Parameter
 from .memory import Memory
 from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, Totals
-from .text import fold, slugify, sort_key
+from .text import fold, slugify, sort_key, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +141,7 @@ class Catalogue:
         if "\0" in name:
             return None  # PostgreSQL cannot even be asked
         named = Book.isbn13 == name if name.isdigit() and len(name) == 13 else Book.slug == name
-        found = self._details(self._db.scalars(select(Book.id).where(named)).all())
+        found = self.details(self._db.scalars(select(Book.id).where(named)).all())
         return found[0] if found else None
 
     def slugs_by_isbn(self, isbns: Sequence[str]) -> dict[str, str]:
@@ -170,16 +170,20 @@ class Catalogue:
     def detailed_page(self, query: ListQuery, limit: int) -> Page[BookDetail]:
         """Return one page of so many books with all that is known of each. Raises as `page` does."""
         ids, total = self._found(query, limit)
-        return Page(self._details(ids), total, query.page, limit)
+        return Page(self.details(ids), total, query.page, limit)
 
-    def walk(self, query: ListQuery, after: int, limit: int) -> list[BookDetail]:
-        """Return the books of a list whose ids are greater than one, by id: a walk that meets each book exactly once.
+    def walk(self, query: ListQuery, after: int, limit: int) -> tuple[list[BookDetail], int | None]:
+        """Return the books of a list whose ids are greater than one, by id, and after which id to go on, if at all.
+
+        So each book is met exactly once, as ids only grow.
 
         Books that are added meanwhile come at the end. Raises ParameterError as `page` does.
         """
         self._refuse_unknown(query)
         chosen = self._chosen(query).where(Book.id > after).order_by(Book.id).limit(limit)
-        return self._details(self._db.scalars(chosen).all())
+        ids = self._db.scalars(chosen).all()
+        # The next step follows from the ids, since a book may be taken out before it is read.
+        return self.details(ids), ids[-1] if len(ids) == limit else None
 
     def _found(self, query: ListQuery, limit: int) -> tuple[Sequence[int], int]:
         self._refuse_unknown(query)
@@ -206,9 +210,9 @@ class Catalogue:
 
         def work_out() -> AuthorRef | None:
             columns = (Author.slug, Author.name, Author.original_name, Author.sort_name)
-            row = self._db.execute(
-                select(*columns).where(or_(Author.slug == slugify(name), Author.name == name))
-            ).first()
+            # A name without letters has a slug that says nothing.
+            named = or_(Author.slug == slugify(name), Author.name == name) if words(name) else Author.name == name
+            row = self._db.execute(select(*columns).where(named)).first()
             return AuthorRef(*row) if row else None
 
         return self._recall(("author", name), work_out)
@@ -293,7 +297,7 @@ class Catalogue:
         """Return these books, in this order, with their authors, in one query."""
         return self._rows(ids, _READ_CARDS, BookCard, _CARD)
 
-    def _details(self, ids: Sequence[int]) -> list[BookDetail]:
+    def details(self, ids: Sequence[int]) -> list[BookDetail]:
         """Return these books, in this order, with all that is known of each, in two queries."""
         books = self._rows(ids, _READ_DETAILS, BookDetail, _DETAIL)
         filed = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import count, islice
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from sqlalchemy import delete, exists, insert, select, update
 from . import database, search
 from .books import Catalogue
 from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .text import KEY_LENGTH, index_words, slugify, sort_key, words
+from .text import KEY_LENGTH, index_words, slugify, sort_key, sort_name, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,8 +29,10 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class NewAuthor:
+    """A person, by name. Without a filing name they keep theirs, or get one that is worked out."""
+
     name: str
-    sort: str
+    sort: str | None = None
     original_name: str | None = None
 
 
@@ -124,6 +126,7 @@ def create_book(db: Connection, book: NewBook, token_id: int | None = None) -> s
 def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int | None = None) -> None:
     """Put a book in the place of one, in the caller's transaction; its address stays. Raises IsbnTakenError."""
     _refuse_taken_isbn(db, book, old.id)
+    (book,) = _settled(db, [book])
     _audit(db, token_id, [("replace", old.slug, as_written(old), book)])
     db.execute(update(Book).where(Book.id == old.id).values(_columns(book)))
     for links in (BookAuthor, BookSubject):
@@ -173,6 +176,7 @@ def _without_taken_isbns(
 
 def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:
     now = datetime.now(UTC)
+    books = _settled(db, books)
     slugs = _free_slugs(db, Book.slug, [_book_slugs(book) for book in books])
     rows = [_columns(book) | {"slug": slug, "added_at": now} for book, slug in zip(books, slugs, strict=True)]
     ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
@@ -195,62 +199,115 @@ def _columns(book: NewBook) -> dict[str, object]:
         "isbn13": book.isbn13,
         "description": book.description,
         "title_key": sort_key(book.title),
-        # A tab sorts before every letter, so that a shorter name comes before one that goes on.
-        "author_key": f"{_key(book.authors[0].sort)}\t{sort_key(book.title)}"[:KEY_LENGTH],
+        "author_key": _author_key(book),
     }
 
 
+def _author_key(book: NewBook) -> str:
+    # A tab sorts before every letter, so that a shorter name comes before one that goes on.
+    first = book.authors[0]
+    return f"{_key(first.sort or sort_name(first.name))}\t{sort_key(book.title)}"[:KEY_LENGTH]
+
+
 def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
-    """Connect books, by their ids, with their authors, subjects and search words."""
-    author_ids = _author_ids(db, {author.name: author for _, book in books for author in book.authors})
-    subject_ids = _subject_ids(db, {slugify(name): name for _, book in books for name in book.subjects})
+    """Connect settled books, by their ids, with their authors, subjects and search words."""
+    names = {author.name for _, book in books for author in book.authors}
+    authors = dict(db.execute(select(Author.name, Author.id).where(Author.name.in_(names))))
+    labels = {name for _, book in books for name in book.subjects}
+    subjects = dict(db.execute(select(Subject.name, Subject.id).where(Subject.name.in_(labels))))
     db.execute(
         insert(BookAuthor),
         [
-            {"book_id": book_id, "author_id": author_ids[name], "position": position}
+            {"book_id": book_id, "author_id": authors[author.name], "position": position}
             for book_id, book in books
-            for position, name in enumerate(dict.fromkeys(author.name for author in book.authors))
+            for position, author in enumerate(book.authors)
         ],
     )
-    filed = [
-        {"book_id": book_id, "subject_id": subject_ids[slug]}
-        for book_id, book in books
-        for slug in {slugify(name) for name in book.subjects}
-    ]
+    filed = [{"book_id": book_id, "subject_id": subjects[name]} for book_id, book in books for name in book.subjects]
     if filed:
         db.execute(insert(BookSubject), filed)
     search.write(db, {book_id: _search_words(book) for book_id, book in books})
 
 
-def _author_ids(db: Connection, authors: dict[str, NewAuthor]) -> dict[str, int]:
-    """Return the ids of authors by their names, after adding those that there are none of yet."""
-    known = {row[0]: row[1] for row in db.execute(select(Author.name, Author.id).where(Author.name.in_(authors)))}
-    missing = [author for name, author in authors.items() if name not in known]
+def _settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
+    """Return books as they will stand in the catalogue, whose authors and subjects it now has.
+
+    An author is one for all books: a filing name or original name that is given anew is theirs in every book from now
+    on; one that is left out stays as it was. A subject keeps the spelling that it came with first.
+    """
+    authors = _settled_authors(db, [author for book in books for author in book.authors])
+    subjects = _settled_subjects(db, {slugify(name): name for book in books for name in book.subjects})
+    return [
+        replace(
+            book,
+            authors=[authors[name] for name in dict.fromkeys(author.name for author in book.authors)],
+            subjects=[subjects[slug] for slug in dict.fromkeys(map(slugify, book.subjects))],
+        )
+        for book in books
+    ]
+
+
+def _settled_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, NewAuthor]:
+    wanted: dict[str, NewAuthor] = {}
+    for author in given:
+        before = wanted.get(author.name, author)
+        wanted[author.name] = NewAuthor(
+            author.name, author.sort or before.sort, author.original_name or before.original_name
+        )
+    columns = (Author.name, Author.sort_name, Author.original_name)
+    known = {row[0]: NewAuthor(*row) for row in db.execute(select(*columns).where(Author.name.in_(wanted)))}
+    missing, changed = [], []
+    for name, author in wanted.items():
+        there = known.get(name)
+        wanted[name] = NewAuthor(
+            name,
+            author.sort or (there.sort if there else sort_name(name)),
+            author.original_name or (there.original_name if there else None),
+        )
+        if there is None:
+            missing.append(wanted[name])
+        elif there != wanted[name]:
+            changed.append(wanted[name])
     if missing:
         slugs = _free_slugs(db, Author.slug, [numbered(slugify(author.name)) for author in missing])
-        rows = [
-            {
-                "slug": slug,
-                "name": author.name,
-                "sort_name": author.sort,
-                "original_name": author.original_name,
-                "sort_key": _key(author.sort),
-            }
-            for author, slug in zip(missing, slugs, strict=True)
-        ]
-        added = db.scalars(insert(Author).returning(Author.id, sort_by_parameter_order=True), rows)
-        known |= dict(zip((author.name for author in missing), added, strict=True))
-    return known
+        rows = [_author_columns(author) | {"slug": slug} for author, slug in zip(missing, slugs, strict=True)]
+        db.execute(insert(Author), rows)
+    for author in changed:
+        _refile(db, author)
+    return wanted
 
 
-def _subject_ids(db: Connection, subjects: dict[str, str]) -> dict[str, int]:
-    """Return the ids of subjects by their slugs, after adding those that there are none of yet."""
-    known = {row[0]: row[1] for row in db.execute(select(Subject.slug, Subject.id).where(Subject.slug.in_(subjects)))}
-    missing = [{"slug": slug, "name": name} for slug, name in subjects.items() if slug not in known]
+def _author_columns(author: NewAuthor) -> dict[str, str | None]:
+    filed = author.sort or sort_name(author.name)
+    return {
+        "name": author.name,
+        "sort_name": filed,
+        "original_name": author.original_name,
+        "sort_key": _key(filed),
+    }
+
+
+def _refile(db: Connection, author: NewAuthor) -> None:
+    """Give an author of the catalogue another filing name or original name, in all of their books."""
+    db.execute(update(Author).where(Author.name == author.name).values(_author_columns(author)))
+    theirs = (
+        select(BookAuthor.book_id).join(Author, Author.id == BookAuthor.author_id).where(Author.name == author.name)
+    )
+    for book in Catalogue(db).details(db.scalars(theirs).all()):
+        written = as_written(book)
+        db.execute(update(Book).where(Book.id == book.id).values(author_key=_author_key(written)))
+        search.forget(db, book.id)
+        search.write(db, {book.id: _search_words(written)})
+
+
+def _settled_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
+    """Return subjects by their slugs, spelled as the catalogue spells them, after adding those that it lacks."""
+    known = select(Subject.slug, Subject.name).where(Subject.slug.in_(wanted))
+    spelled = dict(db.execute(known))
+    missing = [{"slug": slug, "name": name} for slug, name in wanted.items() if slug not in spelled]
     if missing:
-        added = db.scalars(insert(Subject).returning(Subject.id, sort_by_parameter_order=True), missing)
-        known |= dict(zip((row["slug"] for row in missing), added, strict=True))
-    return known
+        db.execute(insert(Subject), missing)
+    return wanted | spelled
 
 
 def _remove_unused(db: Connection) -> None:
@@ -309,7 +366,8 @@ def _free_slugs(db: Connection, column: InstrumentedAttribute[str], candidates: 
 def _book_slugs(book: NewBook) -> Iterator[str]:
     """Yield a book's possible slugs: its title, else with its author, else numbered."""
     title = slugify(book.title)
-    yield title
+    if not (title.isdigit() and len(title) == 13):  # which would be taken for an ISBN
+        yield title
     yield from numbered(slugify(f"{title[:50]} {book.authors[0].name}"))
 
 

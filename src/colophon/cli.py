@@ -43,7 +43,7 @@ class OneSentence(click.Group):
 def main(context: click.Context) -> None:
     """Colophon: a book catalogue that says how it was built, tested and shipped."""
     context.obj = settings.load()
-    logging.config.dictConfig(logs.config(context.obj))
+    logging.config.dictConfig(logs.config(context.obj, sys.stderr))
 
 
 @main.command()
@@ -120,8 +120,14 @@ def token_commands() -> None:
     """The tokens that programs write with."""
 
 
+def _one_line(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if not (1 <= len(name.strip()) <= 100 and name.isprintable()):
+        raise click.BadParameter("must have 1 to 100 printable characters.")
+    return name.strip()
+
+
 @token_commands.command(name="create")
-@click.argument("name")
+@click.argument("name", callback=_one_line)
 @click.option("--scope", type=click.Choice(tokens.SCOPES), default="read", show_default=True)
 @click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it is good for.")
 @click.pass_obj
@@ -137,14 +143,14 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
 @click.pass_obj
 def list_tokens(config: settings.Settings) -> None:
     """List all tokens: number, scope, name, when each ends and when it was last used."""
-    with database.ready(config.database_url) as engine, engine.connect() as connection:
+    with database.ready(config.database_url, migrate=False) as engine, engine.connect() as connection:
         for token in tokens.every(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
             click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
 
 
 @token_commands.command(name="revoke")
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.pass_obj
 def revoke_token(config: settings.Settings, number: int) -> None:
     """End the token with this NUMBER, at once and for good."""

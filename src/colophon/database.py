@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from flask import current_app, g
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from . import search
 from .models import Base
@@ -130,6 +130,27 @@ def current() -> Connection:
     if "db" not in g:
         g.db = engine_of(current_app).connect()
     return cast("Connection", g.db)
+
+
+def release() -> None:
+    """Close the request's connection, if there is one; `current` opens another."""
+    _close(None)
+
+
+@contextmanager
+def in_passing(db: Connection) -> Iterator[None]:
+    """Do what is worth no waiting: on SQLite it is left undone when somebody else is writing just then."""
+    if db.dialect.name != "sqlite":
+        yield
+        return
+    db.exec_driver_sql("PRAGMA busy_timeout = 20")
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+    finally:
+        db.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
 
 
 def _close(_error: BaseException | None) -> None:
@@ -270,15 +291,35 @@ def _begin_wal(cursor: DBAPICursor) -> None:
 
 
 @contextmanager
-def ready(url: str, revision: str = "head") -> Iterator[Engine]:
-    """Yield the engine of a database that is there, with its schema at a revision. Raises DatabaseUnusableError."""
-    prepare_folder(url)
+def ready(url: str, revision: str = "head", *, migrate: bool = True) -> Iterator[Engine]:
+    """Yield the engine of a database that is there, with its schema at a revision. Raises DatabaseUnusableError.
+
+    Without `migrate`, for whoever only reads, a database whose schema is another is left as it is.
+    """
+    if migrate:
+        prepare_folder(url)
     engine = connect(url)
     try:
-        upgrade(engine, revision)
+        if migrate:
+            upgrade(engine, revision)
+        else:
+            _require_schema(engine)
         yield engine
     finally:
         engine.dispose()
+
+
+def _require_schema(engine: Engine) -> None:
+    url = engine.url.render_as_string(hide_password=True)
+    try:
+        found = revision(engine)
+    except DBAPIError as error:
+        raise DatabaseUnusableError(f"The database {url} cannot be used: {error.orig}.") from None
+    if found != head():
+        raise DatabaseUnusableError(
+            f"The database {url} has its schema at revision {found or 'none'}, not at {head()}. "
+            f"Migrate it first: python -m colophon db upgrade."
+        )
 
 
 def prepare_folder(url: str) -> None:

@@ -29,6 +29,7 @@ EXPLANATIONS = {
     403: ("This is not allowed", "The request was understood, but it may not be done from here."),
     404: ("There is no such page", "The address may have been mistyped, or the page may have moved."),
     405: ("This address does not do that", "It exists, but it does not answer this kind of request."),
+    411: ("The length is missing", "Send a Content-Length, so that what is sent can be measured."),
     413: ("That is too much at once", "What was sent is larger than this site accepts."),
     429: ("Too many requests", "Please wait a moment, then try again."),
     500: ("Something went wrong here", "The fault is ours and has been noted. Trying again may help."),
@@ -93,8 +94,11 @@ def _database_out_of_reach(error: Exception) -> Response:
 
 
 def _database_refused(error: DBAPIError) -> Response:
-    # A connection may be lost under any kind of error.
-    return _database_out_of_reach(error) if error.connection_invalidated else _own_fault(error)
+    # A connection may be lost under any kind of error, and a server that is about to stop, is full, or takes no writes
+    # while another takes over, says so by its code (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+    code = getattr(error.orig, "sqlstate", None) or ""
+    passing = error.connection_invalidated or code == "25006" or code.startswith(("53", "57P", "58"))
+    return _database_out_of_reach(error) if passing else _own_fault(error)
 
 
 def _own_fault(error: Exception) -> Response:
@@ -108,7 +112,7 @@ def _answer(error: HTTPException) -> Response:
     explanation = error.description if error.description != type(error).description else None
     problems = error.problems if isinstance(error, Problem) else []
     reference = request.environ.get(REQUEST_ID) if status >= 500 else None
-    if request.path.startswith("/api/v"):
+    if request.path == "/api" or request.path.startswith("/api/v"):
         body = {
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
@@ -25,9 +25,13 @@ _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logging.getLogger("colophon.request")
 
 
-def config(settings: Settings) -> dict[str, Any]:
-    """Return the configuration for logging.config.dictConfig; everything goes to standard output."""
-    in_colour = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
+def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
+    """Return the configuration for logging.config.dictConfig.
+
+    Everything goes to a stream, by default standard output; commands whose output is for others to read name another.
+    """
+    stream = stream or sys.stdout
+    in_colour = settings.log_format == "console" or (settings.log_format == "auto" and stream.isatty())
     stamps = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -36,7 +40,7 @@ def config(settings: Settings) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if in_colour else "iso", utc=not in_colour, key="time"),
     ]
     if in_colour:
-        render: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time", colors=sys.stdout.isatty())]
+        render: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time", colors=stream.isatty())]
     else:
         render = [
             structlog.processors.format_exc_info,
@@ -52,8 +56,8 @@ def config(settings: Settings) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
             }
         },
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
-        "root": {"level": settings.log_level.upper(), "handlers": ["stdout"]},
+        "handlers": {"stream": {"class": "logging.StreamHandler", "stream": stream, "formatter": "line"}},
+        "root": {"level": settings.log_level.upper(), "handlers": ["stream"]},
         # Gunicorn adds handlers of its own to these unless they are named here.
         "loggers": {
             "gunicorn.error": {"level": settings.log_level.upper(), "handlers": [], "propagate": True},

@@ -84,6 +84,8 @@ class Book(Base):
         Index(None, "year", "id"),
         Index(None, "added_at", "id"),
         Index(None, "language", "title_key", "id"),
+        # An id is never given again, so that whoever walks by ids meets what is added meanwhile.
+        {"sqlite_autoincrement": True},
     )
 
 

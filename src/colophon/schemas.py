@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from stdnum.exceptions import ValidationError as NumberError
 from . import languages
 from .cataloguing import NewAuthor, NewBook
 from .listing import PLAIN_LINE
-from .text import sort_name
 
 if TYPE_CHECKING:
     from .records import BookDetail
 
+_ISBN_PREFIX = re.compile(r"^\s*(?:urn:)?isbn(?:-1[03])?[:\s]*", re.IGNORECASE)
 LONGEST_LINE = 500
 LONGEST_DESCRIPTION = 5000
 MOST_AUTHORS = 50
@@ -68,7 +69,8 @@ class Truth(fields.Boolean):
 def normal_isbn(written: str) -> str:
     """Return the 13 digits of an ISBN-10 or -13. Raises marshmallow's ValidationError when it is none."""
     try:
-        return str(isbn.to_isbn13(isbn.validate(written)))
+        digits = _ISBN_PREFIX.sub("", written)
+        return str(isbn.to_isbn13(isbn.validate(digits)))
     except NumberError as error:
         raise ValidationError(f"Is not an ISBN: {str(error).rstrip('.').lower()}.") from None
 
@@ -89,7 +91,7 @@ class AuthorSchema(Strict):
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> NewAuthor:
-        return NewAuthor(data["name"], data.get("sort") or sort_name(data["name"]), data["original_name"])
+        return NewAuthor(data["name"], data.get("sort"), data["original_name"])
 
 
 class BookSchema(Strict):

@@ -33,6 +33,7 @@ class Bearer:
     id: int
     name: str
     scope: str
+    last_used_at: datetime | None
 
     def may(self, scope: str) -> bool:
         """Whether the token's scope holds another: 'write' holds 'read'."""
@@ -52,7 +53,7 @@ def create(db: Connection, name: str, scope: str, lifetime: timedelta) -> str:
 
 
 def verify(db: Connection, token: str) -> Bearer:
-    """Return whose token it is, and note its use. Raises TokenError."""
+    """Return whose token it is. Raises TokenError."""
     prefix, _, rest = token.partition("_")
     number, _, secret = rest.partition("_")
     known = number.isascii() and number.isdigit() and len(number) < 10 and prefix == PREFIX
@@ -65,9 +66,14 @@ def verify(db: Connection, token: str) -> Bearer:
         raise TokenError("The token was revoked.")
     if row.expires_at <= now:
         raise TokenError("The token has expired.")
-    if row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY:
-        db.execute(update(Token).where(Token.id == row.id).values(last_used_at=now))
-    return Bearer(row.id, row.name, row.scope)
+    return Bearer(row.id, row.name, row.scope, row.last_used_at)
+
+
+def note_use(db: Connection, bearer: Bearer) -> None:
+    """Note that a token is in use, unless that was noted lately."""
+    now = datetime.now(UTC)
+    if bearer.last_used_at is None or now - bearer.last_used_at > USE_NOTED_EVERY:
+        db.execute(update(Token).where(Token.id == bearer.id).values(last_used_at=now))
 
 
 @dataclass(frozen=True)

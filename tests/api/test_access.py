@@ -1,6 +1,7 @@
 """Who may write, and how often."""
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from colophon import database, limits, tokens
 from colophon.cli import main
 from colophon.limits import Limit
 from colophon.models import Token
+from conftest import sqlite_only
 
 
 def test_without_a_token_reading_is_free_and_writing_is_not(make_program):
@@ -106,13 +108,26 @@ def test_one_token_s_writes_do_not_count_for_another(make_program, make_token):
         assert make_program(make_token(), writes_per_minute=1).add().status_code == 201
 
 
-def test_whoever_tries_tokens_is_stopped_even_with_a_good_one(make_program, make_token):
+def test_whoever_tries_tokens_is_stopped_and_nobody_else_is(make_program, make_token):
     guesser = make_program("colophon_1_wrong", failed_logins_per_minute=3)
-    assert {guesser.get("/books").status_code for _ in range(10)} == {401, 429}
-    guesser.token = make_token()
-    assert guesser.get("/books").status_code == 429
+    answers = [guesser.get("/books") for _ in range(10)]
+    assert {answer.status_code for answer in answers} == {401, 429}
+    assert 0 < int(next(answer for answer in answers if answer.status_code == 429).headers["Retry-After"]) <= 60
+    guesser.token = make_token()  # of somebody behind the same address
+    assert guesser.get("/books").status_code == 200
     guesser.token = None
     assert guesser.get("/books").status_code == 200
+
+
+@sqlite_only
+def test_whoever_reads_with_a_token_does_not_wait_for_those_who_write(make_program, make_token, engine):
+    reader = make_program(make_token(scope="read"))
+    stranger = make_program("colophon_1_wrong")
+    with database.transaction(engine):
+        began = time.monotonic()
+        assert reader.get("/books").status_code == 200
+        assert stranger.get("/books").status_code == 401
+        assert time.monotonic() - began < database.BUSY_SECONDS / 2
 
 
 def test_a_limit_counts_what_all_workers_see(engine):
@@ -149,3 +164,23 @@ def test_tokens_are_made_listed_and_revoked_on_the_command_line(runner, engine, 
     assert make_program(token).add().status_code == 401
     gone = run("revoke", "2")
     assert (gone.exit_code, gone.stderr) == (1, "Error: There is no token 2.\n")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "evil\n  99  write  good", "x" * 101])
+def test_a_token_s_name_is_one_line(runner, engine, name):
+    url = engine.url.render_as_string(hide_password=False)
+    assert runner.invoke(main, ["tokens", "create", name], env={"DATABASE_URL": url}).exit_code == 2
+    assert runner.invoke(main, ["tokens", "revoke", "9" * 20], env={"DATABASE_URL": url}).exit_code == 2
+
+
+def test_a_token_is_all_that_standard_output_holds(runner, fresh_url):
+    made = runner.invoke(main, ["tokens", "create", "first"], env={"DATABASE_URL": fresh_url})
+    assert re.fullmatch(r"colophon_1_[\w-]{43}\n", made.stdout)
+    assert "migrating" in made.stderr
+
+
+@pytest.mark.parametrize("command", [["tokens", "list"], ["books", "export"]])
+def test_whoever_only_reads_migrates_nothing(runner, fresh_url, command):
+    result = runner.invoke(main, command, env={"DATABASE_URL": fresh_url})
+    assert result.exit_code == 1
+    assert "Migrate it first" in result.stderr

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from colophon.books import Catalogue
 from pagecheck import attribute
 
 
@@ -28,7 +29,16 @@ def test_a_book_is_shown_as_it_was_written_and_with_its_links(make_program, fill
 
 
 @pytest.mark.parametrize(
-    "spelling", ["9780306406157", "978-0-306-40615-7", "0306406152", "0-306-40615-2", "978 0306406157"]
+    "spelling",
+    [
+        "9780306406157",
+        "978-0-306-40615-7",
+        "0306406152",
+        "0-306-40615-2",
+        "978 0306406157",
+        "ISBN 978-0306406157",
+        "urn:isbn:0306406152",
+    ],
 )
 def test_a_book_is_found_by_its_isbn_in_any_usual_spelling(program, spelling):
     program.add(isbn13="9780306406157")
@@ -67,6 +77,23 @@ def test_the_list_finds_what_the_visitors_list_finds(client, catalogue):
         assert [book["slug"] for book in client.get(f"/api/v1/books?{query}").json["books"]] == shown
 
 
+def test_a_walk_goes_on_after_a_book_that_was_taken_out_while_it_was_read(program, filled, monkeypatch):
+    read = Catalogue.details
+    monkeypatch.setattr(Catalogue, "details", lambda self, ids: [book for book in read(self, ids) if book.id != ids[3]])
+    page = program.get("/books?after=0&limit=10")
+    assert len(page.json["books"]) == 9
+    assert links_of(page)["next"].endswith("after=10&limit=10")
+
+
+def test_a_book_that_is_added_while_somebody_walks_is_met_at_the_end(program):
+    program.add(title="First")
+    first = program.get("/books?after=0&limit=1")
+    program("DELETE", "/books/first", headers={"If-Match": "*"})
+    program.add(title="Second")
+    rest = program.get(links_of(first)["next"].removeprefix("http://localhost/api/v1"))
+    assert [book["title"] for book in rest.json["books"]] == ["Second"]
+
+
 def test_a_walk_meets_every_book_exactly_once_while_others_write(program, filled):
     met = []
     page = program.get("/books?after=0&limit=10")
@@ -87,6 +114,8 @@ def test_a_walk_meets_every_book_exactly_once_while_others_write(program, filled
         ("limit=0", "limit"),
         ("limit=101", "limit"),
         ("limit=x", "limit"),
+        ("limit=1_0", "limit"),
+        ("after=%2B5", "after"),
         ("nonsense=1", "nonsense"),
         ("after=0&page=2", "page"),
         ("after=0&sort=title", "sort"),

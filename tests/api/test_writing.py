@@ -8,7 +8,7 @@ import pytest
 from apiclient import ANGLER
 from colophon import database
 from colophon.models import AuditEntry, Token
-from conftest import sqlite_only
+from conftest import postgresql_only, sqlite_only
 
 
 def rows(engine, model):
@@ -292,3 +292,71 @@ def test_a_write_that_breaks_in_the_middle_changes_nothing(program, engine):
         db.exec_driver_sql("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'planted'); END")
     assert program.add().status_code == 500
     assert program.get("/books").json["total"] == 0
+
+
+@pytest.mark.parametrize("title", ["1234567890123", "9780306406157", "1234567890", "1984"])
+def test_a_title_of_digits_is_no_isbn(program, title):
+    slug = program.add(title=title).json["slug"]
+    assert program.get(f"/books/{slug}").json["title"] == title
+    assert program._client.get(f"/books/{slug}").status_code == 200
+
+
+def test_an_author_who_is_filed_anew_is_so_in_every_book(program):
+    program.add(title="First", authors=[{"name": "Izaak Walton"}])
+    second = program.add(
+        title="Second", authors=[{"name": "Izaak Walton", "sort": "Zz, Izaak", "original_name": "Исаак"}]
+    )
+    for book in (second.json, program.get("/books/first").json):
+        assert book["authors"] == [{"name": "Izaak Walton", "sort": "Zz, Izaak", "original_name": "Исаак"}]
+    program.add(title="Third", authors=[{"name": "Yves Xavier"}])
+    assert [book["title"] for book in program.get("/books?sort=author").json["books"]] == ["Third", "First", "Second"]
+    assert program.get("/books?q=исаак").json["total"] == 2
+    program.add(title="Fourth", authors=[{"name": "Izaak Walton"}])
+    assert program.get("/authors/izaak-walton").json["sort"] == "Zz, Izaak"
+
+
+def test_the_audit_says_what_came_of_a_change(program, engine):
+    program.add(subjects=["Nature Walks"])
+    program.add(title="Second", subjects=["nature walks", "Nature walks"], authors=[{"name": "A B"}, {"name": "A B"}])
+    after = json.loads(rows(engine, AuditEntry)[1]["after"])
+    assert (after["subjects"], after["authors"]) == (
+        ["Nature Walks"],
+        [{"name": "A B", "sort": "B, A", "original_name": None}],
+    )
+    assert program.get("/books/second").json["subjects"] == ["Nature Walks"]
+
+
+def test_a_field_that_does_not_exist_cannot_be_emptied(program):
+    program.add()
+    response = program(
+        "PATCH", "/books/the-compleat-angler", json={"foo": None, "slug": None}, headers={"If-Match": "*"}
+    )
+    assert [error["field"] for error in response.json["errors"]] == ["foo", "slug"]
+
+
+def test_a_field_that_comes_twice_is_refused(program):
+    response = program(
+        "POST", "/books", data='{"title": "A", "title": "B"}', headers={"Content-Type": "application/json"}
+    )
+    assert (response.status_code, "given more than once" in response.json["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(("method", "header"), [("POST", "Accept-Post"), ("PATCH", "Accept-Patch")])
+def test_what_may_be_sent_is_said_where_something_else_was(program, method, header):
+    path = "/books" if method == "POST" else "/books/x"
+    response = program(method, path, data="{}", headers={"Content-Type": "text/plain"})
+    assert "application/json" in response.headers[header]
+
+
+def test_a_body_that_was_compressed_is_refused(program):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert program("POST", "/books", data=b"x", headers=headers).status_code == 415
+
+
+@postgresql_only
+def test_a_database_that_takes_no_writes_just_now_is_answered_by_503(make_program, make_token, engine):
+    program = make_program(make_token())
+    with engine.connect() as db:
+        db.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on')
+    response = program.add()
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")

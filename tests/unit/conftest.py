@@ -27,6 +27,6 @@ def books(engine):
 
     def books():
         with engine.connect() as db:
-            return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 1000)]
+            return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 1000)[0]]
 
     return books

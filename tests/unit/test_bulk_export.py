@@ -31,7 +31,7 @@ FORMATS = ["csv", "jsonl"]
 
 def catalogue_of(engine):
     with engine.connect() as db:
-        return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 10_000)]
+        return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 10_000)[0]]
 
 
 def another(databases):
@@ -204,8 +204,8 @@ def test_a_reader_that_has_enough_is_left_in_peace(built_in, tmp_path):
         (["books.xlsx"], 2, "Say --format csv or --format jsonl"),
     ],
 )
-def test_a_file_that_cannot_be_written_is_named(runner, arguments, code, said):
-    result = runner.invoke(main, ["books", "export", *arguments])
+def test_a_file_that_cannot_be_written_is_named(runner, engine, arguments, code, said):
+    result = runner.invoke(main, ["books", "export", *arguments], env=environment(engine))
     assert result.exit_code == code
     assert said in result.stderr
 

@@ -44,7 +44,7 @@ def test_migrating_twice_changes_nothing(fresh, caplog):
 
 
 def test_processes_that_start_together_migrate_once(fresh_url):
-    environment = os.environ | {"DATABASE_URL": fresh_url, "LOG_FORMAT": "json"}
+    environment = os.environ | {"DATABASE_URL": fresh_url, "LOG_LEVEL": "warning"}
     command = [sys.executable, "-m", "colophon", "db", "upgrade"]
     starting = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)

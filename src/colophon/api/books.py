@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, request, url_for
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
 from .. import cataloguing, database, idempotency
@@ -15,7 +15,7 @@ from ..books import Catalogue
 from ..cataloguing import IsbnTakenError, NewBook
 from ..errors import Problem
 from ..idempotency import Answered, KeyReusedError
-from ..listing import PER_PAGE, ListParameters, ListQuery, query_from
+from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..responses import entity_tag
 from ..schemas import BookSchema, normal_isbn, written
 from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
@@ -35,8 +35,8 @@ LONGEST_KEY = 255
 class BooksParameters(ListParameters):
     """The parameters of the list of books, for programs."""
 
-    limit = fields.Integer(validate=Range(1, MOST, error="Must be from {min} to {max}."))
-    after = fields.Integer(
+    limit = Number(validate=Range(1, MOST, error="Must be from {min} to {max}."))
+    after = Number(
         validate=Range(0, 2**31 - 1, error="Must be from {min} to {max}."),
         metadata={"description": "Walk all books by id, each exactly once: 0 first, then as the `next` link says."},
     )
@@ -97,10 +97,10 @@ def list_books(parameters: dict[str, Any]) -> Response:
 
 
 def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
-    found = catalogue.walk(query, after, limit)
+    found, go_on_after = catalogue.walk(query, after, limit)
     response = answer({"limit": limit, "books": [represent(book) for book in found]})
-    if len(found) == limit:
-        _link(response, "next", query.parameters() | {"after": found[-1].id, "limit": limit})
+    if go_on_after is not None:
+        _link(response, "next", query.parameters() | {"after": go_on_after, "limit": limit})
     return response
 
 
@@ -189,6 +189,10 @@ def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Respons
 def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
     if not isinstance(sent, dict):
         raise Problem(422, "A merge patch of a book is a JSON object.")
+
+    unknown = [(name, "Is not a field that can be written.") for name in sent if name not in BookSchema().fields]
+    if unknown:
+        raise Problem(422, "What was sent is not as it should be.", problems=unknown)
 
     def patched(book: BookDetail) -> NewBook:
         merged = {field: value for field, value in (written(book) | sent).items() if value is not None}

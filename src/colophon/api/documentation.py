@@ -50,6 +50,11 @@ class Call(NamedTuple):
     curl: str
 
     @property
+    def errors(self) -> list[int]:
+        """The statuses of its problems."""
+        return sorted({*EVERYWHERE, *self.about.errors, *(FOR_WRITERS if self.about.scope else ())})
+
+    @property
     def anchor(self) -> str:
         return f"{self.method.lower()}{re.sub(r'[^a-z]+', '-', self.path)}".strip("-")
 
@@ -137,7 +142,6 @@ def _schema_name(schema: Schema | type[Schema]) -> str:
 
 def _described(call: Call) -> dict[str, Any]:
     about = call.about
-    statuses = {*EVERYWHERE, *about.errors, *(FOR_WRITERS if about.scope else ())}
     described: dict[str, Any] = {
         "operationId": call.anchor,
         "summary": about.summary,
@@ -145,7 +149,7 @@ def _described(call: Call) -> dict[str, Any]:
         "parameters": _parameters(call),
         "responses": {
             **{str(status): _success(status, schema, about) for status, schema in about.answers.items()},
-            **{str(status): _problem(status) for status in sorted(statuses)},
+            **{str(status): _problem(status) for status in call.errors},
         },
         "security": [{"token": []}] if about.scope else [{}, {"token": []}],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -98,15 +99,33 @@ def _require_json_accepted() -> None:
 
 def _body(content_types: tuple[str, ...]) -> object:
     if request.mimetype not in content_types:
-        raise Problem(415, f"Send {' or '.join(content_types)}.", headers=[("Accept-Post", ", ".join(content_types))])
+        accept = "Accept-Patch" if request.method == "PATCH" else "Accept-Post"
+        raise Problem(415, f"Send {' or '.join(content_types)}.", headers=[(accept, ", ".join(content_types))])
+    if request.content_encoding:
+        raise Problem(415, "Send the body as it is, without a Content-Encoding.")
     try:
-        return json.loads(request.get_data(cache=False).decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, f"The body is not JSON: {error}.") from None
+        return json.loads(
+            request.get_data(cache=False).decode("utf-8"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_repetition,
+        )
+    except RecursionError:
+        raise Problem(400, "The body is not JSON that can be read: it is nested too deeply.") from None
+    except ValueError as error:
+        # Python tells of a number that is too long in words of its own.
+        reason = "a number has too many digits" if "int_max_str_digits" in str(error) else str(error)
+        raise Problem(400, f"The body is not JSON that can be read: {reason}.") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+def _refuse_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    for name, times in Counter(name for name, _ in pairs).items():
+        if times > 1:
+            raise ValueError(f"{name!r} is given more than once")
+    return dict(pairs)
 
 
 def _authorise(scope: str | None) -> None:
@@ -117,25 +136,27 @@ def _authorise(scope: str | None) -> None:
             raise Problem(401, "Show a token: Authorization: Bearer …", headers=[("WWW-Authenticate", REALM)])
         return
     settings = current_app.extensions["settings"]
-    failures = Limit("failed-authentication", settings.failed_logins_per_minute)
-    address = request.remote_addr or "unknown"
-    with database.transaction(database.engine_of(current_app)) as db:
-        standing = limits.look(db, failures, address)
-        if standing.remaining <= 0:
-            _too_many(standing)
-        found, refusal = _verified(db, given)
-        if found is None:
-            g.standing = limits.count(db, failures, address)
-        elif scope is not None and found.may(scope):
-            g.standing = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
+    db = database.current()
+    found, refusal = _verified(db, given)
     if found is None:
+        failures = Limit("failed-authentication", settings.failed_logins_per_minute)
+        with database.in_passing(db):
+            g.standing = limits.count(db, failures, request.remote_addr or "unknown")
+        if "standing" in g and g.standing.exceeded:
+            _too_many(g.standing)
         challenge = f'{REALM}, error="invalid_token", error_description="{refusal}"'
         raise Problem(401, refusal, headers=[("WWW-Authenticate", challenge)])
-    if scope is not None and not found.may(scope):
-        challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
-        raise Problem(403, f"The token may not {scope}.", headers=[("WWW-Authenticate", challenge)])
-    if scope is not None and g.standing.exceeded:
-        _too_many(g.standing)
+    with database.in_passing(db):
+        tokens.note_use(db, found)
+    if scope is not None:
+        if not found.may(scope):
+            challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
+            raise Problem(403, f"The token may not {scope}.", headers=[("WWW-Authenticate", challenge)])
+        g.standing = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
+        if g.standing.exceeded:
+            _too_many(g.standing)
+        # Whoever writes does so on a connection of its own, and needs no second one meanwhile.
+        database.release()
     g.bearer = found
 
 

@@ -112,7 +112,7 @@ def export_books(config: Settings, file: str, file_format: str | None) -> None:
     `books import` reads what this writes. FILE is replaced only when all is written.
     """
     kind = file_format or ("jsonl" if file == "-" else _format_of(file))
-    with database.ready(config.database_url) as engine, _said_in_one_sentence(file):
+    with database.ready(config.database_url, migrate=False) as engine, _said_in_one_sentence(file):
         if file == "-":
             export(engine, sys.stdout.buffer, kind)
             return

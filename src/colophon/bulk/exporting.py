@@ -35,10 +35,10 @@ def export(engine: Engine, file: BinaryIO, file_format: str, progress: Callable[
 
     def books(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
         nonlocal count
-        last = 0
-        while some := catalogue.walk(ListQuery(), last, AT_ONCE):
+        after: int | None = 0
+        while after is not None:
+            some, after = catalogue.walk(ListQuery(), after, AT_ONCE)
             yield from map(written, some)
-            last = some[-1].id
             count += len(some)
             progress(len(some))
 

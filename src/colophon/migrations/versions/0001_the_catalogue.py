@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_books"),
         sa.UniqueConstraint("slug", name="uq_books_slug"),
         sa.UniqueConstraint("isbn13", name="uq_books_isbn13"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_books_title_key_id", "books", ["title_key", "id"])
     op.create_index("ix_books_author_key_id", "books", ["author_key", "id"])
