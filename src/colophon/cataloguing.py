@@ -212,9 +212,9 @@ def _author_key(book: NewBook) -> str:
 def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
     """Connect settled books, by their ids, with their authors, subjects and search words."""
     names = {author.name for _, book in books for author in book.authors}
-    authors = dict(db.execute(select(Author.name, Author.id).where(Author.name.in_(names))))
+    authors = dict(db.execute(select(Author.name, Author.id).where(Author.name.in_(names))).all())
     labels = {name for _, book in books for name in book.subjects}
-    subjects = dict(db.execute(select(Subject.name, Subject.id).where(Subject.name.in_(labels))))
+    subjects = dict(db.execute(select(Subject.name, Subject.id).where(Subject.name.in_(labels))).all())
     db.execute(
         insert(BookAuthor),
         [
@@ -303,7 +303,7 @@ def _refile(db: Connection, author: NewAuthor) -> None:
 def _settled_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
     """Return subjects by their slugs, spelled as the catalogue spells them, after adding those that it lacks."""
     known = select(Subject.slug, Subject.name).where(Subject.slug.in_(wanted))
-    spelled = dict(db.execute(known))
+    spelled = dict(db.execute(known).all())
     missing = [{"slug": slug, "name": name} for slug, name in wanted.items() if slug not in spelled]
     if missing:
         db.execute(insert(Subject), missing)
