@@ -7,6 +7,7 @@ from click.testing import Result
 from sqlalchemy import Engine
 
 from colophon.schemas import BookSchema
+from colophon.text import sort_name
 
 EMMA = {
     "title": "Emma",
@@ -59,7 +60,11 @@ def written_form(fields: dict[str, Any]) -> dict[str, Any]:
         | fields
         | {
             "authors": [
-                {"name": author.name, "sort": author.sort, "original_name": author.original_name}
+                {
+                    "name": author.name,
+                    "sort": author.sort or sort_name(author.name),
+                    "original_name": author.original_name,
+                }
                 for author in BookSchema().load(fields).authors
             ]
         }

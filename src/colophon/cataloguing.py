@@ -38,20 +38,23 @@ class NewAuthor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBook:
-    """A book to be added. `year` is negative before the common era, never 0; `isbn13` is 13 digits."""
+    """A book to be added. `year` is negative before the common era, never 0; `isbn13` is 13 digits.
+
+    Its fields stand in the order in which the API and files have them.
+    """
 
     title: str
-    authors: list[NewAuthor]
-    year: int
-    language: str
-    subjects: list[str]
-    description: str
     subtitle: str | None = None
     original_title: str | None = None
+    authors: list[NewAuthor]
+    year: int
     circa: bool = False
+    language: str
+    subjects: list[str]
     publisher: str | None = None
     pages: int | None = None
     isbn13: str | None = None
+    description: str
 
     def __post_init__(self) -> None:
         if not self.authors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validates
@@ -12,7 +13,7 @@ from stdnum import isbn
 from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
-from .cataloguing import NewAuthor, NewBook
+from .cataloguing import NewAuthor, NewBook, as_written
 from .listing import PLAIN_LINE
 
 if TYPE_CHECKING:
@@ -145,20 +146,4 @@ class BookSchema(Strict):
 
 def written(book: BookDetail) -> dict[str, Any]:
     """Return a book in the form that BookSchema reads: what was written is what is given back."""
-    return {
-        "title": book.title,
-        "subtitle": book.subtitle,
-        "original_title": book.original_title,
-        "authors": [
-            {"name": author.name, "sort": author.sort_name, "original_name": author.original_name}
-            for author in book.authors
-        ],
-        "year": book.year,
-        "circa": book.circa,
-        "language": book.language,
-        "subjects": [subject.name for subject in book.subjects],
-        "publisher": book.publisher,
-        "pages": book.pages,
-        "isbn13": book.isbn13,
-        "description": book.description,
-    }
+    return asdict(as_written(book))
