@@ -11,6 +11,7 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from click.testing import CliRunner
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
     from databases import Databases
 
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # For tests that need fixtures with a database but have nothing to do with which.
 any_database = pytest.mark.parametrize("databases", ["sqlite"], indirect=True, scope="session")
