@@ -14,7 +14,7 @@ from .languages import language_name
 from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .memory import Memory
 from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, Totals
+from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
 from .text import fold, slugify, sort_key, words
 
 if TYPE_CHECKING:
@@ -298,19 +298,21 @@ class Catalogue:
         return self._rows(ids, _READ_CARDS, BookCard, _CARD)
 
     def details(self, ids: Sequence[int]) -> list[BookDetail]:
-        """Return these books, in this order, with all that is known of each, in two queries."""
+        """Return these books, in this order, with all that is known of each, in two queries.
+
+        Nothing of it is remembered, so that a change may ask in the middle of its work.
+        """
         books = self._rows(ids, _READ_DETAILS, BookDetail, _DETAIL)
         filed = (
-            select(BookSubject.book_id, Subject.slug)
+            select(BookSubject.book_id, Subject.slug, Subject.name)
             .join(Subject, Subject.id == BookSubject.subject_id)
             .where(BookSubject.book_id.in_(ids))
             .order_by(Subject.name)
         )
         by_id = {book.id: book for book in books}
-        facets = {subject.slug: subject for subject in self.subjects()} if books else {}
-        for book_id, slug in self._db.execute(filed) if books else ():
-            if slug in facets:  # not one that was added since this state of the catalogue
-                by_id[book_id].subjects.append(facets[slug])
+        for book_id, slug, name in self._db.execute(filed) if books else ():
+            if book_id in by_id:  # not one that was taken out since
+                by_id[book_id].subjects.append(SubjectRef(slug, name))
         return books
 
     def _rows(

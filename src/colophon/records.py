@@ -19,6 +19,11 @@ class AuthorRef(NamedTuple):
     sort_name: str
 
 
+class SubjectRef(NamedTuple):
+    slug: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class AuthorRow:
     slug: str
@@ -96,7 +101,7 @@ class BookDetail(BookCard):
     publisher: str | None = None
     pages: int | None = None
     isbn13: str | None = None
-    subjects: list[Facet] = field(default_factory=list)
+    subjects: list[SubjectRef] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from colophon import books
 from colophon.books import Catalogue, PastTheEndError
-from colophon.cataloguing import NewAuthor, NewBook, add_books, is_empty
+from colophon.cataloguing import BATCH, NewAuthor, NewBook, add_books, is_empty
 from colophon.listing import PER_PAGE, ListQuery
 
 
@@ -165,3 +165,38 @@ def test_every_book_of_any_list_is_on_exactly_one_of_its_pages(catalogue, q, sub
     assert [page.last - page.first + 1 for page in pages if page.items] == [
         len(page.items) for page in pages if page.items
     ]
+
+
+def with_an_author_filed_anew():
+    """Yield two batches of books; the second files the first's author under another name."""
+    yield new_book("First", "Ann Author", subjects=["Falconry"])
+    yield from (new_book(f"Filler {number}", f"Someone {number}") for number in range(BATCH - 1))
+    yield NewBook(
+        title="Second",
+        authors=[NewAuthor("Ann Author", "Zed, Ann")],
+        year=1,
+        language="en",
+        subjects=[],
+        description="d",
+    )
+
+
+def test_a_change_that_fails_leaves_nothing_in_memory(engine):
+    def failing():
+        yield from with_an_author_filed_anew()
+        raise RuntimeError("planted")
+
+    add_books(engine, [new_book("Before", subjects=["Novel"])])
+    with pytest.raises(RuntimeError, match="planted"):
+        add_books(engine, failing())
+    with engine.connect() as db:
+        assert [subject.name for subject in Catalogue(db).subjects()] == ["Novel"]
+
+
+def test_an_author_who_is_filed_anew_keeps_their_books_subjects(engine):
+    add_books(engine, [new_book("Before", subjects=["Novel"])])
+    with engine.connect() as db:
+        assert len(Catalogue(db).subjects()) == 1
+    add_books(engine, with_an_author_filed_anew())
+    assert found(engine, q="falconry") == ["First"]
+    assert found(engine, subject="falconry") == ["First"]
