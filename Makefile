@@ -22,6 +22,12 @@ check: .venv/for-test ## Lint, check types and the walls between modules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 does without the last)
+	@$(BIN)/python -m delivery scan
+
+build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
+	@$(BIN)/python -m delivery build
+
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
@@ -36,6 +42,7 @@ lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproje
 	@$(BIN)/pip install --quiet uv==$(UV)
 	@$(COMPILE) pyproject.toml --output-file src/requirements.txt
 	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
+	@$(COMPILE) --group delivery --constraint tests/requirements.txt --output-file delivery/requirements.txt
 	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays
@@ -66,7 +73,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 	@$(INSTALL) --requirement $<
 	@touch $@
 
+.venv/for-delivery: delivery/requirements.txt .venv/for-run
+	@echo "Installing what the delivery's steps run (once) ..."
+	@$(INSTALL) --requirement $<
+	@touch $@
+
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check format assets bench lock clean
+.PHONY: help run test check scan build format assets bench lock clean
