@@ -94,7 +94,7 @@ def granted(path: Path) -> list[dict[str, str]]:
             until = entry.get("expired_at")
             if not (isinstance(until, date) and entry.get("statement")):
                 raise click.ClickException(
-                    f"{path.name}: {entry.get('id', 'an entry')} of {kind} needs a `statement` and an `expired_at` date."
+                    f"{path.name}: {entry.get('id', 'an entry')} of {kind} needs a `statement` and a date `expired_at`."
                 )
             if until >= datetime.now(UTC).date():
                 found.append({"id": entry["id"], "reason": entry["statement"].strip(), "until": until.isoformat()})
