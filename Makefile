@@ -28,6 +28,15 @@ scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vu
 build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
 
+up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
+	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
+	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
+	docker compose up --wait $${how:-}
+	@echo "Colophon is at http://127.0.0.1:$${PORT:-8000} (make down stops it)"
+
+down: ## Stop those containers; the database stays in its volume
+	@docker compose down
+
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
@@ -73,6 +82,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 	@$(INSTALL) --requirement $<
 	@touch $@
 
+# Only their folder is closed: a container sees the files alone, and its user must be able to read them.
+var/secrets/database-url:
+	@mkdir -p -m 700 var/secrets
+	@$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
+	@printf 'postgresql://colophon:%s@database/colophon' "$$(cat var/secrets/database-password)" > $@
+	@chmod 444 var/secrets/*
+
 .venv/for-delivery: delivery/requirements.txt .venv/for-run
 	@echo "Installing what the delivery's steps run (once) ..."
 	@$(INSTALL) --requirement $<
@@ -81,4 +97,4 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build format assets bench lock clean
+.PHONY: help run test check scan build up down format assets bench lock clean
