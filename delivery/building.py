@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from . import checkout, passport
+from . import checkout, content, passport
 from .checkout import ROOT
 from .shell import output, run
 
@@ -18,16 +18,18 @@ NAME = "colophon"
 
 @click.command()
 @click.option("--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins.")
+@click.option("--no-cache", is_flag=True, help="Build every layer anew.")
 @click.option(
     "--reports",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the test stage left its reports, by default in build/.",
 )
 @click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=ROOT, hidden=True)
-def build(base: str | None, reports: Path | None, root: Path) -> None:
+def build(base: str | None, no_cache: bool, reports: Path | None, root: Path) -> None:
     """Build the image colophon:COMMIT of the commit that is checked out, and nothing else that lies here.
 
-    Writes build/release.json, the passport that was baked in, and build/image.json, which names the image.
+    Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, its id, the
+    commit, and the digest of what it holds, which is the same whenever this commit is built with the same reports.
     """
     source = checkout.read(root)
     if source.changed:
@@ -38,38 +40,32 @@ def build(base: str | None, reports: Path | None, root: Path) -> None:
     with TemporaryDirectory() as temporary:
         context = Path(temporary, "src")
         source.copy("src", context)
-        _docker_build(context, "site", f"{tag}-site", base)
+        options = (["--build-arg", f"BASE={base}"] if base else []) + (["--no-cache"] if no_cache else [])
+        _docker_build(context, "site", f"{tag}-site", options)
         of_image = _passport_of(f"{tag}-site")
         release = passport.issue(of_image, source, reports or folder)
         (context / "release.json").write_text(
             json.dumps(release, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        _docker_build(
-            context,
-            "release",
-            tag,
-            base,
-            COMMIT=source.commit,
-            VERSION=release["version"],
-            BUILT_AT=release["built_at"],
-        )
+        about = {"COMMIT": source.commit, "VERSION": release["version"], "BUILT_AT": release["built_at"]}
+        labels = [word for name, value in about.items() for word in ("--build-arg", f"{name}={value}")]
+        # The layers of the first target are there by now.
+        _docker_build(context, "release", tag, [option for option in options if option != "--no-cache"] + labels)
         # It must accept its own passport, or it would not start.
         if _passport_of(tag) != release:
             raise click.ClickException(f"{tag} shows another passport than the one it was given.")
         written = (context / "release.json").read_text(encoding="utf-8")
     (folder / "release.json").write_text(written, encoding="utf-8")
     image_id = output("docker", "image", "inspect", "--format", "{{.Id}}", tag, quiet=True).strip()
-    described = {"image": tag, "id": image_id, "commit": source.commit}
+    described = {"image": tag, "id": image_id, "commit": source.commit, "content": content.digest(tag)}
     (folder / "image.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     output("docker", "image", "rm", f"{tag}-site")
-    click.echo(f"{tag} is built: {image_id}")
+    click.echo(f"{tag} is built: id {image_id}, content {described['content']}")
 
 
-def _docker_build(context: Path, target: str, tag: str, base: str | None, **arguments: str) -> None:
-    command = ["docker", "build", "--target", target, "--tag", tag]
-    for name, value in (({"BASE": base} if base else {}) | arguments).items():
-        command += ["--build-arg", f"{name}={value}"]
-    run(*command, str(context), env={"DOCKER_BUILDKIT": "1"})
+def _docker_build(context: Path, target: str, tag: str, options: list[str]) -> None:
+    command = ("docker", "build", "--target", target, "--tag", tag, *options, str(context))
+    run(*command, env={"DOCKER_BUILDKIT": "1"})
 
 
 def _passport_of(image: str) -> dict[str, Any]:
