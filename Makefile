@@ -13,8 +13,13 @@ run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DAT
 	@exec $(BIN)/python -m colophon serve
 
 test: .venv/for-test check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
-	@mkdir -p build
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+	@mkdir -p build && rm -f build/tested build/junit.xml build/coverage.xml
+	@git describe --always --dirty --abbrev=40 --exclude='*' > build/testing 2>/dev/null || true
+	@$(PYTEST) --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+# The build takes the reports for evidence only when they are of the whole suite, and of its commit.
+ifndef TESTS
+	@mv build/testing build/tested
+endif
 
 check: .venv/for-test ## Lint, check types and the walls between modules
 	@$(BIN)/ruff check
@@ -27,6 +32,9 @@ scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vu
 
 build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
+
+try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
+	@$(PYTEST) --dist=loadfile tests/image
 
 up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
 	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
@@ -57,6 +65,7 @@ lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproje
 clean: ## Remove what was built and installed; the database in var/ stays
 	@rm -rf .venv build assets/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -97,4 +106,4 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build up down format assets bench lock clean
+.PHONY: help run test check scan build try up down format assets bench lock clean
