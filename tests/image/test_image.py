@@ -70,7 +70,7 @@ def test_it_has_no_compiler_no_tests_and_no_caches(image):
     assert (
         sh(
             image,
-            "find /opt /srv /root /tmp /var/cache /var/lib/apt/lists -name .cache -o -name __pycache__ -o -name '*.deb'",
+            "find /opt /srv /root /tmp /var/cache /var/lib/apt -name .cache -o -name __pycache__ -o -name '*.deb'",
         )
         == ""
     )
