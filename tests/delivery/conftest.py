@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
-from conftest import unavailable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -59,10 +55,3 @@ def root(git: Callable[..., str], tmp_path: Path) -> Path:
     git("add", ".")
     git("commit", "--message=Begin")
     return checkout
-
-
-@pytest.fixture(scope="session")
-def trivy() -> None:
-    """Trivy, which `make scan` installs."""
-    if not shutil.which("trivy", path=Path(sys.executable).parent):
-        unavailable("Trivy is not installed (make .venv/for-delivery)")
