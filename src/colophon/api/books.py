@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, request
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
@@ -18,6 +18,7 @@ from ..idempotency import Answered, KeyReusedError
 from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..responses import entity_tag
 from ..schemas import BookSchema, normal_isbn, written
+from ..templating import absolute_url
 from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
 from .representations import BookList, BookRepresentation
 
@@ -50,15 +51,14 @@ class BooksParameters(ListParameters):
 
 def represent(book: BookDetail) -> dict[str, Any]:
     """Return a book as the API shows it: as it is written, and what the catalogue adds."""
-    absolute = current_app.extensions["absolute"]
     return {
         "slug": book.slug,
         **written(book),
         "added_at": book.added_at.isoformat(timespec="seconds"),
         "links": {
-            "self": absolute(url_for("api.get_book", name=book.slug)),
-            "html": absolute(url_for("pages.book", slug=book.slug)),
-            "cover": absolute(url_for("pages.cover", slug=book.slug)),
+            "self": absolute_url("api.get_book", name=book.slug),
+            "html": absolute_url("pages.book", slug=book.slug),
+            "cover": absolute_url("pages.cover", slug=book.slug),
         },
     }
 
@@ -105,7 +105,7 @@ def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Res
 
 
 def _link(response: Response, relation: str, parameters: dict[str, Any]) -> None:
-    target = current_app.extensions["absolute"](url_for("api.list_books", **parameters))
+    target = absolute_url("api.list_books", **parameters)
     response.headers.add("Link", f'<{target}>; rel="{relation}"')
 
 
@@ -142,7 +142,7 @@ def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: 
         if key and not before:
             idempotency.remember(db, bearer().id, key, sent, answered)
     response = _tagged(Response(answered.body, 201, mimetype=JSON))
-    response.headers["Location"] = current_app.extensions["absolute"](url_for("api.get_book", name=answered.slug))
+    response.headers["Location"] = absolute_url("api.get_book", name=answered.slug)
     if before:
         response.headers["Idempotency-Replayed"] = "true"
     return response
@@ -256,7 +256,7 @@ def _isbn_conflicts() -> Iterator[None]:
     try:
         yield
     except IsbnTakenError as error:
-        other = current_app.extensions["absolute"](url_for("api.get_book", name=error.slug))
+        other = absolute_url("api.get_book", name=error.slug)
         raise Problem(409, str(error), problems=[("isbn13", f"Is that of {other}.")]) from None
 
 
