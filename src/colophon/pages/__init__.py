@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
 
-from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 
 from .. import database, passport
 from ..books import Catalogue
@@ -43,12 +43,15 @@ class Chip(NamedTuple):
     remove_url: str
 
 
-# In characters of HTML, per process.
+# In characters of HTML and SVG, per process.
 _pages: Memory[str] = Memory(size=16_000_000, weigh=len)
 
 
 def catalogue() -> Catalogue:
-    return Catalogue(database.current())
+    """Return the catalogue as this request sees it, whose state is asked for once."""
+    if "catalogue" not in g:
+        g.catalogue = Catalogue(database.current())
+    return cast("Catalogue", g.catalogue)
 
 
 def remembered(view: Callable[P, str]) -> Callable[P, str]:
@@ -121,9 +124,13 @@ def book(slug: str) -> str:
 
 @blueprint.get("/books/<slug>/cover.svg")
 def cover(slug: str) -> Response:
-    found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
-    author = found.authors[0].name if found.authors else ""
-    return cached(covers.draw(found.title, author, found.slug), "image/svg+xml", DAY)
+    def draw() -> str:
+        found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
+        author = found.authors[0].name if found.authors else ""
+        return covers.draw(found.title, author, found.slug)
+
+    drawing = _pages.recall((catalogue().state, "cover", slug), draw)
+    return cached(drawing, "image/svg+xml", DAY)
 
 
 @blueprint.get("/authors")
