@@ -20,6 +20,7 @@ from ..responses import entity_tag
 from ..schemas import BookSchema, normal_isbn, written
 from ..templating import absolute_url
 from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
+from .paging import link, paged
 from .representations import BookList, BookRepresentation
 
 if TYPE_CHECKING:
@@ -79,34 +80,25 @@ def list_books(parameters: dict[str, Any]) -> Response:
     if after is not None:
         return _walk(catalogue, query, after, limit)
     page = catalogue.detailed_page(query, limit)
-    size = {"limit": limit} if limit != PER_PAGE else {}
-    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
-    response = answer(
-        {
-            "total": page.total,
-            "page": page.page,
-            "pages": page.pages,
-            "limit": limit,
-            "books": [represent(book) for book in page.items],
-        }
+    size = limit if limit != PER_PAGE else None
+    return paged(
+        page,
+        "books",
+        [represent(book) for book in page.items],
+        lambda number: _list_url(query.parameters(page=number), limit=size),
     )
-    for relation, number in links.items():
-        if 1 <= number <= page.pages:
-            _link(response, relation, query.parameters(page=number) | size)
-    return response
 
 
 def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
     found, go_on_after = catalogue.walk(query, after, limit)
     response = answer({"limit": limit, "books": [represent(book) for book in found]})
     if go_on_after is not None:
-        _link(response, "next", query.parameters() | {"after": go_on_after, "limit": limit})
+        link(response, "next", _list_url(query.parameters(), after=go_on_after, limit=limit))
     return response
 
 
-def _link(response: Response, relation: str, parameters: dict[str, Any]) -> None:
-    target = absolute_url("api.list_books", **parameters)
-    response.headers.add("Link", f'<{target}>; rel="{relation}"')
+def _list_url(parameters: dict[str, str], **more: int | None) -> str:
+    return absolute_url("api.list_books", **parameters, **more)
 
 
 @blueprint.get("/books/<name>")

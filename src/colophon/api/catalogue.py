@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from .. import database, passport
 from ..books import Catalogue
 from ..errors import Problem
-from ..listing import AUTHORS_PER_PAGE, AuthorsParameters
+from ..listing import AuthorsParameters
 from ..templating import absolute_url
 from .operations import answer, blueprint, operation
+from .paging import paged
 from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
 
 if TYPE_CHECKING:
@@ -52,21 +53,12 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
 def list_authors(parameters: dict[str, Any]) -> Response:
     letter = parameters.get("letter")
     page = Catalogue(database.current()).authors(letter, parameters.get("page", 1))
-    response = answer(
-        {
-            "total": page.total,
-            "page": page.page,
-            "pages": page.pages,
-            "limit": AUTHORS_PER_PAGE,
-            "authors": [_author(row) for row in page.items],
-        }
+    return paged(
+        page,
+        "authors",
+        [_author(row) for row in page.items],
+        lambda number: absolute_url("api.list_authors", letter=letter, page=number if number > 1 else None),
     )
-    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
-    for relation, number in links.items():
-        if 1 <= number <= page.pages:
-            target = absolute_url("api.list_authors", letter=letter, page=number if number > 1 else None)
-            response.headers.add("Link", f'<{target}>; rel="{relation}"')
-    return response
 
 
 @blueprint.get("/authors/<slug>")
