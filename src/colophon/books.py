@@ -15,7 +15,7 @@ from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, Parameter
 from .memory import Memory
 from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
-from .text import fold, slugify, sort_key, words
+from .text import slugify, sort_key, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -340,9 +340,11 @@ class Catalogue:
         return self._recall("letters", lambda: [(str(row[0]), row[1]) for row in self._db.execute(query)])
 
     def authors(self, letter: str | None, page: int) -> Page[AuthorRow]:
-        """Return one page of the authors, by filing name. Raises PastTheEndError."""
+        """Return one page of the authors, by filing name; of those only that begin with a letter, which is folded.
+
+        Raises PastTheEndError.
+        """
         letters = dict(self.letters())
-        letter = fold(letter)[:1] if letter else None
         total = letters.get(letter, 0) if letter else sum(letters.values())
         offset = (page - 1) * AUTHORS_PER_PAGE
         if offset and offset >= total:

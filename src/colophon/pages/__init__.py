@@ -15,7 +15,6 @@ from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_
 from ..memory import Memory
 from ..responses import cached
 from ..templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
-from ..text import fold
 from . import covers
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def cover(slug: str) -> Response:
 @remembered
 def authors() -> str:
     asked = read(AuthorsParameters(), request.args)
-    letter = fold(asked["letter"])[:1] if "letter" in asked else None
+    letter = asked.get("letter")
     shelf = catalogue()
     results = shelf.authors(letter, asked.get("page", 1))
     return render_template(
