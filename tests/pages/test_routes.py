@@ -1,16 +1,15 @@
 """No URL vanishes unnoticed, no template is left uncompiled, and no page asks more of the database as it grows."""
 
 import re
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from colophon import cataloguing, create_app, database, importer
 from colophon.books import Catalogue
 from colophon.settings import Settings
 from conftest import any_database, sqlite_only
+from databases import statements_of
 
 FROZEN = Path(__file__).parent / "routes.txt"
 
@@ -43,19 +42,6 @@ def test_no_get_changes_anything(app, client):
     assert changing == []
 
 
-@contextmanager
-def statements_of(engine):
-    """Collect the statements that a database is sent meanwhile."""
-    statements = []
-
-    def note(*arguments):
-        statements.append(arguments[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(engine, "before_cursor_execute", note)
-
-
 def number_of_queries(url, books, path):
     """Return how many statements a page costs, when it is first asked for, with so many books in the catalogue."""
     app = create_app(Settings(database_url=url, site_url="http://localhost"))
@@ -82,7 +68,7 @@ def test_what_was_asked_for_before_costs_the_question_whether_anything_changed(a
     client.get(path)
     with statements_of(engine) as statements:
         client.get(path)
-    assert statements == ["SELECT catalogue.state \nFROM catalogue"]
+    assert statements == ["SELECT catalogue.state FROM catalogue"]
 
 
 @pytest.mark.parametrize("path", ["/?fresh", "/books?q=fresh", "/books/emma?fresh", "/authors?fresh"])

@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import event
 
 from colophon import books, database
 from colophon.books import Catalogue, PastTheEndError
@@ -12,6 +11,7 @@ from colophon.importer import made_up_books
 from colophon.listing import PER_PAGE, ListQuery
 from colophon.pages import _pager
 from colophon.records import ERAS
+from databases import statements_of
 
 
 def book(title, author="Ann Author", **fields):
@@ -61,10 +61,9 @@ def test_books_are_ordered_as_is_asked(engine):
 
 @pytest.mark.parametrize("sort", ["title", "author", "year", "-year", "-added"])
 def test_books_that_an_order_does_not_tell_apart_stay_in_theirs(engine, sort):
-    statements = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(" ".join(arguments[2].split())))
     add_books(engine, [book("Same")])
-    titles(engine, sort=sort)
+    with statements_of(engine) as statements:
+        titles(engine, sort=sort)
     ordered = [statement for statement in statements if "LIMIT" in statement and "ORDER BY" in statement]
     assert ordered
     assert all("books.id" in statement.split("ORDER BY")[1] for statement in ordered)
