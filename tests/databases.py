@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
-from colophon import cataloguing, database, importer
+from colophon import cataloguing, database, importer, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +79,7 @@ def statements_of(engine: Engine) -> Iterator[list[str]]:
 def _prepare(databases: Databases) -> None:
     databases.empty = databases.create()
     engine = database.connect(databases.empty)
-    database.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     databases.full = databases.create(databases.empty)
     engine = database.connect(databases.full)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from colophon import books, database
+from colophon import books, database, schema
 from colophon.books import Catalogue, PastTheEndError
 from colophon.cataloguing import NewAuthor, NewBook, add_books
 from colophon.importer import made_up_books
@@ -137,7 +137,7 @@ def test_the_eras_follow_each_other_without_a_gap():
 def steps_of(tmp_path_factory):
     """Count the steps of SQLite's own machine that a page takes in a catalogue of 5,000 books."""
     engine = database.connect(f"sqlite:///{tmp_path_factory.mktemp('steps') / 'many.db'}")
-    database.upgrade(engine)
+    schema.upgrade(engine)
     add_books(engine, made_up_books(5000))
 
     def count(**query):
