@@ -6,11 +6,11 @@ import pytest
 
 from colophon import books, database, schema
 from colophon.books import Catalogue, PastTheEndError
-from colophon.cataloguing import NewAuthor, NewBook, add_books
+from colophon.cataloguing import add_books
 from colophon.importer import made_up_books
 from colophon.listing import PER_PAGE, ListQuery
 from colophon.pages import _pager
-from colophon.records import ERAS
+from colophon.records import ERAS, NewAuthor, NewBook
 from databases import statements_of
 
 

@@ -12,7 +12,7 @@ from marshmallow.validate import Range
 
 from .. import cataloguing, database, idempotency
 from ..books import Catalogue
-from ..cataloguing import IsbnTakenError, NewBook
+from ..cataloguing import IsbnTakenError
 from ..errors import Problem
 from ..idempotency import Answered, KeyReusedError
 from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ..records import BookDetail
+    from ..records import BookDetail, NewBook
 
 MOST = 100
 LONGEST_KEY = 255
