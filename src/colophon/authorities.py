@@ -25,7 +25,8 @@ def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
     """Return books as they will stand in the catalogue, whose authors and subjects it now has.
 
     An author is one for all books: a filing name or original name that is given anew is theirs in every book from now
-    on; one that is left out stays as it was. A subject keeps the spelling that it came with first.
+    on; one that is left out stays as it was. A subject keeps the spelling that it came with first. A book's subjects
+    are in the order of their names.
     """
     authors = _settled_authors(db, [author for book in books for author in book.authors])
     subjects = _settled_subjects(db, {slugify(name): name for book in books for name in book.subjects})
@@ -33,7 +34,7 @@ def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
         replace(
             book,
             authors=[authors[name] for name in dict.fromkeys(author.name for author in book.authors)],
-            subjects=[subjects[slug] for slug in dict.fromkeys(map(slugify, book.subjects))],
+            subjects=sorted({subjects[slug] for slug in map(slugify, book.subjects)}),
         )
         for book in books
     ]

@@ -75,10 +75,16 @@ def create_book(db: Connection, book: NewBook, token_id: int | None = None) -> s
 
 
 def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int | None = None) -> None:
-    """Put a book in the place of one, in the caller's transaction; its address stays. Raises IsbnTakenError."""
+    """Put a book in the place of one, in the caller's transaction; its address stays. Raises IsbnTakenError.
+
+    One that is as the other was is no change.
+    """
     _refuse_taken_isbn(db, book, old.id)
     (book,) = authorities.settled(db, [book])
-    _audit(db, token_id, [("replace", old.slug, as_written(old), book)])
+    before = as_written(old)
+    if book == before:
+        return
+    _audit(db, token_id, [("replace", old.slug, before, book)])
     db.execute(update(Book).where(Book.id == old.id).values(_columns(book)))
     for links in (BookAuthor, BookSubject):
         db.execute(delete(links).where(links.book_id == old.id))

@@ -2,7 +2,10 @@
 
 import json
 
-from colophon.models import AuditEntry, Token
+import pytest
+
+from colophon.models import AuditEntry, CatalogueState, Token
+from colophon.schemas import BookSchema
 
 
 def rows(engine, model):
@@ -29,6 +32,38 @@ def test_a_change_that_is_refused_leaves_no_trace(program, engine):
     program("PATCH", "/books/the-compleat-angler", json={"year": 0}, headers={"If-Match": "*"})
     program("DELETE", "/books/the-compleat-angler", headers={"If-Match": '"stale"'})
     assert len(rows(engine, AuditEntry)) == 1
+
+
+def test_a_change_that_changes_nothing_is_none(program, engine):
+    before = program.add(pages=1, subjects=["Nature", "Essays"], authors=[{"name": "A B"}, {"name": "C D"}])
+    state = rows(engine, CatalogueState)
+    the_same = {name: before.json[name] for name in BookSchema().fields}
+    for method, sent in (
+        ("PATCH", {}),
+        ("PATCH", {"pages": 1, "publisher": None}),
+        ("PATCH", {"subjects": ["Nature", "essays", "Essays"]}),
+        ("PATCH", {"authors": [{"name": "A B"}, {"name": "C D", "sort": "D, C"}]}),
+        ("PUT", the_same),
+    ):
+        after = program(method, "/books/the-compleat-angler", json=sent, headers=program.tag("the-compleat-angler"))
+        assert (after.status_code, after.json, after.headers["ETag"]) == (200, before.json, before.headers["ETag"])
+    assert len(rows(engine, AuditEntry)) == 1
+    assert rows(engine, CatalogueState) == state
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"authors": [{"name": "C D"}, {"name": "A B"}]},
+        {"authors": [{"name": "A B", "original_name": "Анна"}, {"name": "C D"}]},
+        {"subjects": ["Nature"]},
+        {"circa": True},
+    ],
+)
+def test_a_change_of_one_detail_is_one(program, engine, changed):
+    program.add(subjects=["Nature", "Essays"], authors=[{"name": "A B"}, {"name": "C D"}])
+    program("PATCH", "/books/the-compleat-angler", json=changed, headers={"If-Match": "*"})
+    assert [entry["action"] for entry in rows(engine, AuditEntry)] == ["create", "replace"]
 
 
 def test_the_audit_says_what_came_of_a_change(program, engine):
