@@ -22,7 +22,7 @@ from colophon.books import Catalogue
 from colophon.settings import Settings
 from databases import PostgreSQL, SQLite
 from pagecheck import PageClient
-from postgres import Postgres, programs
+from postgres import Postgres, programs, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,15 +60,16 @@ def trivy() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server that runs for as long as the tests."""
+def postgres_is_installed() -> None:
     if programs() is None:
         unavailable("PostgreSQL's server is not installed (Debian: postgresql)")
-    server = Postgres()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_is_installed: None) -> Iterator[Postgres]:
+    """A PostgreSQL server that runs for as long as the tests."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

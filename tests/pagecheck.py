@@ -38,7 +38,7 @@ class Soup(BeautifulSoup):
         super().__init__(html, "html.parser")
 
     def find(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("ask with select() or one()")
+        raise TypeError("ask with select() or one()")
 
     find_all = find
 

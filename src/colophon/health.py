@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import database
+from . import database, schema
 
 blueprint = Blueprint("health", __name__)
 
@@ -17,9 +17,9 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Answer 200 when the database is reachable and its schema is this release's, else 503 with the reason."""
-    wanted = database.head()
+    wanted = schema.head()
     try:
-        found = database.revision(database.engine_of(current_app))
+        found = schema.revision(database.engine_of(current_app))
     except SQLAlchemyError:
         return _fresh(_not_ready("the database is out of reach"))
     if found != wanted:

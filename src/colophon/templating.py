@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, current_app, request, url_for
 from whitenoise import WhiteNoise
 
 from . import passport
@@ -35,17 +35,24 @@ def init_app(app: Flask, settings: Settings) -> None:
     env.trim_blocks = env.lstrip_blocks = env.keep_trailing_newline = True
     env.filters |= {"year": year, "language_name": language_name, "thousands": thousands, "plural": plural}
     env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": passport.current()}
+    env.globals |= {"absolute": absolute, "absolute_url": absolute_url, "security_contact": settings.security_contact}
 
     def for_this_request() -> dict[str, Any]:
         canonical = absolute(request.path) if request.url_rule else None
         return {"canonical": canonical, "colour_mode": colour_mode()}
 
-    def absolute(path: str) -> str:
-        return settings.site_url + path
-
-    env.globals |= {"absolute": absolute, "security_contact": settings.security_contact}
-    app.extensions["absolute"] = absolute
     app.context_processor(for_this_request)
+
+
+def absolute(path: str) -> str:
+    """Return the address that visitors use for a path of the site."""
+    site_url: str = current_app.extensions["settings"].site_url
+    return site_url + path
+
+
+def absolute_url(endpoint: str, **values: Any) -> str:
+    """Return the address that visitors use for an endpoint; a value that is None is left out of it."""
+    return absolute(url_for(endpoint, **values))
 
 
 def colour_mode() -> str:

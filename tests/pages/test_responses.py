@@ -6,7 +6,7 @@ import json
 import pytest
 from flask import request
 
-from colophon import database, templating
+from colophon import schema, templating
 from conftest import any_database
 
 pytestmark = any_database
@@ -138,7 +138,7 @@ def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
     empty = tmp_path / "empty.db"
     response = make_app(database_url=f"sqlite:///{empty}").test_client().get("/readyz")
     assert response.status_code == 503
-    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {database.head()}"
+    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {schema.head()}"
 
 
 def test_a_database_that_is_out_of_reach_is_not_ready(make_app, tmp_path):

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from colophon import cli, database
+from colophon import cli, database, schema
 from colophon.cli import main
 from conftest import sqlite_only
 
@@ -95,24 +95,35 @@ def test_a_folder_that_cannot_be_made_is_named(runner, tmp_path):
     assert f"{tmp_path}/file" in sentence
 
 
-def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path):
+@pytest.mark.parametrize("arguments", [["db", "upgrade"], ["db", "downgrade", "base"], ["tokens", "list"]])
+def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path, arguments):
     (tmp_path / "notes.txt").write_text("not a database" * 100)
-    sentence = fails_with_one_sentence(run(runner, "db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt"))
+    sentence = fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt"))
     assert "notes.txt cannot be used: file is not a database" in sentence
 
 
 def test_a_database_of_a_newer_release_is_named(runner, own_url, engine):
     with database.transaction(engine) as db:
         db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    for arguments in (["db", "upgrade"], ["books", "generate", "1"]):
+    for arguments in (["db", "upgrade"], ["db", "downgrade", "base"], ["books", "generate", "1"], ["tokens", "list"]):
         assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
 
 
 def test_the_schema_goes_up_and_down(runner, own_url, engine):
     assert run(runner, "db", "downgrade", "base", DATABASE_URL=own_url).exit_code == 0
-    assert database.revision(engine) is None
+    assert schema.revision(engine) is None
     assert run(runner, "db", "upgrade", DATABASE_URL=own_url).exit_code == 0
-    assert database.revision(engine) == database.head()
+    assert schema.revision(engine) == schema.head()
+
+
+def test_the_schema_goes_down_from_where_it_is(runner, fresh_url):
+    run(runner, "db", "upgrade", "0001", DATABASE_URL=fresh_url)
+    with schema.opened(fresh_url) as engine, database.transaction(engine) as db:
+        db.exec_driver_sql("CREATE TABLE tokens (upgrade TEXT)")  # in the way of the next migration
+    result = run(runner, "db", "downgrade", "base", DATABASE_URL=fresh_url)
+    assert result.exit_code == 0, result.output
+    with schema.opened(fresh_url) as engine:
+        assert schema.revision(engine) is None
 
 
 def test_a_revision_that_does_not_exist_is_named(runner, own_url, engine):
@@ -145,12 +156,14 @@ def test_a_wrong_number_is_a_wrong_use(runner, number):
 
 
 def test_a_new_migration_is_written_from_the_models(runner, own_url, engine, monkeypatch, tmp_path):
-    shutil.copytree(database._MIGRATIONS, tmp_path / "migrations")
-    monkeypatch.setattr(database, "_MIGRATIONS", tmp_path / "migrations")
+    shutil.copytree(schema._MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(schema, "_MIGRATIONS", tmp_path / "migrations")
     result = run(runner, "db", "revision", "a new field", DATABASE_URL=own_url)
     assert result.exit_code == 0, result.output
-    (written,) = (tmp_path / "migrations/versions").glob("0002_*.py")
-    assert 'down_revision = "0001"' in written.read_text().replace("'", '"')
+    before = schema.head()
+    (written,) = (tmp_path / "migrations/versions").glob("*_a_new_field.py")
+    assert written.name.startswith(f"{int(before) + 1:04d}_")
+    assert f'down_revision = "{before}"' in written.read_text().replace("'", '"')
 
 
 def test_the_package_itself_is_the_program(monkeypatch, capsys):

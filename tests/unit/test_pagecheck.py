@@ -77,7 +77,7 @@ def test_a_link_that_leads_nowhere_is_caught(page, client):
 
 
 def test_the_soup_is_asked_by_selectors_alone():
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(TypeError, match=r"^ask with select\(\) or one\(\)$"):
         Soup(SOUND).find("h1")
     with pytest.raises(AssertionError, match="matches 2 elements"):
         Soup(SOUND).one("nav")

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, url_for
-
 from .. import database, passport
 from ..books import Catalogue
 from ..errors import Problem
-from ..listing import AUTHORS_PER_PAGE, AuthorsParameters
+from ..listing import AuthorsParameters
+from ..templating import absolute_url
 from .operations import answer, blueprint, operation
+from .paging import paged
 from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from ..records import AuthorRow, Facet
-
-
-def _absolute(endpoint: str, **values: Any) -> str:
-    address: str = current_app.extensions["absolute"](url_for(endpoint, **values))
-    return address
 
 
 @blueprint.get("")
@@ -39,8 +36,8 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
                 "first_year": totals.first_year,
                 "last_year": totals.last_year,
             },
-            "links": {name: _absolute(f"api.{endpoint}") for name, endpoint in places.items()}
-            | {"documentation": _absolute("documentation.page"), "specification": _absolute("api.specification")},
+            "links": {name: absolute_url(f"api.{endpoint}") for name, endpoint in places.items()}
+            | {"documentation": absolute_url("documentation.page"), "specification": absolute_url("api.specification")},
         }
     )
 
@@ -56,21 +53,12 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
 def list_authors(parameters: dict[str, Any]) -> Response:
     letter = parameters.get("letter")
     page = Catalogue(database.current()).authors(letter, parameters.get("page", 1))
-    response = answer(
-        {
-            "total": page.total,
-            "page": page.page,
-            "pages": page.pages,
-            "limit": AUTHORS_PER_PAGE,
-            "authors": [_author(row) for row in page.items],
-        }
+    return paged(
+        page,
+        "authors",
+        [_author(row) for row in page.items],
+        lambda number: absolute_url("api.list_authors", letter=letter, page=number if number > 1 else None),
     )
-    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
-    for relation, number in links.items():
-        if 1 <= number <= page.pages:
-            target = _absolute("api.list_authors", letter=letter, page=number if number > 1 else None)
-            response.headers.add("Link", f'<{target}>; rel="{relation}"')
-    return response
 
 
 @blueprint.get("/authors/<slug>")
@@ -122,9 +110,9 @@ def _author(row: AuthorRow) -> dict[str, Any]:
         "original_name": row.original_name,
         "books": row.count,
         "links": {
-            "self": _absolute("api.get_author", slug=row.slug),
-            "html": _absolute("pages.books", author=row.slug),
-            "books": _absolute("api.list_books", author=row.slug),
+            "self": absolute_url("api.get_author", slug=row.slug),
+            "html": absolute_url("pages.books", author=row.slug),
+            "books": absolute_url("api.list_books", author=row.slug),
         },
     }
 
@@ -135,8 +123,8 @@ def _subject(subject: Facet) -> dict[str, Any]:
         "name": subject.name,
         "books": subject.count,
         "links": {
-            "self": _absolute("api.get_subject", slug=subject.slug),
-            "html": _absolute("pages.books", subject=subject.slug),
-            "books": _absolute("api.list_books", subject=subject.slug),
+            "self": absolute_url("api.get_subject", slug=subject.slug),
+            "html": absolute_url("pages.books", subject=subject.slug),
+            "books": absolute_url("api.list_books", subject=subject.slug),
         },
     }
