@@ -47,8 +47,9 @@ def readable(url: str) -> Iterator[Engine]:
     Raises DatabaseUnusableError when it cannot be opened, or its schema is not the one that this release needs.
     """
     with opened(url) as engine:
-        found = _known_revision(engine)
-        if found != head():
+        with _named_in_errors(engine):
+            found = revision(engine)
+        if not can_serve(found):
             raise DatabaseUnusableError(
                 f"The database {_name(engine)} has its schema at revision {found or 'none'}, not at {head()}. "
                 f"Migrate it first: python -m colophon db upgrade."
@@ -60,7 +61,7 @@ def readable(url: str) -> Iterator[Engine]:
 def ready(url: str, to: str = "head") -> Iterator[Engine]:
     """Yield the engine of a database that was migrated up to a revision; an SQLite one is made where there is none.
 
-    Raises DatabaseUnusableError when it cannot be made or opened, or belongs to a newer release.
+    One that a later release has migrated stays as it is. Raises DatabaseUnusableError when it cannot be made or opened.
     """
     _make_folder(url)
     with opened(url) as engine:
@@ -90,15 +91,30 @@ def revision(engine: Engine) -> str | None:
         return MigrationContext.configure(db).get_current_revision()
 
 
-def upgrade(engine: Engine, to: str = "head") -> None:
-    """Migrate the schema up to a revision; does nothing when it is there.
+def can_serve(found: str | None) -> bool:
+    """Whether this release can serve a schema at this revision: its own, or a later one.
 
-    Raises DatabaseUnusableError when the database cannot be opened, or belongs to a newer release.
+    The next release migrates the database while this one still serves, and may be rolled back; CONTRIBUTING.md says
+    what a migration owes the release before it. Revisions are numbers of four digits.
     """
+    return found is not None and (found == head() or (found.isdecimal() and len(found) == 4 and found > head()))
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Migrate the schema up to a revision; does nothing when it is there, or past this release's newest.
+
+    Raises DatabaseUnusableError when the database cannot be opened, or `to` is behind a later release's revision.
+    """
+    log = logging.getLogger(__name__)
+    if to == "head":
+        with _named_in_errors(engine):
+            current = revision(engine)
+        if can_serve(current):
+            if current != head():
+                log.info("%s is at revision %s already, a later release's", _name(engine), current)
+            return
     current = _known_revision(engine)
-    if current == head() and to == "head":
-        return
-    logging.getLogger(__name__).info("migrating %s from %s to %s", _name(engine), current or "empty", to)
+    log.info("migrating %s from %s to %s", _name(engine), current or "empty", to)
     with _named_in_errors(engine):
         command.upgrade(alembic_config(engine), to)
 

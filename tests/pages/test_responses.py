@@ -8,6 +8,7 @@ from flask import request
 
 from colophon import schema, templating
 from conftest import any_database
+from databases import at_revision
 
 pytestmark = any_database
 
@@ -139,6 +140,14 @@ def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
     response = make_app(database_url=f"sqlite:///{empty}").test_client().get("/readyz")
     assert response.status_code == 503
     assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {schema.head()}"
+
+
+def test_the_schema_of_the_next_release_is_as_good_as_its_own(make_app, own_url, engine):
+    """While a release is replaced, its successor's migrations have run already, and it must go on serving."""
+    site = make_app(database_url=own_url).test_client()
+    for revision, status in ((schema.head(), 200), ("9999", 200), ("0001", 503), ("beef", 503)):
+        at_revision(engine, revision)
+        assert site.get("/readyz").status_code == status
 
 
 def test_a_database_that_is_out_of_reach_is_not_ready(make_app, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from colophon import cli, database, schema
 from colophon.cli import main
 from conftest import sqlite_only
+from databases import at_revision
 
 
 def run(runner, *arguments, **environment):
@@ -102,11 +103,25 @@ def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path, arguments):
     assert "notes.txt cannot be used: file is not a database" in sentence
 
 
-def test_a_database_of_a_newer_release_is_named(runner, own_url, engine):
-    with database.transaction(engine) as db:
-        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    for arguments in (["db", "upgrade"], ["db", "downgrade", "base"], ["books", "generate", "1"], ["tokens", "list"]):
+def test_a_database_that_the_next_release_has_migrated_is_used_as_it_is(runner, own_url, engine):
+    at_revision(engine, "9999")
+    for arguments in (["prepare"], ["db", "upgrade"], ["books", "generate", "1"], ["tokens", "list"]):
+        result = run(runner, *arguments, DATABASE_URL=own_url)
+        assert result.exit_code == 0, result.output
+    assert schema.revision(engine) == "9999"
+
+
+def test_it_is_not_taken_to_a_revision_of_an_older_release(runner, own_url, engine):
+    at_revision(engine, "9999")
+    for arguments in (["db", "upgrade", "0001"], ["db", "downgrade", "base"]):
         assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
+
+
+@pytest.mark.parametrize("revision", ["abcd", "00021", "a1b2c3d4e5f6"])
+def test_a_database_of_something_else_is_named(runner, own_url, engine, revision):
+    at_revision(engine, revision)
+    for arguments in (["prepare"], ["db", "upgrade"], ["tokens", "list"]):
+        assert f"at revision {revision}" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
 
 
 def test_the_schema_goes_up_and_down(runner, own_url, engine):
