@@ -31,7 +31,7 @@ class OneSentence(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (settings.SettingsError, database.DatabaseUnusableError, CommandError) as error:
+        except (settings.SettingsError, passport.PassportError, database.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
             raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
@@ -50,6 +50,7 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
+    passport.read()  # before the database is touched; the server reads it again
     _require_free_port(config.host, config.port)
     with database.ready(config.database_url) as engine:
         if cataloguing.is_empty(engine):
@@ -59,6 +60,12 @@ def serve(config: settings.Settings) -> NoReturn:
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's
+
+
+@main.command()
+def release() -> None:
+    """Print this copy's passport: which release it is, and what it is made of, as JSON."""
+    click.echo(passport.current().json(), nl=False)
 
 
 @main.group()

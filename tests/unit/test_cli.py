@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from colophon import cli, database
+from colophon import cli, database, passport
 from colophon.cli import main
 from conftest import sqlite_only
 
@@ -55,6 +55,22 @@ def test_serve_prepares_the_database_and_loads_the_catalogue_once(runner, starte
     with sqlite3.connect(tmp_path / "var/colophon.db") as db:
         assert db.execute("SELECT count(*) FROM books").fetchone()[0] >= 200
     db.close()
+
+
+def test_release_prints_the_passport_and_needs_no_database(runner, tmp_path):
+    result = run(runner, "release", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert result.exit_code == 0
+    assert result.stdout == passport.current().json()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["release", "serve"])
+def test_a_damaged_passport_stops_the_start_with_one_sentence(runner, started, monkeypatch, tmp_path, command):
+    monkeypatch.setattr(passport, "RELEASE", tmp_path / "release.json")
+    passport.RELEASE.write_text("{}")
+    assert "The release's passport is of another shape" in fails_with_one_sentence(run(runner, command))
+    assert not started
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_port_in_use_is_said_to_be(runner, started):
