@@ -1,4 +1,4 @@
-"""The catalogue around its books: what it holds, authors, subjects, and the release that answers."""
+"""The catalogue around its books: what it holds, authors and subjects."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, url_for
 
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..errors import Problem
 from ..listing import AUTHORS_PER_PAGE, AuthorsParameters
 from .operations import answer, blueprint, operation
-from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
+from .representations import AuthorList, AuthorRepresentation, Root, SubjectList, SubjectRepresentation
 
 if TYPE_CHECKING:
     from ..records import AuthorRow, Facet
@@ -27,7 +27,14 @@ def _absolute(endpoint: str, **values: Any) -> str:
 def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     catalogue = Catalogue(database.current())
     totals = catalogue.totals()
-    places = {"books": "list_books", "authors": "list_authors", "subjects": "list_subjects", "release": "release"}
+    places = {
+        "books": "api.list_books",
+        "authors": "api.list_authors",
+        "subjects": "api.list_subjects",
+        "documentation": "documentation.page",
+        "specification": "api.specification",
+        "release": "feeds.release",
+    }
     return answer(
         {
             "name": "Colophon",
@@ -39,8 +46,7 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
                 "first_year": totals.first_year,
                 "last_year": totals.last_year,
             },
-            "links": {name: _absolute(f"api.{endpoint}") for name, endpoint in places.items()}
-            | {"documentation": _absolute("documentation.page"), "specification": _absolute("api.specification")},
+            "links": {name: _absolute(endpoint) for name, endpoint in places.items()},
         }
     )
 
@@ -96,22 +102,6 @@ def get_subject(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG
         if subject.slug == slug:
             return answer(_subject(subject))
     raise Problem(404, f"There is no subject ‘{slug}’ in the catalogue.")
-
-
-@blueprint.get("/release")
-@operation(summary="See which release answers", answers={200: Release})
-def release(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    found = passport.current()
-    return answer(
-        {
-            "state": found.state,
-            "version": found.version,
-            "commit": found.commit,
-            "components": [
-                {"name": part.name, "version": part.version, "licence": part.licence} for part in found.components
-            ],
-        }
-    )
 
 
 def _author(row: AuthorRow) -> dict[str, Any]:

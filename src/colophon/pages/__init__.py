@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
@@ -21,6 +21,7 @@ from . import covers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flask.blueprints import BlueprintSetupState
     from werkzeug.wrappers import Response as BaseResponse
 
     from ..records import BookDetail, Page
@@ -43,8 +44,10 @@ class Chip(NamedTuple):
     remove_url: str
 
 
-# In characters of HTML, per process.
-_pages: Memory[str] = Memory(size=16_000_000, weigh=len)
+@blueprint.record
+def _remember_pages(state: BlueprintSetupState) -> None:
+    # In characters of HTML. Each app has its own, since its pages name its release.
+    state.app.extensions["pages"] = Memory(size=16_000_000, weigh=len)
 
 
 def catalogue() -> Catalogue:
@@ -52,12 +55,13 @@ def catalogue() -> Catalogue:
 
 
 def remembered(view: Callable[P, str]) -> Callable[P, str]:
-    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from nothing else."""
+    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from no more."""
 
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
         asked = (catalogue().state, request.full_path, colour_mode())
-        return _pages.recall(asked, lambda: view(*arguments, **named))
+        page: str = current_app.extensions["pages"].recall(asked, lambda: view(*arguments, **named))
+        return page
 
     return call
 
@@ -77,7 +81,7 @@ def home() -> str:
         newest=books.newest(NEWEST),
         subjects=books.subjects(),
         eras=books.eras(),
-        json_url=_api_url("api.root"),
+        json_url=_absolute_url("api.root"),
     )
 
 
@@ -100,7 +104,7 @@ def books() -> str:
         sorts=[(value, label) for value, label in SORTS.items() if query.q or value != "relevance"],
         default_sort=query.default_sort,
         chips=_chips(query, author_name, {facet.slug: facet.name for facet in shelf.subjects()}),
-        json_url=_api_url("api.list_books", **query.parameters(page=query.page)),
+        json_url=_absolute_url("api.list_books", **query.parameters(page=query.page)),
         **_paging(results, lambda number: _list_url(query, page=number)),
     )
 
@@ -115,7 +119,7 @@ def book(slug: str) -> str:
         book=found,
         neighbours=shelf.neighbours(found),
         json_ld=_json_ld(found),
-        json_url=_api_url("api.get_book", name=slug),
+        json_url=_absolute_url("api.get_book", name=slug),
     )
 
 
@@ -139,7 +143,7 @@ def authors() -> str:
         letters=[(name.upper(), count) for name, count in shelf.letters()],
         authors=results.items,
         results=results,
-        json_url=_api_url("api.list_authors", letter=letter, page=results.page if results.page > 1 else None),
+        json_url=_absolute_url("api.list_authors", letter=letter, page=results.page if results.page > 1 else None),
         **_paging(
             results,
             lambda number: url_for(".authors", letter=letter, page=number if number > 1 else None),
@@ -151,7 +155,7 @@ def authors() -> str:
 @remembered
 def subjects() -> str:
     return render_template(
-        "pages/subjects.html", subjects=catalogue().subjects(), json_url=_api_url("api.list_subjects")
+        "pages/subjects.html", subjects=catalogue().subjects(), json_url=_absolute_url("api.list_subjects")
     )
 
 
@@ -162,13 +166,16 @@ def colophon() -> str:
     totals = shelf.totals()
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
     return render_template(
-        "pages/colophon.html", passport=passport.current(), counts=counts, json_url=_api_url("api.release")
+        "pages/colophon.html",
+        passport=current_app.extensions["release"],
+        counts=counts,
+        json_url=_absolute_url("feeds.release"),
     )
 
 
 @blueprint.get("/about")
 def about() -> str:
-    return render_template("pages/about.html", json_url=_api_url("api.root"))
+    return render_template("pages/about.html", json_url=_absolute_url("api.root"))
 
 
 @blueprint.post("/preferences")
@@ -214,7 +221,7 @@ def _pager(page: int, pages: int) -> list[int | None]:
     return numbers
 
 
-def _api_url(endpoint: str, **values: Any) -> str:
+def _absolute_url(endpoint: str, **values: Any) -> str:
     """Return the absolute address of a page's twin for programs."""
     address: str = current_app.extensions["absolute"](url_for(endpoint, **values))
     return address
