@@ -16,7 +16,7 @@ from ..memory import Memory
 from ..responses import cached
 from ..templating import COLOUR_COOKIE, COLOUR_MODES, colour_mode, year
 from ..text import fold
-from . import covers
+from . import covers, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,7 +167,7 @@ def colophon() -> str:
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
     return render_template(
         "pages/colophon.html",
-        passport=current_app.extensions["release"],
+        stages=pipeline.stages(current_app.extensions["release"]),
         counts=counts,
         json_url=_absolute_url("feeds.release"),
     )
