@@ -31,7 +31,7 @@ class OneSentence(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (settings.SettingsError, schema.DatabaseUnusableError, CommandError) as error:
+        except (settings.SettingsError, passport.PassportError, schema.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
             raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
@@ -50,6 +50,7 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
+    passport.read()  # before the database is touched; the server reads it again
     _require_free_port(config.host, config.port)
     _prepare(config.database_url)
     sys.stdout.flush()
@@ -62,6 +63,12 @@ def serve(config: settings.Settings) -> NoReturn:
 def prepare(config: settings.Settings) -> None:
     """Prepare the database without serving: migrate it, and load the site's own books where it holds none."""
     _prepare(config.database_url)
+
+
+@main.command()
+def release() -> None:
+    """Print this copy's passport: which release it is, and what it is made of, as JSON."""
+    click.echo(passport.current().json(), nl=False)
 
 
 @main.group()

@@ -7,8 +7,10 @@ import pytest
 from flask import request
 
 from colophon import schema, templating
+from colophon.books import Catalogue
 from conftest import any_database
 from databases import at_revision
+from releases import COMMIT, released
 
 pytestmark = any_database
 
@@ -30,6 +32,34 @@ def test_every_answer_tells_browsers_what_to_refuse(client, path):
     headers = client.get(path).headers
     assert {name: headers.get(name) for name in HEADERS} == HEADERS
     assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/books?page=x", "/nowhere", "/favicon.ico", "/books//emma", "/feed.atom", "/healthz", "/readyz",
+        "/release.json", "/api/v1", "/api/v1/nowhere", "/static/nothing.css", templating.asset("site.css"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_every_answer_names_the_release_once(make_app, method, path):
+    for release, name in ((None, "working-copy"), (released(), COMMIT)):
+        response = make_app(release=release).test_client().open(path, method=method)
+        assert response.headers.getlist("Colophon-Release") == [name]
+        response.close()
+
+
+@pytest.mark.parametrize("headers", [{"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}])
+def test_an_asset_that_is_not_sent_again_names_the_release_too(client, headers):
+    response = client.get(templating.asset("site.css"), headers=headers)
+    assert response.headers["Colophon-Release"] == "working-copy"
+    response.close()
+
+
+def test_an_error_nobody_foresaw_names_the_release(make_app, monkeypatch):
+    monkeypatch.setattr(Catalogue, "totals", lambda _: 1 / 0)
+    response = make_app(release=released()).test_client().get("/")
+    assert (response.status_code, response.headers["Colophon-Release"]) == (500, COMMIT)
 
 
 def test_a_site_on_https_stays_on_it(make_app):

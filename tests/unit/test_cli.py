@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from colophon import cli, database, schema
+from colophon import cli, database, passport, schema
 from colophon.cli import main
 from conftest import sqlite_only
 from databases import at_revision
@@ -66,6 +66,22 @@ def test_prepare_does_the_same_and_serves_nothing(runner, started, tmp_path):
     with sqlite3.connect(tmp_path / "var/colophon.db") as db:
         assert db.execute("SELECT count(*) FROM books").fetchone()[0] >= 200
     db.close()
+
+
+def test_release_prints_the_passport_and_needs_no_database(runner, tmp_path):
+    result = run(runner, "release", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert result.exit_code == 0
+    assert result.stdout == passport.current().json()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["release", "serve"])
+def test_a_damaged_passport_stops_the_start_with_one_sentence(runner, started, monkeypatch, tmp_path, command):
+    monkeypatch.setattr(passport, "RELEASE", tmp_path / "release.json")
+    passport.RELEASE.write_text("{}")
+    assert "The release's passport is of another shape" in fails_with_one_sentence(run(runner, command))
+    assert not started
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_port_in_use_is_said_to_be(runner, started):

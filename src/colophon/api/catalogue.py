@@ -1,17 +1,17 @@
-"""The catalogue around its books: what it holds, authors, subjects, and the release that answers."""
+"""The catalogue around its books: what it holds, authors and subjects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..errors import Problem
 from ..listing import AuthorsParameters
 from ..templating import absolute_url
 from .operations import answer, blueprint, operation
 from .paging import paged
-from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
+from .representations import AuthorList, AuthorRepresentation, Root, SubjectList, SubjectRepresentation
 
 if TYPE_CHECKING:
     from flask import Response
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     catalogue = Catalogue(database.current())
     totals = catalogue.totals()
-    places = {"books": "list_books", "authors": "list_authors", "subjects": "list_subjects", "release": "release"}
+    places = {
+        "books": "api.list_books",
+        "authors": "api.list_authors",
+        "subjects": "api.list_subjects",
+        "documentation": "documentation.page",
+        "specification": "api.specification",
+        "release": "feeds.release",
+    }
     return answer(
         {
             "name": "Colophon",
@@ -36,8 +43,7 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
                 "first_year": totals.first_year,
                 "last_year": totals.last_year,
             },
-            "links": {name: absolute_url(f"api.{endpoint}") for name, endpoint in places.items()}
-            | {"documentation": absolute_url("documentation.page"), "specification": absolute_url("api.specification")},
+            "links": {name: absolute_url(endpoint) for name, endpoint in places.items()},
         }
     )
 
@@ -84,22 +90,6 @@ def get_subject(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG
         if subject.slug == slug:
             return answer(_subject(subject))
     raise Problem(404, f"There is no subject ‘{slug}’ in the catalogue.")
-
-
-@blueprint.get("/release")
-@operation(summary="See which release answers", answers={200: Release})
-def release(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    found = passport.current()
-    return answer(
-        {
-            "state": found.state,
-            "version": found.version,
-            "commit": found.commit,
-            "components": [
-                {"name": part.name, "version": part.version, "licence": part.licence} for part in found.components
-            ],
-        }
-    )
 
 
 def _author(row: AuthorRow) -> dict[str, Any]:

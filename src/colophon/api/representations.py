@@ -89,21 +89,6 @@ class Totals(Schema):
     last_year = fields.Integer(required=True, allow_none=True)
 
 
-class Component(Schema):
-    name = fields.String(required=True)
-    version = fields.String(required=True)
-    licence = fields.String(required=True)
-
-
-class Release(Schema):
-    """Which release answers: /colophon, for programs."""
-
-    state = fields.String(required=True)
-    version = fields.String(required=True)
-    commit = fields.String(required=True, allow_none=True)
-    components = fields.List(fields.Nested(Component), required=True)
-
-
 class Root(Schema):
     """What the API holds, and where it leads."""
 

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
 
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
 from ..memory import Memory
 from ..responses import cached
 from ..templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
-from . import covers
+from . import covers, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flask.blueprints import BlueprintSetupState
     from werkzeug.wrappers import Response as BaseResponse
 
     from ..records import BookDetail, Page
@@ -42,8 +43,10 @@ class Chip(NamedTuple):
     remove_url: str
 
 
-# In characters of HTML and SVG, per process.
-_pages: Memory[str] = Memory(size=16_000_000, weigh=len)
+@blueprint.record
+def _remember_pages(state: BlueprintSetupState) -> None:
+    # In characters of HTML. Each app has its own, since its pages name its release.
+    state.app.extensions["pages"] = Memory(size=16_000_000, weigh=len)
 
 
 def catalogue() -> Catalogue:
@@ -54,12 +57,13 @@ def catalogue() -> Catalogue:
 
 
 def remembered(view: Callable[P, str]) -> Callable[P, str]:
-    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from nothing else."""
+    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from no more."""
 
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
         asked = (catalogue().state, request.full_path, colour_mode())
-        return _pages.recall(asked, lambda: view(*arguments, **named))
+        page: str = current_app.extensions["pages"].recall(asked, lambda: view(*arguments, **named))
+        return page
 
     return call
 
@@ -128,7 +132,7 @@ def cover(slug: str) -> Response:
         author = found.authors[0].name if found.authors else ""
         return covers.draw(found.title, author, found.slug)
 
-    drawing = _pages.recall((catalogue().state, "cover", slug), draw)
+    drawing: str = current_app.extensions["pages"].recall((catalogue().state, "cover", slug), draw)
     return cached(drawing, "image/svg+xml", DAY)
 
 
@@ -168,7 +172,10 @@ def colophon() -> str:
     totals = shelf.totals()
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
     return render_template(
-        "pages/colophon.html", passport=passport.current(), counts=counts, json_url=absolute_url("api.release")
+        "pages/colophon.html",
+        stages=pipeline.stages(current_app.extensions["release"]),
+        counts=counts,
+        json_url=absolute_url("feeds.release"),
     )
 
 
