@@ -1,6 +1,6 @@
 import pytest
 
-from colophon.server import LOOKED_AT, is_whole
+from colophon.server import LOOKED_AT, is_whole, lane
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 
@@ -22,3 +22,23 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 )
 def test_a_request_is_worked_on_once_nothing_more_need_be_waited_for(begun: bytes, whole: bool):
     assert is_whole(begun) is whole
+
+
+@pytest.mark.parametrize(
+    ("begun", "found"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"/healthz"),
+        (b"HEAD /readyz HTTP/1.0\r\n\r\n", b"/readyz"),
+        (b"GET /readyz?from=lb HTTP/1.1\r\nHost: localhost\r\n\r\n", b"/readyz"),
+        (b"GET /healthzoo HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET /books?q=/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\nReferer: GET /healthz \r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", None),
+        (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\ncontent-length: 9\r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+        (b"", None),
+    ],
+)
+def test_only_a_request_for_health_that_keeps_no_thread_waiting_has_a_lane(begun: bytes, found: bytes | None):
+    assert lane(begun) == found
