@@ -13,9 +13,11 @@ import selectors
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 if TYPE_CHECKING:
@@ -131,17 +133,36 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
     def get_thread_pool(self) -> Threads:
         return Threads(self.cfg.threads)
 
-    def accept(self, listener: socket.socket) -> None:
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self.tpool.shutdown(wait=False)
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Take in a visitor; return whether there was one."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
             if error.errno not in NOT_THERE_ANY_MORE:
                 raise
-            return
+            return False
         self.nr_conns += 1
         client = PatientSocket(fileno=accepted.detach())
         connection = PatientConnection(self._linger, self.cfg, client, address, listener.getsockname())
         self._await(connection, REQUEST_SECONDS, self.on_pending_socket_readable)
+        return True
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept visitors or not; at the end of the worker, those who wait at the door are the last."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        while self.sockets:
+            listener = self.sockets.pop()
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+            listener.close()
 
     def on_client_socket_readable(self, connection: TConn, client: PatientSocket) -> None:
         self.poller.unregister(client)
@@ -192,5 +213,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
     def handle_quit(self, sig: int, frame: Any) -> None:
         for connection in list(self._in_hand):
             # A thread that still waits for its visitor is told that nothing more comes; one that works goes on.
-            connection.sock.shutdown(socket.SHUT_RD)
-        super().handle_quit(sig, frame)
+            with suppress(OSError):  # the visitor left
+                connection.sock.shutdown(socket.SHUT_RD)
+        # Past ThreadWorker's own, which waits for a lock of its threads: the signal may have come while this very
+        # thread holds it, to give one of them a request.
+        Worker.handle_quit(self, sig, frame)
