@@ -2,10 +2,12 @@
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
+from gunicorn.workers.base import Worker
 
+from colophon import database, settings
 from colophon import logging as logs
-from colophon import settings
 from colophon.server import PatientWorker
+from colophon.warmup import warm_up
 
 site = settings.load()
 
@@ -30,5 +32,11 @@ limit_request_line = message.MAX_REQUEST_LINE = 16_384
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the site is, once it answers there."""
+    """Say where the site is, once it answers there. Until then its visitors wait at the door."""
+    warm_up(server.app.wsgi())
     server.log.info("Colophon is at %s (Ctrl-C ends it)", site.site_url)
+
+
+def worker_exit(_server: Arbiter, worker: Worker) -> None:
+    """Close the database. What was made before the fork is no garbage to a worker, so nothing else would."""
+    database.engine_of(worker.app.wsgi()).dispose()
