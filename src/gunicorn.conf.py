@@ -1,5 +1,7 @@
 """The server's configuration. What can be set stands in colophon/settings.py; this says what follows from it."""
 
+import os
+
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
 from gunicorn.workers.base import Worker
@@ -18,6 +20,10 @@ workers = site.web_concurrency
 threads = site.web_threads
 preload_app = True
 control_socket_disable = True
+# Workers show that they live by a file's time. In memory it waits for no disk, and needs none that can be written to
+# (https://gunicorn.org/faq, "blocking in os.fchmod").
+shared_memory = "/dev/shm"  # noqa: S108 -- gunicorn makes up the file's name
+worker_tmp_dir = shared_memory if os.access(shared_memory, os.W_OK) else None
 # Longer than a load balancer keeps an idle connection (60 s for an ALB), so that it never sends into a closed one.
 keepalive = 75
 # Below the 30 s after which ECS kills a task, above the time that a request has to arrive.
