@@ -11,8 +11,9 @@ from hashlib import sha256
 
 from .shell import output
 
-# The engine puts these into every container for itself.
+# The engine puts these into every container for itself, and so changes the time of /etc.
 OF_THE_ENGINE = ("dev", "proc", "sys", ".dockerenv", "etc/hostname", "etc/hosts", "etc/mtab", "etc/resolv.conf")
+CHANGED_BY_IT = "etc"
 
 
 def digest(image: str) -> str:
@@ -41,4 +42,4 @@ def _line(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _is_of_the_engine(name: str) -> bool:
-    return name.startswith(tuple(f"{folder}/" for folder in OF_THE_ENGINE)) or name in OF_THE_ENGINE
+    return name.startswith(tuple(f"{folder}/" for folder in OF_THE_ENGINE)) or name in (*OF_THE_ENGINE, CHANGED_BY_IT)

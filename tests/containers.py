@@ -8,6 +8,10 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # As compose and ECS run it.
 HARDENED = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp:mode=1777")
@@ -32,10 +36,10 @@ def free_port() -> int:
         return port
 
 
-def fetch(url: str) -> tuple[int, dict[str, str], bytes]:
+def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers and body."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), error.read()
@@ -67,3 +71,11 @@ class Container:
 
     def remove(self) -> None:
         docker("rm", "--force", "--volumes", self.name, check=False)
+
+
+def commit(folder: Path, why: str) -> None:
+    """Commit all changes of a clone to tracked files, or none."""
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    subprocess.run(
+        ["git", *who, "commit", "--quiet", "--all", "--allow-empty", "--message", why], cwd=folder, check=True
+    )

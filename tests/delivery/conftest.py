@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from conftest import unavailable
 from delivery.cli import main
 from fakeaws import RUN
 from fakesite import REGION, FakeSite
@@ -67,13 +65,6 @@ def root(git: Callable[..., str], tmp_path: Path) -> Path:
     git("add", ".")
     git("commit", "--message=Begin")
     return checkout
-
-
-@pytest.fixture(scope="session")
-def trivy() -> None:
-    """Trivy, which `make scan` installs."""
-    if not shutil.which("trivy", path=Path(sys.executable).parent):
-        unavailable("Trivy is not installed (make .venv/for-delivery)")
 
 
 @pytest.fixture

@@ -42,8 +42,9 @@ def described(engine: None) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def image(described: dict[str, Any]) -> str:
-    name: str = described["image"]
-    return name
+    """The image, by its id: a test that builds its commit again takes its name away for a while."""
+    id_: str = described["id"]
+    return id_
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def build(image: str) -> Iterator[Callable[..., dict[str, Any]]]:
+def build(described: dict[str, Any]) -> Iterator[Callable[..., dict[str, Any]]]:
     """Build a clone's commit as `make build` does; the images that come of it are removed afterwards."""
     built: set[str] = set()
 
@@ -90,5 +91,6 @@ def build(image: str) -> Iterator[Callable[..., dict[str, Any]]]:
         return described
 
     yield run
-    for name in built - {image}:
+    for name in built - {described["image"]}:
         docker("image", "rm", name, check=False)
+    docker("tag", described["id"], described["image"])

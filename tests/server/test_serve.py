@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import releases
 from conftest import Server
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,30 @@ def test_it_says_where_it_is_and_answers_there(site):
     status, _, html = get(site, "/books?q=moby")
     assert status == 200
     assert "Moby-Dick" in html
+
+
+def test_a_release_shows_its_passport(released_site):
+    status, headers, body = get(released_site, "/release.json")
+    assert (status, json.loads(body)) == (200, releases.RELEASED)
+    assert headers["Colophon-Release"] == releases.COMMIT
+    assert "release 5f0c2d1" in get(released_site, "/colophon")[2]
+
+
+def test_a_server_without_the_command_line_refuses_a_damaged_passport_in_one_sentence(tmp_path):
+    source = releases.lay_out(tmp_path)
+    (source / "release.json").write_text('{"state": "released"}')
+    run = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", source / "gunicorn.conf.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert run.returncode == 1
+    assert "Error: The release's passport is of another shape" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
 
 
 def test_a_very_long_search_gets_the_site_s_own_error_page(site):
