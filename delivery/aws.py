@@ -18,7 +18,9 @@ Json = dict[str, Any]
 
 # How the CLI says that AWS refused, and how it says that it did not get that far.
 REFUSAL = re.compile(
-    r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation.*?: (?P<said>.*)", re.S
+    r"An error occurred \((?P<code>\w+)\) when calling the (?P<operation>\w+) operation"
+    r"(?: \(reached max retries: \d+\))?: (?P<said>.*)",
+    re.DOTALL,
 )
 FAILURES = {
     "NoCredentials": "Unable to locate credentials",

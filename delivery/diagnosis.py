@@ -167,7 +167,7 @@ def of_error(error: AwsError) -> Cause:
         return Cause(
             "aws-unreachable", "AWS cannot be reached, or is not well.", said, "nothing: run this again later."
         )
-    return Cause("aws-error", f"AWS refused {error.operation or 'a call'}: {error.said}", (f"{error.message}",))
+    return Cause("aws-error", f"AWS refused {error.operation or 'a call'}: {error.said}")
 
 
 def _unplaced(said: str) -> Cause:

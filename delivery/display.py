@@ -39,14 +39,14 @@ class Display:
         """Show how things stand, on a terminal in place; a change of `moving` alone is nothing new."""
         if not self._live:
             if lines != self._drawn:
-                click.echo("; ".join([*lines, moving]))
+                click.echo("; ".join(filter(None, [*lines, moving])))
             self._drawn = lines
             return
         if self._drawn:
             click.echo(f"\033[{len(self._drawn)}F\033[J", nl=False)
         # A line that wraps would be two to go back over.
         width = shutil.get_terminal_size().columns - 1
-        self._drawn = [line[:width] for line in (*lines, moving)]
+        self._drawn = [line[:width] for line in (*lines, moving) if line]
         click.echo("\n".join(self._drawn))
 
     def settle(self) -> None:

@@ -14,20 +14,22 @@ if TYPE_CHECKING:
 
 # Of causes that are found as often, the first one counts.
 RANK = ("secret", "access-denied", "image", "port-clash", "memory", "architecture", "cannot-start", "exits", "health")
-LINES, LENGTH = 10, 300  # of a log, as much as one reads
+# What ECS says when a container's own reason says more.
+SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
+LINES, LENGTH = 10, 500  # of a log, as much as one reads
 
 
 def shown(lines: Iterable[str], most: int = LINES) -> tuple[str, ...]:
     """Return the last lines, each cut to a length that can be read."""
-    whole = [" ".join(line.split()) for line in lines if line.strip()]
+    whole = [part.rstrip() for line in lines for part in line.splitlines() if part.strip()]
     return tuple(line if len(line) <= LENGTH else f"{line[:LENGTH]}…" for line in whole[-most:])
 
 
 def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
     """Return why a task failed, None for one that did not fail or does not say. `logs` are its last lines."""
     reasons = [task.get("stoppedReason", ""), *(each.get("reason", "") for each in task["containers"])]
-    said = shown(dict.fromkeys(reasons))
     text = "\n".join(reasons)
+    said = shown([each for each in dict.fromkeys(reasons) if each not in SAYING_NOTHING] or reasons)
     code = next((each["exitCode"] for each in task["containers"] if each.get("exitCode")), None)
     exited = task.get("stopCode") == "EssentialContainerExited"
     if "CannotPullContainer" in text or "CannotPullImage" in text:
@@ -73,7 +75,7 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
 
 
 def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
-    secret = re.search(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:[\w/+=.@-]+", text)
+    secret = re.search(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:[\w/+=.@!-]+", text)
     name = f" {secret[0]}" if secret else ""
     denied = re.search(r"not authorized to perform: ([\w:-]+)", text)
     if denied:
@@ -100,7 +102,7 @@ def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
 
 def _about_pulling(text: str) -> str:
     if "not authorized" in text or "denied" in text.lower():
-        return "ExecutionPolicy in ecs/service.yml."
+        return "ExecutionPolicy in ecs/service.yml, if the image is in the registry."
     if "not found" in text.lower():
         return "nothing that is checked in: the image is gone from the registry. `make build push` brings it back."
     return "the way to the registry in ecs/network.yml, if it is there: `make status` names the image."

@@ -157,3 +157,11 @@ def hold_against_model(service: str, operation: str, said: Json) -> None:
         errors = shape_errors(service, operation, said)
         if errors:
             raise ValueError(f"{service} {operation}: {errors}")
+
+
+def member_errors(service: str, shape: str, said: Json) -> str:
+    """Return in what a part of an answer differs from the model, "" for nothing."""
+    from awscli.botocore.validate import ParamValidator
+
+    report = ParamValidator().validate(said, model(service).shape_for(shape))
+    return str(report.generate_report())

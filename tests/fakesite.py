@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,13 @@ class FakeSite:
         self.findings: list[Json] = []
         self.secret: Json = {"ARN": SECRET, "Name": "rds!db-fake", "OwningService": "rds"}
         self.instances = [instance(1024, 2048)]
+        self.scaling = "ENABLED"
+        self.breaker: Json = {"enable": True, "rollback": True}
+        self.log_groups: list[Json] = [{"logGroupName": f"/{NAME}/site"}]
+        self.group: Json = {
+            "TargetGroupArn": GROUP, "TargetGroupName": NAME, "Protocol": "HTTP", "Port": 8000,
+            "HealthCheckPath": "/readyz", "HealthCheckPort": "traffic-port", "TargetType": "ip",
+        }  # fmt: skip
         self.desired, self.running_definition = 2, ""
         self.faults: dict[Call, list[Exception]] = {}
         self.before: dict[Call, list[Callable[[], None]]] = {}
@@ -86,6 +94,12 @@ class FakeSite:
         """Have something happen during the next calls of an operation."""
         self.before.setdefault((service, operation), []).extend(hooks)
 
+    def hold_lease(self, who: str, *, seconds: float) -> None:
+        """Have somebody hold the lease, for so many seconds from now."""
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        lease = {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until.isoformat()}
+        self.objects["lease.json"] = (json.dumps(lease).encode(), f'"{self._number()}"')
+
     # -- what a test asks
 
     @property
@@ -104,6 +118,12 @@ class FakeSite:
     def lease(self) -> Json:
         found: Json = json.loads(self.objects["lease.json"][0])
         return found
+
+    @property
+    def container(self) -> Json:
+        """The container of the task definition that the service runs."""
+        container: Json = self.definitions[self.service_definition]["containerDefinitions"][0]
+        return container
 
     @property
     def released(self) -> str:
@@ -203,7 +223,7 @@ class FakeSite:
         return self.secret
 
     def _logs_describe_log_groups(self, _: Json) -> Json:
-        return {"logGroups": [{"logGroupName": f"/{NAME}/site"}]}
+        return {"logGroups": self.log_groups}
 
     def _logs_get_log_events(self, given: Json) -> Json:
         lines = [] if given.get("next-token") else self.log
@@ -211,14 +231,7 @@ class FakeSite:
         return {"events": events, "nextForwardToken": "f/1", "nextBackwardToken": "b/1"}
 
     def _elbv2_describe_target_groups(self, _: Json) -> Json:
-        return {
-            "TargetGroups": [
-                {
-                    "TargetGroupArn": GROUP, "TargetGroupName": NAME, "Protocol": "HTTP", "Port": 8000,
-                    "HealthCheckPath": "/readyz", "HealthCheckPort": "traffic-port", "TargetType": "ip",
-                }
-            ]
-        }  # fmt: skip
+        return {"TargetGroups": [self.group]}
 
     def _elbv2_describe_target_health(self, _: Json) -> Json:
         return {"TargetHealthDescriptions": self.targets}
@@ -333,7 +346,7 @@ class FakeSite:
                     "taskDefinition": self.service_definition,
                     "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
                     "deploymentConfiguration": {
-                        "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+                        "deploymentCircuitBreaker": self.breaker,
                         "maximumPercent": 200, "minimumHealthyPercent": 100,
                     },
                     "healthCheckGracePeriodSeconds": 30,
@@ -437,8 +450,6 @@ class FakeSite:
         }
         return {"capacityProviders": [{"name": NAME, "status": "ACTIVE", "autoScalingGroupProvider": group}]}
 
-    scaling = "ENABLED"
-
     # -- tasks
 
     def _ecs_list_tasks(self, given: Json) -> Json:
@@ -451,7 +462,8 @@ class FakeSite:
         if wanted[0] in self.one_off:
             task = self.one_off[wanted[0]]
             found = dict(task)
-            task["lastStatus"] = "STOPPED" if task["lastStatus"] == "RUNNING" and self.migration else "RUNNING"
+            if self.migration:
+                task["lastStatus"] = "STOPPED"
             if found["lastStatus"] == "STOPPED":
                 found |= {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
                 found["containers"] = [{"name": "site", **self.migration}]
