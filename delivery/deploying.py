@@ -10,7 +10,7 @@ import click
 
 from . import preflight as checks
 from . import taskdefinition
-from .delivering import Delivery
+from .deployment import Deployment
 from .display import Display
 from .outcomes import Outcome, exit_codes
 from .session import commit_option, root_option, session, whole_commit
@@ -49,7 +49,7 @@ def deploy(
         # What `push` left, which a later job of the pipeline gets as a variable.
         pushed = taskdefinition.digest(os.environ.get("IMAGE"))
         wanted = Wanted(whole_commit(root, commit), pushed, allow_older=allow_older, situation=Situation(place))
-        Delivery(place, wanted, Display(), desired=desired_count, force=force).run(wait)
+        Deployment(place, wanted, Display(), desired=desired_count, force=force).run(wait)
 
 
 @click.command(epilog=exit_codes())

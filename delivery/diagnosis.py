@@ -24,7 +24,7 @@ class Evidence:
     `deployment` is an entry of DescribeServiceDeployments, `service` of DescribeServices, `tasks` are the stopped tasks
     of the new revision (DescribeTasks), `targets` the targets that were seen to be unhealthy, `seen` the present ones
     (both DescribeTargetHealth), `logs` the last lines of the task that failed last, `definition` the new task
-    definition, `successor` the deployment that took this one's place (ListServiceDeployments).
+    definition.
     """
 
     deployment: Json = field(default_factory=dict)
@@ -34,20 +34,10 @@ class Evidence:
     seen: list[Json] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
     definition: Json = field(default_factory=dict)
-    successor: Json | None = None
 
 
 def of_rollout(evidence: Evidence) -> Cause:
     """Return why a rollout was not completed."""
-    if evidence.successor:
-        return Cause(
-            "superseded",
-            "Another deployment took this one's place before it was done.",
-            (f"{evidence.successor['serviceDeploymentArn']} is {evidence.successor['status']}",),
-            "nothing, if that one was meant: `make status` says what runs. The lease keeps two of `make deploy` apart, "
-            "so it came from elsewhere: the console, an update of ecs/service.yml, or the rotation of the database's "
-            "secret.",
-        )
     alarms = evidence.deployment.get("alarms", {})
     if alarms.get("status") == "TRIGGERED":
         names = alarms.get("triggeredAlarmNames") or alarms.get("alarmNames") or ["an alarm"]
@@ -89,6 +79,17 @@ def of_rollout(evidence: Evidence) -> Cause:
         "ECS gave the rollout up, and no task says why.",
         _reasons(evidence) + shown(happened, 5) + shown(evidence.logs),
         "look at the service's events and at the log, which stand above.",
+    )
+
+
+def of_successor(successor: Json) -> Cause:
+    """Return why a rollout was ended: a later deployment took its place (an entry of ListServiceDeployments)."""
+    return Cause(
+        "superseded",
+        "Another deployment took this one's place before it was done.",
+        (f"{successor['serviceDeploymentArn']} is {successor['status']}",),
+        "nothing, if that one was meant: `make status` says what runs. The lease keeps two of `make deploy` apart, "
+        "so it came from elsewhere: the console, an update of ecs/service.yml, the rotation of the database's secret.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import lineage, receipts, taskdefinition
-from .delivering import Delivery
+from .deployment import Deployment
 from .display import Display
 from .outcomes import Cause, Ended, Outcome, exit_codes
 from .session import root_option, session
@@ -42,7 +42,7 @@ def rollback(yes: bool, wait: float, root: Path) -> None:
         if not (yes or click.confirm("Go back?", default=False)):
             raise click.ClickException("Nothing was changed.")
         wanted = Wanted(target["commit"], expected=target["digest"], back=True, situation=now)
-        Delivery(place, wanted, Display(), desired=None, force=False).run(wait)
+        Deployment(place, wanted, Display(), desired=None, force=False).run(wait)
 
 
 def _last_verified(place: Place, now: Situation) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
         "cluster": place.names.project,
         "taskDefinition": definition["taskDefinitionArn"],
         "overrides": overrides,
+        "clientToken": uuid.uuid4().hex,  # for a call that is made twice as its answer was lost
         "startedBy": f"prepare-{datetime.now(UTC):%Y%m%dT%H%M%S}",
         **{key: value for key, value in where.items() if value},
     }

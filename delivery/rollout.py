@@ -1,155 +1,131 @@
-"""One rollout: asked for with one call, followed by its own ARN to its end, and undone when it must be."""
+"""A rollout to its end, whichever that is: live and proven, or what ran before is back."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from . import diagnosis, situation, taskdefinition, tasklog
-from .aws import AwsError, moment
-from .diagnosis import Evidence
+from . import diagnosis, proof, rolloutview, situation, taskdefinition
+from .aws import AwsError
+from .cancellation import Cancelled
+from .outcomes import Cause, Ended, Outcome
+from .servicedeployment import ENDED, UNDOING, ServiceDeployment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from .availability import Meter
     from .aws import Json
-    from .situation import Place
-
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
-ENDED = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
-UNDOING = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
-FINDING = 60.0  # seconds for ECS to show the deployment that it was asked for
+    from .diagnosis import Evidence
+    from .display import Display
+    from .receipts import Receipt
+    from .situation import Place, Situation
 
 
 class Rollout:
-    """A deployment of the service to a task definition.
+    """The part of a deployment in which the service changes. `before` is how things were."""
 
-    `known` are the ARNs of the deployments there were before: a new one to this task definition is this one.
-    """
-
-    def __init__(self, place: Place, definition: Json, known: set[str]) -> None:
-        self._place, self._definition, self._known = place, definition, known
-        self.arn = ""
-        self.evidence = Evidence(definition=definition)
-        self._targets: dict[tuple[str, int], Json] = {}
+    def __init__(self, place: Place, before: Situation, display: Display, meter: Meter, receipt: Receipt) -> None:
+        self._place, self._before, self._display, self._meter, self._receipt = place, before, display, meter, receipt
+        self._limit = place.settings.rollout
+        self._made: ServiceDeployment | None = None
 
     @property
-    def task_definition(self) -> str:
-        """The ARN of the task definition that is rolled out."""
-        arn: str = self._definition["taskDefinitionArn"]
-        return arn
+    def begun(self) -> bool:
+        """Whether the service may have been changed."""
+        return self._made is not None and self._made.asked
 
-    def begin(self, desired: int | None = None) -> None:
-        """Make the one call, and learn which deployment it made. Raises AwsError when there is none.
+    def to_its_end(self, definition: Json, desired: int | None) -> None:
+        """Roll a task definition out, and return once ECS says that it is.
 
-        From the call on nothing here heeds a cancellation: it is heeded by whoever follows.
+        Raises Ended when it does not come to that, after what was before is back, or could not be brought back.
         """
-        place = self._place
-        count = () if desired is None else ("--desired-count", str(desired))
+        self._display.step("Rollout")
+        made = self._made = ServiceDeployment(self._place, definition, _arns(self._before.deployments))
+        made.begin(desired)
+        self._receipt.facts["deployment"] = made.arn
+        # Before a first release there is nothing to go back to; ECS would try, with an image that never was.
+        until = ENDED | UNDOING if self._before.idle else ENDED
+        outcome, cause = Outcome.ROLLED_BACK, None
         try:
-            place.aws.call(
-                "ecs", "update-service", "--cluster", place.names.project, "--service", place.names.project,
-                "--task-definition", self.task_definition, *count, "--force-new-deployment",
-            )  # fmt: skip
-        except AwsError as error:
-            if not error.may_pass:
-                raise
-            # The answer was lost; the call may have been heard.
-            if not self._find(0):
-                raise
+            if made.follow(self._limit, self._tell, until=until) not in until:
+                outcome = Outcome.TIMED_OUT
+        except Cancelled as cancelled:
+            outcome = Outcome.CANCELLED
+            cause = Cause("cancelled", f"Cancelled by {cancelled} during the rollout.")
+        if made.status == "SUCCESSFUL":
             return
-        if not self._find(FINDING):
-            raise click.ClickException(
-                f"ECS took the call for {taskdefinition.revision(self.task_definition)} but shows no deployment of it."
-            )
+        cause = cause or self._why(made)
+        if outcome is Outcome.TIMED_OUT:
+            cause = replace(cause, sentence=f"Not done after {self._limit:.0f} s. {cause.sentence}")
+        self._require_no_successor(made)
+        whole = self._undo(made)
+        if made.status == "SUCCESSFUL":
+            self._display.line("It was done before it could be undone.", "yellow")
+            return
+        self._require_no_successor(made)
+        self._end(outcome, cause, made.status, whole=whole)
 
-    def _find(self, seconds: float) -> bool:
-        for _ in self._place.waiting.looks(seconds, heed=False):
-            new = [
-                each for each in situation.deployments(self._place) if each["serviceDeploymentArn"] not in self._known
-            ]
-            for each in reversed(new):  # somebody may already have made another after it
-                if self._goes_to(each["targetServiceRevisionArn"]) == self.task_definition:
-                    self.arn = each["serviceDeploymentArn"]
-                    return True
-        return False
+    def prove(self, definition: Json, commit: str, digest: str) -> None:
+        """Prove that visitors are served what was rolled out. Raises Ended, after what was before is back.
 
-    def _goes_to(self, revision: str) -> str | None:
-        found = self._place.aws.call("ecs", "describe-service-revisions", "--service-revision-arns", revision)
-        revisions = found["serviceRevisions"]
-        return revisions[0]["taskDefinition"] if revisions else None
-
-    def follow(
-        self, seconds: float, tell: Callable[[Evidence], None], *, until: frozenset[str] = ENDED, heed: bool = True
-    ) -> str:
-        """Look at the rollout `until` it has one of these statuses, or for so many seconds, and return its status.
-
-        Raises Cancelled when `heed`, and AwsError for an error that will not pass by itself.
+        It is too late to cancel this: going back would take longer.
         """
-        for _ in self._place.waiting.looks(seconds, heed=heed):
-            try:
-                self.look()
-            except AwsError as error:
-                if not error.may_pass:
-                    raise
-                continue
-            tell(self.evidence)
-            if self.status in until:
-                break
-        return self.status
-
-    @property
-    def status(self) -> str:
-        """The deployment's status when it was looked at last."""
-        return str(self.evidence.deployment.get("status", "PENDING"))
-
-    def look(self) -> None:
-        """Ask how things stand. Raises AwsError."""
-        place, name = self._place, self._place.names.project
-        found = place.aws.call("ecs", "describe-service-deployments", "--service-deployment-arns", self.arn)
-        if found["serviceDeployments"]:
-            self.evidence.deployment = found["serviceDeployments"][0]
-        services = place.aws.call("ecs", "describe-services", "--cluster", name, "--services", name)["services"]
-        self.evidence.service = services[0] if services else self.evidence.service
-        # A target's reason is gone with the target, so it is noted while it can be seen.
-        if self.status not in ENDED:
-            balancers = self.evidence.service.get("loadBalancers") or []
-            if balancers:
-                self.evidence.seen = situation.target_health(place, balancers[0]["targetGroupArn"])
-            for each in self.evidence.seen:
-                key = (each["Target"]["Id"], each["Target"].get("Port", 0))
-                if each["TargetHealth"]["State"].startswith("unhealthy"):
-                    self._targets[key] = each
-            self.evidence.targets = list(self._targets.values())
-
-    def stop(self) -> None:
-        """Ask ECS to go back to what ran before; one that has ended meanwhile is left as it is. Raises AwsError."""
+        self._display.step("Proof")
+        url = self._before.site_url or ""
         try:
-            self._place.aws.call(
-                "ecs", "stop-service-deployment", "--service-deployment-arn", self.arn, "--stop-type", "ROLLBACK"
-            )  # fmt: skip
-        except AwsError as error:
-            if error.error not in ("ConflictException", "InvalidParameterException"):
-                raise
+            self._receipt.facts["proof"] = proof.prove(self._place, url, commit, digest, heed=False)
+        except proof.Unproven as unproven:
+            now = situation.service(self._place) or {}
+            if now.get("taskDefinition") != definition["taskDefinitionArn"]:
+                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(situation.deployments(self._place)[0])) from None
+            whole = self._go_back()
+            self._end(Outcome.ROLLED_BACK, unproven.cause, "not undone", whole=whole)
 
-    def gather(self) -> Evidence:
-        """Return all that can be known of why it did not succeed. Raises AwsError."""
-        name = self._place.names.project
-        stopped = situation.tasks(self._place, "STOPPED", service_name=name)
-        own = [each for each in stopped if each["taskDefinitionArn"] == self.task_definition]
-        own.sort(key=lambda each: moment(each.get("stoppedAt") or each["createdAt"]))
-        known = [each for each in own if diagnosis.tells(each)]
-        self.evidence.tasks = known or own
-        speaker = (known or own)[-1:] or [
-            each
-            for each in situation.tasks(self._place, "RUNNING", service_name=name)
-            if each["taskDefinitionArn"] == self.task_definition
-        ]
-        if speaker:
-            self.evidence.logs = tasklog.Log(self._place, self._definition, speaker[-1]).last()
-        if self.status == "STOPPED":
-            began = moment(self.evidence.deployment["createdAt"])
-            newer = [each for each in situation.deployments(self._place) if moment(each["createdAt"]) > began]
-            self.evidence.successor = newer[0] if newer else None
-        return self.evidence
+    def _why(self, made: ServiceDeployment) -> Cause:
+        """Return why it failed, from as much as can be had: not knowing it must not keep it from being undone."""
+        try:
+            made.gather()
+        except AwsError as error:
+            click.secho(f"Not all of the evidence can be had: {error.message}", fg="yellow", err=True)
+        return diagnosis.of_rollout(made.evidence)
+
+    def _require_no_successor(self, made: ServiceDeployment) -> None:
+        if made.status == "STOPPED":
+            newer = [each for each in situation.deployments(self._place) if made.is_before(each)]
+            if newer:
+                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(newer[0]))
+
+    def _undo(self, made: ServiceDeployment) -> bool:
+        """Have what was before, and tell whether it is back."""
+        if self._before.idle:
+            return self._go_back()
+        if made.status not in ENDED:
+            self._display.line("Asking ECS to undo it.", "yellow")
+            made.stop()
+            made.follow(self._limit, self._tell, heed=False)
+        return made.status == "ROLLBACK_SUCCESSFUL"
+
+    def _go_back(self) -> bool:
+        """Deploy what was before, or nothing where nothing was, and tell whether that is done."""
+        definition = self._before.definition
+        what = "no task" if self._before.idle else taskdefinition.revision(definition["taskDefinitionArn"])
+        self._display.line(f"Going back to {what}.", "yellow")
+        back = ServiceDeployment(self._place, definition, _arns(situation.deployments(self._place)))
+        back.begin(0 if self._before.idle else None)
+        return back.follow(self._limit, self._tell, heed=False) == "SUCCESSFUL"
+
+    def _end(self, outcome: Outcome, cause: Cause, status: str, *, whole: bool) -> None:
+        if not whole:
+            raise Ended(
+                Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} And it could not be undone ({status}).")
+            )
+        raise Ended(outcome, cause)
+
+    def _tell(self, evidence: Evidence) -> None:
+        tally = self._meter.tally()
+        self._display.block(rolloutview.lines(evidence), tally.text() if tally else "")
+
+
+def _arns(deployments: list[Json]) -> set[str]:
+    return {each["serviceDeploymentArn"] for each in deployments}

@@ -235,6 +235,14 @@ def test_a_deployment_whose_place_was_taken_is_superseded(deploy, aws, commits):
     assert aws.service_definition == other
 
 
+def test_a_first_release_whose_place_was_taken_leaves_the_other_alone(deploy, aws, first):
+    other = aws.register(aws.push("f" * 40))
+    aws.scripts = [["IN_PROGRESS", "STOPPED"]]
+    aws.at("ecs", "describe-service-deployments", lambda: None, lambda: aws.deploy(other))
+    assert deploy().exit_code == Outcome.SUPERSEDED.code
+    assert aws.desired == 3
+
+
 def test_a_deployment_whose_place_was_taken_before_its_proof_is_superseded_and_undoes_nothing(
     deploy, aws, commits, monkeypatch
 ):
@@ -326,6 +334,37 @@ def test_throttling_for_a_while_is_waited_out(deploy, aws, commits):
     aws.fail("ecs", "describe-service-deployments", throttled, throttled)
     aws.fail("ecs", "describe-tasks", throttled)
     assert deploy().exit_code == 0
+
+
+def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
+    result = deploy()
+    assert result.exit_code == Outcome.TIMED_OUT.code
+    assert "Not all of the evidence can be had" in result.output
+    assert is_whole(aws, commits.old)
+
+
+def test_to_be_undone_is_asked_for_until_it_is_heard(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    throttled = Fault("ThrottlingException", "Rate exceeded")
+    aws.fail("ecs", "stop-service-deployment", throttled, throttled)
+    assert deploy().exit_code == Outcome.TIMED_OUT.code
+    assert is_whole(aws, commits.old)
+
+
+def test_the_deployment_that_was_made_is_looked_for_until_it_is_seen(deploy, aws, commits):
+    aws.fail("ecs", "describe-service-revisions", Fault("ThrottlingException", "Rate exceeded"))
+    assert deploy().exit_code == 0
+
+
+def test_an_update_that_is_refused_changed_nothing(deploy, aws, commits):
+    aws.fail("ecs", "update-service", Fault("AccessDeniedException", "not authorized to perform: ecs:UpdateService"))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert is_whole(aws, commits.old)
 
 
 def test_a_session_that_expires_in_the_middle_of_a_rollout_is_a_failure(deploy, aws, commits):

@@ -27,6 +27,8 @@ def diagnose(given):
             return diagnosis.of_migration(given["task"], given["logs"], given["definition"])
         case "placement":
             return diagnosis.of_placement(given["failures"])
+        case "successor":
+            return diagnosis.of_successor(given["successor"])
         case "error":
             return diagnosis.of_error(AwsError(CommandError(("aws",), 254, given["errors"])))
 
@@ -45,7 +47,7 @@ def test_what_is_diagnosed_is_what_aws_really_gives(name):
     evidence = given.get("evidence", {})
     parts = [
         ("ecs", "ServiceDeployment", evidence.get("deployment")),
-        ("ecs", "ServiceDeploymentBrief", evidence.get("successor")),
+        ("ecs", "ServiceDeploymentBrief", given.get("successor")),
         ("ecs", "Service", evidence.get("service")),
         ("ecs", "TaskDefinition", evidence.get("definition") or given.get("definition")),
         *(("ecs", "Task", task) for task in [*evidence.get("tasks", []), *filter(None, [given.get("task")])]),

@@ -32,6 +32,12 @@ def test_it_changes_nothing(check, aws, commits):
     assert not [call for call in aws.operations if call.split()[1].startswith(("put", "update", "run", "register"))]
 
 
+def fill(aws):
+    """Leave no room, and nobody who would make some."""
+    aws.scaling = "DISABLED"
+    aws.instances.clear()
+
+
 @pytest.mark.parametrize(
     ("name", "spoil", "said"),
     [
@@ -57,7 +63,7 @@ def test_it_changes_nothing(check, aws, commits):
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
         ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site is not there"),
-        ("capacity", lambda aws: (setattr(aws, "scaling", "DISABLED"), aws.instances.clear()), "No instance has 512"),
+        ("capacity", fill, "No instance has 512"),
         ("address", lambda aws: aws.parameters.pop("/colophon/site-url"), "does not say where the site is"),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from .cancellation import Cancelled
 from .lease import Lease, Lost
 from .outcomes import Cause, Ended, Outcome
 from .receipts import Receipt
-from .rolling import Rolling
+from .rollout import Rollout
 
 if TYPE_CHECKING:
     from .aws import Json
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 
-class Delivery:
+class Deployment:
     """One deployment of what is wanted. `desired` is a number of tasks, None for as many as there are."""
 
     def __init__(self, place: Place, wanted: Wanted, display: Display, *, desired: int | None, force: bool) -> None:
         self._place, self._wanted, self._display = place, wanted, display
         self._desired, self._force = desired, force
-        self._touched = False  # the service, by the one call that changes it
+        self._rollout: Rollout | None = None
         self._receipt = Receipt("rollback" if wanted.back else "deploy", wanted.commit, place)
         self._lease = Lease(place.aws, place.names.bucket, place.folder, receipts.who(), place.settings.lease)
 
@@ -56,7 +56,7 @@ class Delivery:
             end = Ended(Outcome.REFUSED, Cause("lease-lost", lost, (), "nothing: `make status` says what they do."))
         except click.ClickException as error:
             cause = diagnosis.of_error(error) if isinstance(error, AwsError) else Cause("error", error.message)
-            end = Ended(Outcome.FAILED if self._touched else Outcome.REFUSED, cause)
+            end = Ended(Outcome.FAILED if self._rollout and self._rollout.begun else Outcome.REFUSED, cause)
         else:
             self._write_down(Outcome.LIVE, None)
             return
@@ -92,14 +92,17 @@ class Delivery:
                 self._display.line("Nothing to do: it is live, and proven. --force makes a new deployment.", "green")
                 return False
         else:
+            self._place.waiting.cancellation.check()
             definition = self._register()
+            self._place.waiting.cancellation.check()
             if not self._wanted.back:
                 self._display.step("Migrations")
                 with self._receipt.timed("migration"):
                     self._receipt.facts["migration"] = migrating.migrate(self._place, now.service, definition)
             with Meter(None if now.idle else now.site_url, self._place.settings.visit) as meter:
                 try:
-                    self._roll(Rolling(self._place, now, self._display, meter, self._receipt), definition)
+                    self._rollout = Rollout(self._place, now, self._display, meter, self._receipt)
+                    self._roll(self._rollout, definition)
                 finally:
                     tally = meter.tally()
                     self._receipt.facts["availability"] = tally.receipt() if tally else None
@@ -156,19 +159,18 @@ class Delivery:
         self._receipt.facts["task_definition"] = definition["taskDefinitionArn"]
         return definition
 
-    def _roll(self, rolling: Rolling, definition: Json) -> None:
+    def _roll(self, rollout: Rollout, definition: Json) -> None:
         # From here to the call nothing may take long: this is what makes sure that nobody else deploys.
         self._lease.renew(now=True)
         self._place.waiting.cancellation.check()
         self._place.waiting.meanwhile = self._keep_lease
-        self._touched = True
         desired = self._desired
         if desired is None and self._wanted.situation.idle:
             desired = situation.minimum_tasks(self._wanted.situation.service or {})
         with self._receipt.timed("rollout"):
-            rolling.roll(definition, desired)
+            rollout.to_its_end(definition, desired)
         with self._receipt.timed("proof"):
-            rolling.prove(definition, self._wanted.commit, self._wanted.digest)
+            rollout.prove(definition, self._wanted.commit, self._wanted.digest)
 
     def _keep_lease(self) -> None:
         """Renew the lease. A rollout that is under way is followed to its end even without one."""
