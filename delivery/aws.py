@@ -66,6 +66,24 @@ class Conflict(Exception):  # noqa: N818 -- no mistake: somebody else was faster
     """An object is not, or no more, what a conditional write expected."""
 
 
+def call(
+    service: str, action: str, *arguments: str, quiet: bool = False, env: Mapping[str, str | None] | None = None
+) -> Any:
+    """Return AWS's answer to a call, None when it says nothing. Raises AwsError.
+
+    A `quiet` one, such as a question that is asked over and over, is not printed. It is out of a Ctrl-C's reach, for
+    nobody would know whether it was heard.
+    """
+    command = ("aws", service, action, *arguments, "--output", "json")
+    # Version 2 of the CLI would show long answers in a pager.
+    environment = {"AWS_PAGER": ""} | dict(env or {})
+    try:
+        answer = output(*command, env=environment, quiet=quiet, shielded=True)
+    except CommandError as error:
+        raise AwsError(error) from None
+    return json.loads(answer) if answer.strip() else None
+
+
 class Aws:
     """The aws CLI in one session. Calls that are repeated, as when waiting, are printed once."""
 
@@ -74,18 +92,11 @@ class Aws:
         self._printed: set[tuple[str, ...]] = set()
 
     def call(self, service: str, operation: str, *arguments: str, quiet: bool = False) -> Json:
-        """Return what an operation answers, {} for nothing. Raises AwsError.
-
-        The call is out of a Ctrl-C's reach: nobody would know whether it was done.
-        """
-        command = ("aws", service, operation, *arguments, "--output", "json")
-        seen = command in self._printed
-        self._printed.add(command)
-        try:
-            text = output(*command, env=self._environment, quiet=quiet or seen, shielded=True)
-        except CommandError as error:
-            raise AwsError(error) from None
-        answer: Json = json.loads(text) if text.strip() else {}
+        """Return what an operation answers, {} for nothing. Raises AwsError."""
+        asked = (service, operation, *arguments)
+        seen = asked in self._printed
+        self._printed.add(asked)
+        answer: Json = call(*asked, quiet=quiet or seen, env=self._environment) or {}
         return answer
 
     def request(self, service: str, operation: str, request: Json, path: Path) -> Json:

@@ -37,7 +37,6 @@ def session(environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, s
     them. Raises ClickException for a token without a role, or when no region is set.
     """
     variables: dict[str, str | None] = {
-        "AWS_PAGER": "",
         "AWS_RETRY_MODE": environment.get("AWS_RETRY_MODE", "adaptive"),
         "AWS_MAX_ATTEMPTS": environment.get("AWS_MAX_ATTEMPTS", "6"),
         "AWS_DEFAULT_REGION": region(environment),

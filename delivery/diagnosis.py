@@ -89,7 +89,7 @@ def of_successor(successor: Json) -> Cause:
         "Another deployment took this one's place before it was done.",
         (f"{successor['serviceDeploymentArn']} is {successor['status']}",),
         "nothing, if that one was meant: `make status` says what runs. The lease keeps two of `make deploy` apart, "
-        "so it came from elsewhere: the console, an update of ecs/service.yml, the rotation of the database's secret.",
+        "so it came from elsewhere: the console, an update of ecs/service.yml, or a rotation of the database's secret.",
     )
 
 

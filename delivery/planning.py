@@ -37,7 +37,7 @@ def plan(commit: str | None, root: Path) -> None:
         if now.image == wanted.name and not now.idle:
             click.secho("The service runs this image already: deploy would prove it, and change nothing.", fg="green")
             return
-        changed = taskdefinition.with_image(now.definition, [], wanted.name)
+        changed = taskdefinition.with_image(now.definition, wanted.name)
         click.echo(f"{taskdefinition.revision(now.definition['taskDefinitionArn'])} would get a new revision:")
         for line in taskdefinition.difference(now.definition, changed):
             click.secho(f"  {line}", fg={"-": "red", "+": "green"}.get(line[0]))

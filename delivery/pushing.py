@@ -35,11 +35,10 @@ def push(keep_existing: bool, root: Path) -> None:
     """
     built = _built(root)
     with session(root) as place:
-        registry = Registry(place)
-        commit = built["commit"]
+        registry, uri, commit = Registry(place), _uri(place), built["commit"]
         found = registry.image(commit=commit)
         if found is None:
-            _push(place, registry, built)
+            _push(place, uri, built)
             found = registry.image(commit=commit)
             if found is None:
                 raise click.ClickException(f"The push went well, but the registry has no image of {commit}.")
@@ -51,8 +50,8 @@ def push(keep_existing: bool, root: Path) -> None:
         else:
             raise Ended(Outcome.REFUSED, _other_build(commit, found["imageDigest"], built["id"]))
         digest = found["imageDigest"]
-        name = f"{registry.uri}@{digest}"
-    written = built | {"digest": digest, "repository": registry.uri}
+        name = f"{uri}@{digest}"
+    written = built | {"digest": digest, "repository": uri}
     (root / "build" / "image.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     (root / "build" / "image.env").write_text(f"IMAGE={name}\n", encoding="utf-8")
     click.echo(name)
@@ -71,13 +70,19 @@ def _built(root: Path) -> Json:
     return built
 
 
-def _push(place: Place, registry: Registry, built: Json) -> None:
+def _uri(place: Place) -> str:
+    """Return the repository's name for Docker. Raises AwsError."""
+    found = place.aws.call("ecr", "describe-repositories", "--repository-names", place.names.project)
+    return str(found["repositories"][0]["repositoryUri"])
+
+
+def _push(place: Place, uri: str, built: Json) -> None:
     """Push with a Docker configuration of its own: the password is in nobody's home directory, and gone afterwards."""
-    tag = f"{registry.uri}:{built['commit']}"
+    tag = f"{uri}:{built['commit']}"
     password = place.aws.registry_password()
     with TemporaryDirectory(prefix="delivery-") as folder:
         own = {"DOCKER_CONFIG": folder}
-        host = registry.uri.partition("/")[0]
+        host = uri.partition("/")[0]
         output("docker", "login", "--username", "AWS", "--password-stdin", host, env=own, given=password)
         output("docker", "tag", built["image"], tag)
         run("docker", "push", tag, env=own)

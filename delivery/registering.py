@@ -29,8 +29,7 @@ def keep(wanted: Wanted, place: Place) -> None:
 
 def register(wanted: Wanted, place: Place) -> Json:
     """Register the service's present task definition with the wanted image in it, and return it. Raises AwsError."""
-    described = wanted.situation.described
-    request = taskdefinition.with_image(described["taskDefinition"], described.get("tags", []), wanted.name)
+    request = taskdefinition.with_image(wanted.situation.definition, wanted.name)
     answer = place.aws.request("ecs", "register-task-definition", request, place.folder / "task-definition.json")
     definition: Json = answer["taskDefinition"]
     return definition

@@ -52,12 +52,6 @@ class Registry:
     def __init__(self, place: Place) -> None:
         self._aws, self._name = place.aws, place.names.project
 
-    @cached_property
-    def uri(self) -> str:
-        """The repository's name for Docker. Raises AwsError."""
-        found = self._aws.call("ecr", "describe-repositories", "--repository-names", self._name)
-        return str(found["repositories"][0]["repositoryUri"])
-
     def image(self, *, commit: str | None = None, digest: str | None = None) -> Json | None:
         """Return the image that bears a commit as its tag, or that has a digest. None where there is none."""
         which = f"imageTag={commit}" if commit else f"imageDigest={digest}"
@@ -95,17 +89,11 @@ class Situation:
         return service(self.place)
 
     @cached_property
-    def described(self) -> Json:
-        """The task definition that the service is to run, with its tags."""
-        named = (self.service or {})["taskDefinition"]
-        return self.place.aws.call(
-            "ecs", "describe-task-definition", "--task-definition", named, "--include", "TAGS"
-        )  # fmt: skip
-
-    @property
     def definition(self) -> Json:
         """The task definition that the service is to run."""
-        found: Json = self.described["taskDefinition"]
+        named = (self.service or {})["taskDefinition"]
+        described = self.place.aws.call("ecs", "describe-task-definition", "--task-definition", named)
+        found: Json = described["taskDefinition"]
         return found
 
     @cached_property

@@ -28,13 +28,20 @@ def digest(image: str | None) -> str | None:
     return image.partition("@")[2] or None if image else None
 
 
-def with_image(definition: Json, tags: list[Json], image: str) -> Json:
+def repository(image: str) -> str:
+    """Return the repository of an image that is named by digest or by tag."""
+    name = image.partition("@")[0]
+    host, slash, path = name.rpartition("/")
+    return f"{host}{slash}{path.partition(':')[0]}"
+
+
+def with_image(definition: Json, image: str) -> Json:
     """Return what to register: this definition, as it was described, with another image of the site's container."""
     kept = {key: value for key, value in definition.items() if key not in SAID_ONLY}
     containers = [
         each | {"image": image} if each["name"] == CONTAINER else each for each in definition["containerDefinitions"]
     ]
-    return kept | {"containerDefinitions": containers} | ({"tags": tags} if tags else {})
+    return kept | {"containerDefinitions": containers}
 
 
 def difference(before: Json, after: Json) -> list[str]:
@@ -44,7 +51,7 @@ def difference(before: Json, after: Json) -> list[str]:
 
 
 def _lines(definition: Json) -> list[str]:
-    kept = {key: value for key, value in definition.items() if key not in SAID_ONLY | {"tags"}}
+    kept = {key: value for key, value in definition.items() if key not in SAID_ONLY}
     return json.dumps(kept, indent=2, sort_keys=True).splitlines()
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from . import taskdefinition
+
 if TYPE_CHECKING:
     from .aws import Json
     from .situation import Situation
@@ -50,4 +52,6 @@ class Wanted:
     @property
     def name(self) -> str:
         """The image by its digest, as everything names it from here on."""
-        return f"{self.situation.registry.uri}@{self.digest}"
+        # The service's image is always of this repository, even the one that there never was (ecs/service.yml).
+        present = taskdefinition.image(self.situation.definition) or ""
+        return f"{taskdefinition.repository(present)}@{self.digest}"

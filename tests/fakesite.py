@@ -369,7 +369,7 @@ class FakeSite:
         }  # fmt: skip
 
     def _ecs_describe_task_definition(self, given: Json) -> Json:
-        return {"taskDefinition": self.definitions[given["task-definition"]], "tags": [{"key": "stack", "value": "6"}]}
+        return {"taskDefinition": self.definitions[given["task-definition"]]}
 
     def _ecs_register_task_definition(self, given: Json) -> Json:
         request = self._request("ecs", "register-task-definition", given)

@@ -89,11 +89,6 @@ def test_nothing_but_the_image_is_changed(deploy, aws, commits):
     }
 
 
-def test_the_tags_of_a_task_definition_are_kept(deploy, commits, root):
-    deploy()
-    assert json.loads((root / "build/task-definition.json").read_text())["tags"] == [{"key": "stack", "value": "6"}]
-
-
 def test_the_migration_runs_with_the_very_revision_that_is_rolled_out(deploy, aws, commits, root):
     assert "| a line of the log" in deploy().output
     asked = json.loads((root / "build/run-task.json").read_text())

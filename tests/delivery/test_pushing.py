@@ -8,6 +8,7 @@ import pytest
 
 from delivery import shell
 from delivery.outcomes import Outcome
+from deliverycalls import PUSH
 from fakesite import NAME, REGISTRY, digest_of
 
 COMMIT = "1" * 40
@@ -119,3 +120,11 @@ def test_a_push_that_fails_says_so(push, aws, built, docker, tmp_path):
 
 def test_what_a_command_reads_is_given_to_it():
     assert shell.output("cat", given="words") == "words"
+
+
+def test_it_asks_for_no_more_than_its_role_allows(push, aws, built, docker):
+    push()
+    aws.images.clear()
+    aws.push(COMMIT)
+    push()
+    assert set(aws.operations) == PUSH | {"ecr get-login-password"}

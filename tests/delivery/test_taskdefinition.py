@@ -20,17 +20,17 @@ def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
 
 def test_other_containers_keep_their_image():
     both = OLD | {"containerDefinitions": [*OLD["containerDefinitions"], {"name": "helper", "image": "helper:1"}]}
-    new = taskdefinition.with_image(both, [], "repository@sha256:new")
+    new = taskdefinition.with_image(both, "repository@sha256:new")
     assert [each["image"] for each in new["containerDefinitions"]] == ["repository@sha256:new", "helper:1"]
 
 
 def test_the_one_that_is_given_is_left_as_it_is():
-    taskdefinition.with_image(OLD, [], "repository@sha256:new")
+    taskdefinition.with_image(OLD, "repository@sha256:new")
     assert taskdefinition.image(OLD) == "repository@sha256:old"
 
 
 def test_the_difference_is_shown_line_by_line():
-    new = taskdefinition.with_image(OLD, [], "repository@sha256:new")
+    new = taskdefinition.with_image(OLD, "repository@sha256:new")
     assert taskdefinition.difference(OLD, new) == [
         '-      "image": "repository@sha256:old",',
         '+      "image": "repository@sha256:new",',
@@ -43,6 +43,11 @@ def test_the_difference_is_shown_line_by_line():
 )
 def test_a_digest_is_what_stands_behind_the_at(image, digest):
     assert taskdefinition.digest(image) == digest
+
+
+@pytest.mark.parametrize("image", ["host:5000/site@sha256:abc", "host:5000/site:none", "host:5000/site"])
+def test_a_repository_is_what_stands_before_digest_and_tag(image):
+    assert taskdefinition.repository(image) == "host:5000/site"
 
 
 @pytest.mark.parametrize(
