@@ -33,6 +33,27 @@ scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vu
 build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
 
+push: .venv/for-delivery ## Push that image to the registry, tagged with its commit
+	@exec $(BIN)/python -m delivery push $(ARGS)
+
+plan: .venv/for-delivery ## Say what deploy would change on AWS
+	@exec $(BIN)/python -m delivery plan $(ARGS)
+
+preflight: .venv/for-delivery ## Check everything that deploy needs, and change nothing
+	@exec $(BIN)/python -m delivery preflight $(ARGS)
+
+deploy: .venv/for-delivery ## Release the commit that is checked out, and prove that the site serves it (ARGS=--help says more)
+	@exec $(BIN)/python -m delivery deploy $(ARGS)
+
+rollback: .venv/for-delivery ## Go back to the last release that was proven
+	@exec $(BIN)/python -m delivery rollback $(ARGS)
+
+status: .venv/for-delivery ## Say what runs
+	@exec $(BIN)/python -m delivery status $(ARGS)
+
+history: .venv/for-delivery ## List the deployments by their receipts
+	@exec $(BIN)/python -m delivery history $(ARGS)
+
 try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
 	@$(PYTEST) --dist=loadfile tests/image
 
@@ -109,4 +130,4 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build try up down format assets bench memory lock clean
+.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history
