@@ -13,14 +13,37 @@ run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DAT
 	@exec $(BIN)/python -m colophon serve
 
 test: .venv/for-test check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
-	@mkdir -p build
-	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+	@mkdir -p build && rm -f build/tested build/junit.xml build/coverage.xml
+	@git describe --always --dirty --abbrev=40 --exclude='*' > build/testing 2>/dev/null || true
+	@$(PYTEST) --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(TESTS)
+# The build takes the reports for evidence only when they are of the whole suite, and of its commit.
+ifndef TESTS
+	@mv build/testing build/tested
+endif
 
 check: .venv/for-test ## Lint, check types and the walls between modules
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 does without the last)
+	@$(BIN)/python -m delivery scan
+
+build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
+	@$(BIN)/python -m delivery build
+
+try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
+	@$(PYTEST) --dist=loadfile tests/image
+
+up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
+	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
+	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
+	docker compose up --wait $${how:-}
+	@echo "Colophon is at http://127.0.0.1:$${PORT:-8000} (make down stops it)"
+
+down: ## Stop those containers; the database stays in its volume
+	@docker compose down
 
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
@@ -36,11 +59,13 @@ lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproje
 	@$(BIN)/pip install --quiet uv==$(UV)
 	@$(COMPILE) pyproject.toml --output-file src/requirements.txt
 	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
+	@$(COMPILE) --group delivery --constraint tests/requirements.txt --output-file delivery/requirements.txt
 	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays
 	@rm -rf .venv build assets/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -66,7 +91,19 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 	@$(INSTALL) --requirement $<
 	@touch $@
 
+# Only their folder is closed: a container sees the files alone, and its user must be able to read them.
+var/secrets/database-url:
+	@mkdir -p -m 700 var/secrets
+	@$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
+	@printf 'postgresql://colophon:%s@database/colophon' "$$(cat var/secrets/database-password)" > $@
+	@chmod 444 var/secrets/*
+
+.venv/for-delivery: delivery/requirements.txt .venv/for-run
+	@echo "Installing what the delivery's steps run (once) ..."
+	@$(INSTALL) --requirement $<
+	@touch $@
+
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check format assets bench lock clean
+.PHONY: help run test check scan build try up down format assets bench lock clean

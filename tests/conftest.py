@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -24,7 +26,6 @@ from postgres import Postgres, programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskClient
@@ -49,6 +50,13 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"required in CI: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def trivy() -> None:
+    """Trivy, which `make scan` installs."""
+    if not shutil.which("trivy", path=Path(sys.executable).parent):
+        unavailable("Trivy is not installed (make .venv/for-delivery)")
 
 
 @pytest.fixture(scope="session")

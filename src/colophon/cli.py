@@ -51,14 +51,17 @@ def main(context: click.Context) -> None:
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
     _require_free_port(config.host, config.port)
-    with database.ready(config.database_url) as engine:
-        if cataloguing.is_empty(engine):
-            added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
-            if added:
-                log.info("loaded %s books into the empty catalogue", added)
+    _prepare(config.database_url)
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's
+
+
+@main.command()
+@click.pass_obj
+def prepare(config: settings.Settings) -> None:
+    """Prepare the database without serving: migrate it, and load the site's own books where it holds none."""
+    _prepare(config.database_url)
 
 
 @main.group()
@@ -158,6 +161,14 @@ def revoke_token(config: settings.Settings, number: int) -> None:
         if not tokens.revoke(connection, number):
             raise click.ClickException(f"There is no token {number}.")
     click.echo(f"Token {number} is revoked.")
+
+
+def _prepare(database_url: str) -> None:
+    with database.ready(database_url) as engine:
+        if cataloguing.is_empty(engine):
+            added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
+            if added:
+                log.info("loaded %s books into the empty catalogue", added)
 
 
 def _require_free_port(host: str, port: int) -> None:

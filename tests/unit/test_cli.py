@@ -57,6 +57,16 @@ def test_serve_prepares_the_database_and_loads_the_catalogue_once(runner, starte
     db.close()
 
 
+def test_prepare_does_the_same_and_serves_nothing(runner, started, tmp_path):
+    for _ in range(2):
+        result = run(runner, "prepare")
+        assert result.exit_code == 0, result.output
+    assert not started
+    with sqlite3.connect(tmp_path / "var/colophon.db") as db:
+        assert db.execute("SELECT count(*) FROM books").fetchone()[0] >= 200
+    db.close()
+
+
 def test_a_port_in_use_is_said_to_be(runner, started):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -1,0 +1,59 @@
+"""The checkout that is built: a commit of a Git repository."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from subprocess import run
+
+import click
+
+from .shell import CommandError, announce, output
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A commit: 40 hexadecimal digits, the branch or tag that it was reached by (None for none), and its time."""
+
+    root: Path
+    commit: str
+    ref: str | None
+    committed_at: datetime
+    changed: tuple[str, ...]
+
+    def copy(self, folder: str, into: Path) -> None:
+        """Copy a folder as the commit has it, nothing else that lies there. Raises CommandError."""
+        command = ("git", "archive", f"{self.commit}:{folder}")
+        announce(command)
+        ended = run(command, cwd=self.root, check=False, capture_output=True)  # noqa: S603 -- no shell
+        if ended.returncode:
+            raise CommandError(command, ended.returncode, ended.stderr.decode(errors="replace"))
+        with tarfile.open(fileobj=BytesIO(ended.stdout)) as archive:
+            archive.extractall(into, filter="data")
+
+
+def read(root: Path = ROOT) -> Checkout:
+    """Return the commit that is checked out. Raises ClickException where there is none."""
+    try:
+        commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}")
+    except CommandError:
+        raise click.ClickException(f"{root} is no Git checkout with a commit, and only a commit is built.") from None
+    return Checkout(
+        root=root,
+        commit=commit,
+        # GitLab checks out a commit, not its branch, and says here which it was.
+        ref=os.environ.get("CI_COMMIT_REF_NAME") or _git(root, "branch", "--show-current") or None,
+        committed_at=datetime.fromtimestamp(int(_git(root, "show", "--no-patch", "--format=%ct", commit)), UTC),
+        changed=tuple(line[3:] for line in _git(root, "status", "--porcelain", strip=False).splitlines()),
+    )
+
+
+def _git(root: Path, *arguments: str, strip: bool = True) -> str:
+    text = output("git", *arguments, cwd=root, quiet=True)
+    return text.strip() if strip else text

@@ -1,0 +1,63 @@
+"""The commands that a step runs. Each is printed before it runs, so that a person can replay it by hand."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class CommandError(click.ClickException):
+    """A command failed. `code` is its exit code, `errors` what it wrote to standard error."""
+
+    def __init__(self, command: tuple[str, ...], code: int, errors: str) -> None:
+        self.command, self.code, self.errors = command, code, errors
+        last = errors.strip().rsplit("\n", 1)[-1] or "it said nothing"
+        super().__init__(f"`{shlex.join(command)}` ended with exit code {code}: {last}")
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what commands run with: this process's variables, the given ones, and the tools of this environment."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | dict(extra or {})
+
+
+def announce(command: tuple[str, ...]) -> None:
+    """Print a command as a shell would take it, to standard error: a step's own output stays for others to read."""
+    click.secho(f"$ {shlex.join(command)}", err=True, dim=True)
+
+
+def output(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, quiet: bool = False) -> str:
+    """Run a command and return what it wrote to standard output.
+
+    A `quiet` one, which only looks, is not printed. Raises CommandError when it fails or is not there.
+    """
+    if not quiet:
+        announce(command)
+    try:
+        ended = subprocess.run(  # noqa: S603 -- a list of words, no shell
+            command, cwd=cwd, env=environment(env), check=False, capture_output=True, text=True, errors="replace"
+        )
+    except FileNotFoundError as error:
+        raise CommandError(command, 127, f"{error.filename} is not there") from None
+    if ended.returncode:
+        raise CommandError(command, ended.returncode, ended.stderr)
+    return ended.stdout
+
+
+def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    """Run a command whose output is for people, to read while it works. Raises CommandError as `output` does."""
+    announce(command)
+    try:
+        code = subprocess.run(command, cwd=cwd, env=environment(env), check=False).returncode  # noqa: S603 -- as above
+    except FileNotFoundError as error:
+        raise CommandError(command, 127, f"{error.filename} is not there") from None
+    if code:
+        raise CommandError(command, code, "what it said stands above")

@@ -1,0 +1,41 @@
+"""The commit that is built."""
+
+from datetime import UTC, datetime
+
+import click
+import pytest
+
+from delivery import checkout
+
+
+def test_a_checkout_is_known_by_its_commit_branch_and_time(root, git, monkeypatch):
+    monkeypatch.delenv("CI_COMMIT_REF_NAME", raising=False)
+    found = checkout.read(root)
+    assert found.commit == git("rev-parse", "HEAD")
+    assert (found.ref, found.committed_at) == ("master", datetime(2026, 3, 1, 12, tzinfo=UTC))
+    assert found.changed == ()
+
+
+def test_a_commit_without_a_branch_takes_its_name_from_the_pipeline(root, git, monkeypatch):
+    git("checkout", "--detach")
+    monkeypatch.delenv("CI_COMMIT_REF_NAME", raising=False)
+    assert checkout.read(root).ref is None
+    monkeypatch.setenv("CI_COMMIT_REF_NAME", "feature/covers")
+    assert checkout.read(root).ref == "feature/covers"
+
+
+def test_only_what_was_committed_is_copied(root, tmp_path):
+    (root / "src/notes.txt").write_text("not for the public")
+    (root / "src/site.py").write_text("print('half a thought')\n")
+    found = checkout.read(root)
+    found.copy("src", tmp_path / "copy")
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["requirements.txt", "site.py"]
+    assert (tmp_path / "copy/site.py").read_text() == "print('a site')\n"
+    assert sorted(found.changed) == ["src/notes.txt", "src/site.py"]
+
+
+@pytest.mark.parametrize("commits", [False, True])
+def test_a_folder_without_a_commit_cannot_be_built(tmp_path, commits, git):
+    folder = tmp_path / "checkout" if commits else tmp_path
+    with pytest.raises(click.ClickException, match="no Git checkout with a commit"):
+        checkout.read(folder)

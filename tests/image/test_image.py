@@ -1,0 +1,229 @@
+"""The image: what is in it, what is not, and how it runs."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from containers import commit, docker, fetch, sh
+from delivery.content import digest
+
+ROOT = Path(__file__).parents[2]
+SIZE = Path(__file__).with_name("size.json")
+LIMIT = 60_000_000
+STOP_THE_WORKERS = """
+import os, pathlib, signal
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    if process.name not in ("1", str(os.getpid())):
+        os.kill(int(process.name), signal.SIGSTOP)
+"""
+
+
+def layers(image):
+    return json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image))
+
+
+def added_bytes(image):
+    """How many bytes src/Dockerfile adds to its base."""
+    label = '{{index .Config.Labels "org.opencontainers.image.base.name"}}'
+    base = docker("image", "inspect", "--format", label, image)
+    sizes, base_sizes = (
+        [int(size) for size in docker("history", "--human=false", "--format", "{{.Size}}", name).split()]
+        for name in (image, base)
+    )
+    return sum(sizes) - sum(base_sizes)
+
+
+def test_it_runs_as_one_user_who_is_not_root(image, container):
+    assert docker("image", "inspect", "--format", "{{.Config.User}}", image) == "10001:10001"
+    assert docker("exec", container.name, "sh", "-c", "id -u; id -g").split() == ["10001", "10001"]
+
+
+def test_it_serves_from_a_file_system_that_nobody_can_write(container):
+    status, _, body = fetch(container.url)
+    assert status == 200
+    assert b"A catalogue of 515 books" in body
+    refused = docker("exec", container.name, "sh", "-c", "touch /srv/colophon/x /opt/x /x 2>&1 || true")
+    assert refused.count("Read-only file system") == 3
+    assert docker("diff", container.name) == ""
+
+
+def test_its_files_belong_to_root_and_nobody_else_may_write_them(image):
+    writable = "find /opt /srv ! -type l ( ! -user root -o -perm /022 )".replace("(", r"\(").replace(")", r"\)")
+    assert sh(image, writable) == ""
+
+
+@pytest.mark.parametrize("module", ["pip", "ensurepip", "pytest"])
+def test_it_has_nothing_to_install_or_test_with(image, module):
+    assert f"No module named {module}" in sh(image, f"python3 -m {module}")
+
+
+def test_it_has_no_compiler_no_tests_and_no_caches(image):
+    assert sh(image, "command -v cc gcc c++ make git curl wget") == ""
+    assert sh(image, "ls /srv/colophon").split() == ["colophon", "gunicorn.conf.py", "release.json", "requirements.txt"]
+    assert (
+        sh(
+            image,
+            "find /opt /srv /tmp /var/cache -name .cache -o -name __pycache__ -o -name '*.deb'",
+        )
+        == ""
+    )
+
+
+def test_every_module_that_it_starts_with_is_compiled_already(image):
+    script = (
+        "import sys, os, colophon, colophon.server, gunicorn.app.wsgiapp; colophon.create_app();"
+        "print([m.__name__ for m in list(sys.modules.values())"
+        " if (c := getattr(m, '__cached__', None)) and not os.path.exists(c)])"
+    )
+    assert sh(image, f'DATABASE_URL=sqlite:////tmp/x.db python3 -c "{script}"') == "[]"
+
+
+def test_it_says_what_it_is_in_the_terms_of_the_oci(image, described):
+    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image))
+    passport = json.loads((ROOT / "build/release.json").read_text())
+    told = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
+    assert told["title"] == "Colophon"
+    assert told["licenses"] == "MIT"
+    assert told["revision"] == described["commit"] == passport["commit"]
+    assert told["version"] == passport["version"]
+    assert told["created"] == passport["built_at"]
+
+
+def test_it_shows_the_passport_that_it_was_given(container, described):
+    status, headers, body = fetch(f"{container.url}/release.json")
+    shown = json.loads(body)
+    assert status == 200
+    assert shown == json.loads((ROOT / "build/release.json").read_text())
+    assert shown["state"] == "released"
+    assert headers["Colophon-Release"] == described["commit"]
+    assert described["commit"][:7] in fetch(f"{container.url}/colophon")[2].decode()
+
+
+def test_the_passport_names_every_package_that_is_installed_and_no_other(image, container):
+    listing = (
+        "import importlib.metadata as m, site;"
+        "print(*(f'{x.name}=={x.version}' for x in m.distributions(path=site.getsitepackages())))"
+    )
+    components = json.loads(fetch(f"{container.url}/release.json")[2])["components"]
+    named = {f"{part['name']}=={part['version']}" for part in components}
+    assert named == set(sh(image, f'python3 -c "{listing}"').split())
+
+
+def test_its_health_check_tells_a_site_that_answers_from_one_that_does_not(start):
+    assert health_of(start("--health-interval=1s"), "healthy") == "healthy"
+    silent = start("--health-interval=1s", "--health-start-period=0s", "--health-retries=2").wait()
+    docker("exec", silent.name, "python3", "-c", STOP_THE_WORKERS)
+    assert health_of(silent, "unhealthy") == "unhealthy"
+
+
+def health_of(container, wanted):
+    """Return the container's health, at the latest after 20 seconds, as soon as it is the wanted one."""
+    for _ in range(200):
+        found = container.inspect("{{.State.Health.Status}}")
+        if found == wanted:
+            break
+        time.sleep(0.1)
+    return found
+
+
+def test_ended_under_load_it_loses_no_request(start):
+    site = start().wait()
+    # Its own address: the engine's proxy for the published port takes a connection before it knows whether it is good.
+    address = f"http://{site.inspect('{{.NetworkSettings.IPAddress}}')}:8000"
+    answers, ended = Counter(), threading.Event()
+
+    def visit():
+        while not ended.is_set():
+            try:
+                answers[fetch(f"{address}/books?q=sea", Host="localhost")[0]] += 1
+            except OSError as error:
+                # Refused before it was sent: the server listens no more, so nothing was lost.
+                refused = isinstance(getattr(error, "reason", None), ConnectionRefusedError)
+                answers["refused" if refused else repr(error)] += 1
+                ended.set()
+
+    visitors = [threading.Thread(target=visit) for _ in range(8)]
+    for visitor in visitors:
+        visitor.start()
+    for _ in range(600):
+        if answers[200] >= 100 or ended.is_set():
+            break
+        time.sleep(0.05)
+    docker("kill", "--signal=TERM", site.name)
+    code = docker("wait", site.name)
+    ended.set()
+    for visitor in visitors:
+        visitor.join(30)
+    assert code == "0"
+    assert set(answers) <= {200, "refused"}
+
+
+def test_it_adds_little_to_its_base_and_no_more_than_it_did(image):
+    """After a growth that is wanted: write the new figure, which the failure shows, into size.json."""
+    added = added_bytes(image)
+    assert added <= LIMIT
+    assert added <= json.loads(SIZE.read_text())["added_bytes"] * 1.05
+
+
+def test_two_builds_of_one_commit_hold_the_same_files(clone, build, described, tmp_path):
+    shutil.copytree(ROOT / "build", clone / "build", ignore=shutil.ignore_patterns("*.data*", "image.json"))
+    again = build(clone, "--no-cache")
+    assert again["commit"] == described["commit"]
+    assert again["content"] == described["content"]
+
+
+def test_a_file_of_another_time_owner_or_text_is_another_content(image, tmp_path):
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {image}\nUSER root\nARG CHANGE\nRUN $CHANGE && touch --date=@0 /srv/colophon\n"
+    )
+
+    def changed(by):
+        made = docker("build", "--quiet", "--build-arg", f"CHANGE={by}", str(tmp_path))
+        return digest(made)
+
+    file = "/srv/colophon/gunicorn.conf.py"
+    same = changed(f"touch --date=@0 {file}")
+    assert same == digest(image)
+    assert len({same, changed(f"touch --date=@1 {file}"), changed(f"chown 5 {file}"), changed(f"rm {file}")}) == 4
+
+
+def test_a_change_of_a_template_reuses_the_layers_of_the_libraries(clone, build):
+    commit(clone, "Change nothing")
+    before = layers(build(clone)["id"])
+    template = clone / "src/colophon/templates/pages/about.html"
+    template.write_text(template.read_text().replace("</p>", " And a word more.</p>", 1))
+    commit(clone, "Say more")
+    after = layers(build(clone)["id"])
+    first_changed = next(number for number, (old, new) in enumerate(zip(before, after, strict=True)) if old != new)
+    # The copy of the site, the times of its folders, its passport, and the time of that.
+    assert len(before) - first_changed == 4
+
+
+def test_what_is_not_committed_is_not_in_it(clone, build):
+    commit(clone, "Change nothing")
+    (clone / "src/colophon/unfinished.py").write_text("")
+    made = build(clone)["id"]
+    assert "passport.py" in sh(made, "find /srv")
+    assert "unfinished" not in sh(made, "find /srv /opt")
+
+
+def test_a_scan_of_it_finds_nothing_and_a_planted_key_is_found(image, tmp_path, trivy):
+    scan = [sys.executable, "-m", "delivery", "scan", "--offline", "--image"]
+    ended = subprocess.run([*scan, image], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    # Put together here, so that this file is not itself a find.
+    fake = "AKIA" + "FAKEFAKE" + "FAKE" + "2345"
+    (tmp_path / "Dockerfile").write_text(f"FROM {image}\nCOPY fake.ini /srv/\n")
+    (tmp_path / "fake.ini").write_text(f"aws_access_key_id = {fake}\n")
+    planted = docker("build", "--quiet", str(tmp_path))
+    ended = subprocess.run([*scan, planted], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "fake.ini:1: aws-access-key-id" in ended.stdout
+    assert fake not in ended.stdout + ended.stderr
