@@ -1,11 +1,15 @@
 """The server's configuration. What can be set stands in colophon/settings.py; this says what follows from it."""
 
+import os
+
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
+from gunicorn.workers.base import Worker
 
+from colophon import database, settings
 from colophon import logging as logs
-from colophon import settings
 from colophon.server import PatientWorker
+from colophon.warmup import warm_up
 
 site = settings.load()
 
@@ -16,6 +20,10 @@ workers = site.web_concurrency
 threads = site.web_threads
 preload_app = True
 control_socket_disable = True
+# Workers show that they live by a file's time. In memory it waits for no disk, and needs none that can be written to
+# (https://gunicorn.org/faq, "blocking in os.fchmod").
+shared_memory = "/dev/shm"  # noqa: S108 -- gunicorn makes up the file's name
+worker_tmp_dir = shared_memory if os.access(shared_memory, os.W_OK) else None
 # Longer than a load balancer keeps an idle connection (60 s for an ALB), so that it never sends into a closed one.
 keepalive = 75
 # Below the 30 s after which ECS kills a task, above the time that a request has to arrive.
@@ -30,5 +38,11 @@ limit_request_line = message.MAX_REQUEST_LINE = 16_384
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the site is, once it answers there."""
+    """Say where the site is, once it answers there. Until then its visitors wait at the door."""
+    warm_up(server.app.wsgi())
     server.log.info("Colophon is at %s (Ctrl-C ends it)", site.site_url)
+
+
+def worker_exit(_server: Arbiter, worker: Worker) -> None:
+    """Close the database. What was made before the fork is no garbage to a worker, so nothing else would."""
+    database.engine_of(worker.app.wsgi()).dispose()

@@ -22,6 +22,7 @@ class Program:
     """A client of the API that shows a token with every request."""
 
     def __init__(self, app: Flask, token: str | None) -> None:
+        self.app = app
         self._client = app.test_client()
         self.token = token
 

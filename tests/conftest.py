@@ -17,12 +17,13 @@ import hypothesis
 import pytest
 from click.testing import CliRunner
 
+import releases
 from colophon import create_app, database
 from colophon.books import Catalogue
 from colophon.settings import Settings
 from databases import PostgreSQL, SQLite
 from pagecheck import PageClient
-from postgres import Postgres, programs
+from postgres import Postgres, programs, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from sqlalchemy import Engine
 
+    from colophon.passport import Passport
     from databases import Databases
 
 
@@ -60,15 +62,16 @@ def trivy() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server that runs for as long as the tests."""
+def postgres_is_installed() -> None:
     if programs() is None:
         unavailable("PostgreSQL's server is not installed (Debian: postgresql)")
-    server = Postgres()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_is_installed: None) -> Iterator[Postgres]:
+    """A PostgreSQL server that runs for as long as the tests."""
+    with running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -141,12 +144,12 @@ def app(library: str) -> Iterator[Flask]:
 
 @pytest.fixture
 def make_app(library: str) -> Iterator[Callable[..., Flask]]:
-    """Make an app whose settings differ from the defaults."""
+    """Make an app that is of a release, perhaps, and whose settings differ from the defaults."""
     made: list[Flask] = []
 
-    def make(**changed: object) -> Flask:
+    def make(release: Passport | None = None, **changed: object) -> Flask:
         settings: dict[str, object] = {"database_url": library, "site_url": "http://localhost"} | changed
-        made.append(create_app(Settings(**settings)))  # type: ignore[arg-type]  # the test knows the settings' types
+        made.append(create_app(Settings(**settings), release))  # type: ignore[arg-type]  # the test knows the types
         return made[-1]
 
     yield make
@@ -183,12 +186,14 @@ def page(client: FlaskClient, resolved: dict[str, int]) -> PageClient:
 class Server:
     """The site as `make run` serves it: a process of its own, on a free port."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, source: Path | None = None, **environment: str) -> None:
+        """Start it in a folder; `source` holds the package, where it is not this copy's."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         settings = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
+        settings |= {"PYTHONPATH": str(source)} if source else {}
         self.log = folder / "server.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
@@ -225,5 +230,13 @@ SETTING_NAMES = frozenset(name.upper() for name in Settings.__dataclass_fields__
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The site with its built-in books, running."""
     server = Server(tmp_path_factory.mktemp("site"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def released_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same as a release: laid out as an image has it, with its passport."""
+    server = Server(tmp_path_factory.mktemp("released"), releases.lay_out(tmp_path_factory.mktemp("image")))
     yield server
     server.stop()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
-from colophon import cataloguing, database, importer
+from colophon import cataloguing, database, importer, schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
     from postgres import Postgres
 
 
@@ -57,12 +63,31 @@ class PostgreSQL:
 Databases = SQLite | PostgreSQL
 
 
+@contextmanager
+def statements_of(engine: Engine) -> Iterator[list[str]]:
+    """Collect the statements that a database is sent meanwhile."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(" ".join(arguments[2].split()))
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
 def _prepare(databases: Databases) -> None:
     databases.empty = databases.create()
     engine = database.connect(databases.empty)
-    database.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     databases.full = databases.create(databases.empty)
     engine = database.connect(databases.full)
     cataloguing.add_books(engine, importer.built_in_books())
     engine.dispose()
+
+
+def at_revision(engine: Engine, revision: str) -> None:
+    """Let a database say that its schema is at this revision."""
+    with database.transaction(engine) as db:
+        db.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
+HEADER = "Colophon-Release"
+COLOPHON = "body > footer a[href='/colophon']"
+_LABEL = re.compile(r"working copy|release [0-9a-f]{7}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 CONTROLS = "input:not([type=hidden], [type=submit], [type=button]), select, textarea"
 # Elements whose attribute makes a browser fetch something or send something.
 FETCHING = {
@@ -38,7 +43,7 @@ class Soup(BeautifulSoup):
         super().__init__(html, "html.parser")
 
     def find(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError("ask with select() or one()")
+        raise TypeError("ask with select() or one()")
 
     find_all = find
 
@@ -75,9 +80,11 @@ class PageClient:
         assert response.mimetype == "text/html"
         html = response.get_data(as_text=True)
         # The page of an error is none of the menu's, whatever its address.
-        broken = list(broken_rules(html, response.request.path if status == 200 else "")) + list(
-            self._dead_links(html, path)
-        )
+        broken = [
+            *broken_rules(html, response.request.path if status == 200 else ""),
+            *_another_release(Soup(html), response.headers.get(HEADER, "")),
+            *self._dead_links(html, path),
+        ]
         assert not broken, f"{path}:\n  " + "\n  ".join(broken)
         return Soup(html)
 
@@ -93,6 +100,14 @@ class PageClient:
                 response.close()
             if self._resolved[url] >= 400:
                 yield f"the link to {target} answers {self._resolved[url]}"
+
+
+def _another_release(soup: Soup, announced: str) -> Iterator[str]:
+    """Hold the header that names the release against the footer, which does too."""
+    shown = text(soup.one(COLOPHON)) if soup.select(COLOPHON) else ""
+    expected = f"release {announced[:7]}" if _COMMIT.fullmatch(announced) else announced.replace("-", " ")
+    if not announced or shown != expected:
+        yield f"the header names the release {announced!r}, and the footer {shown!r}"
 
 
 def broken_rules(html: str, path: str = "/") -> Iterator[str]:
@@ -200,6 +215,12 @@ def tables_are_described(soup: Soup, _path: str) -> Iterator[str]:
         yield "a th has no scope"
 
 
+def the_footer_names_the_release(soup: Soup, _path: str) -> Iterator[str]:
+    links = soup.texts(COLOPHON)
+    if len(links) != 1 or not _LABEL.fullmatch(links[0]):
+        yield f"the footer does not lead to the colophon by the release's name: {links}"
+
+
 def obeys_the_content_security_policy(soup: Soup, _path: str) -> Iterator[str]:
     for script in soup.select("script:not([src]):not([nonce])"):
         if attribute(script, "type") not in DATA_BLOCKS:
@@ -234,6 +255,7 @@ RULES: tuple[Callable[[Soup, str], Iterator[str]], ...] = (
     the_current_page_is_marked_in_the_menu,
     forms_say_where_and_how_they_are_sent,
     tables_are_described,
+    the_footer_names_the_release,
     obeys_the_content_security_policy,
     fetches_only_from_this_site,
 )

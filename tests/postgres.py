@@ -9,11 +9,16 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PASSWORD = "s3cret/@:"  # noqa: S105 -- of a server that lives as long as the tests; awkward in a URL, as real ones are
 
@@ -110,3 +115,13 @@ class Postgres:
     def drop(self, database: str) -> None:
         with self._connect() as db:
             db.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """Yield a server that runs and is gone when the block ends."""
+    server = Postgres()
+    try:
+        yield server.start()
+    finally:
+        server.remove()

@@ -3,19 +3,24 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, database, errors, feeds, health, logging, pages, responses, security, templating
+from . import api, database, errors, feeds, health, logging, pages, passport, responses, security, templating
 from . import settings as settings_module
+from .passport import Passport
 from .settings import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Make the site, by default with the settings of the environment. Raises SettingsError when one is wrong."""
+def create_app(settings: Settings | None = None, release: Passport | None = None) -> Flask:
+    """Make the site, by default with the settings of the environment and as the release that this copy is.
+
+    Raises SettingsError when a setting is wrong, PassportError when release.json is.
+    """
     settings = settings or settings_module.load()
+    release = release or passport.current()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
 
     database.init_app(app, settings)
-    templating.init_app(app, settings)
+    templating.init_app(app, settings, release)
     security.init_app(app, settings)
     responses.init_app(app)
     errors.init_app(app)
@@ -30,5 +35,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         # Not X-Forwarded-Host: load balancers pass on the visitor's own Host, and any such header as it came.
         served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
-    app.wsgi_app = logging.RequestLog(served)  # type: ignore[method-assign]
+    app.wsgi_app = logging.RequestLog(passport.announced(served, release))  # type: ignore[method-assign]
     return app

@@ -1,4 +1,4 @@
-"""Every question asked of the catalogue. With `cataloguing.py`, which changes it, the only place that speaks SQL."""
+"""Every question asked of the catalogue; `cataloguing.py` makes every change to it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import UnaryExpression, asc, bindparam, case, desc, func, or_, select
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy import case, func, or_, select
 
-from . import search
+from . import search, selection
 from .languages import language_name
 from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .memory import Memory
 from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
-from .text import fold, slugify, sort_key, words
+from .text import slugify, sort_key, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy import Connection, Select
     from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
@@ -32,45 +31,11 @@ class PastTheEndError(LookupError):
     """A page past the last one was asked for."""
 
 
-_CARD = (
-    Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
-    Book.description, Book.added_at,
-)  # fmt: skip
-_DETAIL = (*_CARD, Book.publisher, Book.pages, Book.isbn13)
-
-
-def _with_authors(columns: tuple[InstrumentedAttribute[Any], ...]) -> Select[*tuple[Any, ...]]:
-    """Return the statement that reads books by their `ids`, a row for each author.
-
-    It is made once, and of plain tables: SQLAlchemy takes twice as long to execute one that is made of models anew.
-    """
-    book, author, link = (model.__table__.c for model in (Book, Author, BookAuthor))
-    return (
-        select(author.slug, author.name, author.original_name, author.sort_name, *(book[col.key] for col in columns))
-        .select_from(Book.__table__)
-        .join(BookAuthor.__table__, link.book_id == book.id)
-        .join(Author.__table__, author.id == link.author_id)
-        .where(book.id.in_(bindparam("ids", expanding=True)))
-        .order_by(book.id, link.position)
-    )
-
-
-_READ_CARDS, _READ_DETAILS = _with_authors(_CARD), _with_authors(_DETAIL)
 _STATE = select(CatalogueState.__table__.c.state)
-# Each order is by one indexed column, ties by id, both in the same direction.
-_ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
-    "title": (Book.title_key, False),
-    "author": (Book.author_key, False),
-    "year": (Book.year, False),
-    "-year": (Book.year, True),
-    "-added": (Book.added_at, True),
-}
-
 # Ranking weighs every book found, so a search that finds more than this many is put in a plainer order that needs none:
 # books with all the words in their title, then the others, the latest additions first.
 BROAD = 2000
 LAST_CHARACTER = "\U0010ffff"
-
 
 _memory: Memory[Any] = Memory(size=4096)
 
@@ -154,10 +119,10 @@ class Catalogue:
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
         theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))
         chosen = select(Book.id).where(Book.id.in_(theirs), Book.id != book.id)
-        return self._cards(self._db.scalars(_ordered(chosen, "year").limit(limit)).all())
+        return self._cards(self._db.scalars(selection.ordered(chosen, "year").limit(limit)).all())
 
     def newest(self, limit: int) -> list[BookCard]:
-        return self._cards(self._db.scalars(_ordered(select(Book.id), "-added").limit(limit)).all())
+        return self._cards(self._db.scalars(selection.ordered(select(Book.id), "-added").limit(limit)).all())
 
     def page(self, query: ListQuery) -> Page[BookCard]:
         """Return one page of a list of books.
@@ -236,7 +201,7 @@ class Catalogue:
             # PostgreSQL works that out by itself.
             walk = self._db.dialect.name == "sqlite" and (offset + limit) * self.totals().books < total * total
             return self._db.scalars(
-                _ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
+                selection.ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
             asked = query.q or ""
@@ -255,54 +220,16 @@ class Catalogue:
             ids += self._db.scalars(others.limit(limit - len(ids)).offset(max(0, offset - in_title)))
         return ids
 
-    def _chosen(
-        self, query: ListQuery, column: str | None = None, *, rank: bool = False, walk: bool = False
-    ) -> Select[int]:
-        """Return the ids of the books that a query asks for.
-
-        `walk` keeps SQLite from starting at a filter's index, so that it walks the order's index instead.
-        """
-        as_is = _unindexed if walk else _indexed
-        chosen = select(Book.id)
-        if query.q and walk:
-            found = select(search.index.c.rowid).where(search.matches(self._db, query.q, column))
-            chosen = chosen.where(_unindexed(Book.id).in_(found))
-        elif query.q:
-            chosen = chosen.join(search.index, search.index.c.rowid == Book.id).where(
-                search.matches(self._db, query.q, column, ranked=rank)
-            )
-        if query.author:
-            if known := self.author(query.author):
-                author = select(Author.id).where(Author.slug == known.slug).scalar_subquery()
-                books = select(BookAuthor.book_id).where(BookAuthor.author_id == author)
-            else:
-                books = select(search.index.c.rowid).where(search.matches(self._db, query.author, "authors"))
-            chosen = chosen.where(as_is(Book.id).in_(books))
-        if query.subject:
-            subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
-            of_subject = select(BookSubject.book_id).where(BookSubject.subject_id == subject)
-            if walk:
-                chosen = chosen.where(of_subject.where(BookSubject.book_id == _unindexed(Book.id)).exists())
-            else:
-                chosen = chosen.where(Book.id.in_(of_subject))
-        if query.language:
-            chosen = chosen.where(as_is(Book.language) == query.language)
-        if query.year_from is not None:
-            chosen = chosen.where(as_is(Book.year) >= query.year_from)
-        if query.year_to is not None:
-            chosen = chosen.where(as_is(Book.year) <= query.year_to)
-        return chosen
-
     def _cards(self, ids: Sequence[int]) -> list[BookCard]:
         """Return these books, in this order, with their authors, in one query."""
-        return self._rows(ids, _READ_CARDS, BookCard, _CARD)
+        return self._rows(ids, selection.READ_CARDS, BookCard, selection.CARD)
 
     def details(self, ids: Sequence[int]) -> list[BookDetail]:
         """Return these books, in this order, with all that is known of each, in two queries.
 
         Nothing of it is remembered, so that a change may ask in the middle of its work.
         """
-        books = self._rows(ids, _READ_DETAILS, BookDetail, _DETAIL)
+        books = self._rows(ids, selection.READ_DETAILS, BookDetail, selection.DETAIL)
         filed = (
             select(BookSubject.book_id, Subject.slug, Subject.name)
             .join(Subject, Subject.id == BookSubject.subject_id)
@@ -331,6 +258,12 @@ class Catalogue:
         # One may have been taken out since its id was found.
         return [books[book_id] for book_id in ids if book_id in books]
 
+    def _chosen(
+        self, query: ListQuery, column: str | None = None, *, rank: bool = False, walk: bool = False
+    ) -> Select[int]:
+        author = self.author(query.author) if query.author else None
+        return selection.chosen(self._db, query, author, column, rank=rank, walk=walk)
+
     # Authors
 
     def letters(self) -> list[tuple[str, int]]:
@@ -340,16 +273,18 @@ class Catalogue:
         return self._recall("letters", lambda: [(str(row[0]), row[1]) for row in self._db.execute(query)])
 
     def authors(self, letter: str | None, page: int) -> Page[AuthorRow]:
-        """Return one page of the authors, by filing name. Raises PastTheEndError."""
+        """Return one page of the authors, by filing name; of those only that begin with a letter, which is folded.
+
+        Raises PastTheEndError.
+        """
         letters = dict(self.letters())
-        letter = fold(letter)[:1] if letter else None
         total = letters.get(letter, 0) if letter else sum(letters.values())
         offset = (page - 1) * AUTHORS_PER_PAGE
         if offset and offset >= total:
             raise PastTheEndError
         if not total:
             return Page([], 0, page, AUTHORS_PER_PAGE)
-        query = _author_rows()
+        query = selection.author_rows()
         if letter:
             query = query.where(Author.sort_key >= letter, Author.sort_key < letter + LAST_CHARACTER)
         query = query.order_by(Author.sort_key, Author.id).limit(AUTHORS_PER_PAGE).offset(offset)
@@ -358,25 +293,5 @@ class Catalogue:
     def author_row(self, slug: str) -> AuthorRow | None:
         if "\0" in slug:
             return None
-        row = self._db.execute(_author_rows().where(Author.slug == slug)).one_or_none()
+        row = self._db.execute(selection.author_rows().where(Author.slug == slug)).one_or_none()
         return AuthorRow(*row) if row else None
-
-
-def _author_rows() -> Select[str, str, str | None, str, int]:
-    count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
-    return select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
-
-
-def _ordered(chosen: Select[int], sort: str) -> Select[int]:
-    column, descending = _ORDERS[sort]
-    direction = desc if descending else asc
-    return chosen.order_by(direction(column), direction(Book.id))
-
-
-def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
-    return column.expression
-
-
-def _unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
-    """Return the column's value as an expression, which SQLite looks up in no index."""
-    return UnaryExpression(column.expression, operator=custom_op("+"), type_=column.type)

@@ -1,19 +1,12 @@
-"""The database, SQLite or PostgreSQL: its engine, its transactions, and the schema at this release's revision."""
+"""The database, SQLite or PostgreSQL: its engine, its connections and its transactions."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import time
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import current_app, g
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
@@ -36,13 +29,8 @@ BUSY_SECONDS = 5.0  # how long to wait for another's lock; then the database is 
 POOL_SECONDS = 3.0  # how long to wait for a free connection; likewise
 CONNECT_SECONDS = 3
 ANALYZE_FROM = 500  # books; PostgreSQL's own autovacuum counts after smaller changes
-_MIGRATIONS = Path(__file__).parent / "migrations"
 # An advisory lock is a number that means what the program says: here, that its holder alone changes the database.
 _WRITING = int.from_bytes(b"colophon") >> 1
-
-
-class DatabaseUnusableError(RuntimeError):
-    """The database cannot serve this release. The message is one sentence for whoever starts it."""
 
 
 def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0) -> Engine:
@@ -159,14 +147,15 @@ def _close(_error: BaseException | None) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
+def transaction(engine: Engine, *, patiently: bool = False) -> Iterator[Connection]:
     """Yield a connection whose work is kept whole when the block ends well, and not at all otherwise.
 
     One writes at a time, on both databases, and sees all that those before it wrote: the lock is taken at the start.
-    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS.
+    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS; `patiently`, on
+    PostgreSQL, waits however long another writes, and each statement may take as long as it needs.
     """
     with engine.connect() as db:
-        _begin(db)
+        _begin(db, patiently=patiently)
         try:
             yield db
             db.exec_driver_sql("COMMIT")
@@ -175,7 +164,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             raise
 
 
-def _begin(db: Connection, *, patiently: bool = False) -> None:
+def _begin(db: Connection, *, patiently: bool) -> None:
     if db.dialect.name == "sqlite":
         # SQLite cannot let a transaction that began by reading write later.
         db.exec_driver_sql("BEGIN IMMEDIATE")
@@ -188,6 +177,9 @@ def _begin(db: Connection, *, patiently: bool = False) -> None:
             db.exec_driver_sql("SET LOCAL statement_timeout = 0")
             db.exec_driver_sql("SET LOCAL lock_timeout = 0")
         db.execute(select(func.pg_advisory_xact_lock(_WRITING)))
+        if patiently:
+            # A table's lock is waited for briefly: every visitor's query would queue up behind.
+            db.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(BUSY_SECONDS)}")
     except BaseException:
         _roll_back(db)
         raise
@@ -211,51 +203,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         try:
             yield db
         finally:
-            db.exec_driver_sql("ROLLBACK")
-
-
-@contextmanager
-def migrating(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection for migrations: one transaction, alone. A second one waits here for the first to end."""
-    with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
-        yield db
-
-
-@contextmanager
-def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
-    with engine.connect() as db:
-        encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
-        if encoding != "UTF8":
-            raise DatabaseUnusableError(f"The database's encoding is {encoding}; make it anew with ENCODING 'UTF8'.")
-        _begin(db, patiently=True)
-        try:
-            # A table's lock is waited for briefly: every visitor's query would queue up behind.
-            db.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(BUSY_SECONDS)}")
-            yield db
-            db.exec_driver_sql("COMMIT")
-        except BaseException:
             _roll_back(db)
-            raise
-
-
-@contextmanager
-def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in whose transaction a table can be rebuilt.
-
-    SQLite rebuilds a table by dropping it, which would delete all that refers to it while foreign keys are enforced;
-    they are checked at the end instead.
-    """
-    unenforced = create_engine(engine.url, isolation_level="AUTOCOMMIT", connect_args={"timeout": BUSY_SECONDS})
-    try:
-        with transaction(unenforced) as db:
-            yield db
-            broken = db.exec_driver_sql("PRAGMA foreign_key_check").all()
-            if broken:
-                raise DatabaseUnusableError(
-                    f"The migration would break foreign keys, so nothing was changed: {broken}."
-                )
-    finally:
-        unenforced.dispose()
 
 
 def analyze(db: Connection, added: int) -> None:
@@ -288,92 +236,6 @@ def _begin_wal(cursor: DBAPICursor) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-@contextmanager
-def ready(url: str, revision: str = "head", *, migrate: bool = True) -> Iterator[Engine]:
-    """Yield the engine of a database that is there, with its schema at a revision. Raises DatabaseUnusableError.
-
-    Without `migrate`, for whoever only reads, a database whose schema is another is left as it is.
-    """
-    if migrate:
-        prepare_folder(url)
-    engine = connect(url)
-    try:
-        if migrate:
-            upgrade(engine, revision)
-        else:
-            _require_schema(engine)
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _require_schema(engine: Engine) -> None:
-    url = engine.url.render_as_string(hide_password=True)
-    try:
-        found = revision(engine)
-    except DBAPIError as error:
-        raise DatabaseUnusableError(f"The database {url} cannot be used: {error.orig}.") from None
-    if found != head():
-        raise DatabaseUnusableError(
-            f"The database {url} has its schema at revision {found or 'none'}, not at {head()}. "
-            f"Migrate it first: python -m colophon db upgrade."
-        )
-
-
-def prepare_folder(url: str) -> None:
-    """Make the folder of an SQLite database. Raises DatabaseUnusableError when it cannot be made."""
-    if is_postgresql(make_url(url)):
-        return
-    folder = Path(make_url(url).database or "").parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatabaseUnusableError(f"The folder {folder} cannot be made: {error.strerror}.") from None
-
-
-def alembic_config(engine: Engine) -> Config:
-    """Return Alembic's configuration, for the migrations that this release carries."""
-    config = Config(attributes={"engine": engine})
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-@cache
-def head() -> str:
-    """Return the revision of the schema that this release needs."""
-    revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-    assert revision is not None  # noqa: S101 -- the migrations are part of the package
-    return revision
-
-
-def revision(engine: Engine) -> str | None:
-    """Return the revision that the database's schema is at, None for an empty one."""
-    with engine.connect() as db:
-        return MigrationContext.configure(db).get_current_revision()
-
-
-def upgrade(engine: Engine, to: str = "head") -> None:
-    """Migrate the schema up to a revision; does nothing when it is there.
-
-    Raises DatabaseUnusableError when the database cannot be opened, or belongs to a newer release.
-    """
-    url = engine.url.set(query={}).render_as_string(hide_password=True)  # libpq's parameters may hold passwords, too
-    try:
-        current = revision(engine)
-        known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-        if current is not None and current not in known:
-            raise DatabaseUnusableError(
-                f"The database {url} is of a newer release: its schema is at revision {current}, which this release "
-                f"does not know. Run that release, or name another database with DATABASE_URL."
-            )
-        if current != head() or to != "head":
-            logging.getLogger(__name__).info("migrating %s from %s to %s", url, current or "empty", to)
-            command.upgrade(alembic_config(engine), to)
-    except DBAPIError as error:
-        raise DatabaseUnusableError(f"The database {url} cannot be used: {reason(error)}.") from None
 
 
 def reason(error: DBAPIError) -> str:

@@ -1,11 +1,12 @@
-"""What programs that visit a site look for: the feed of additions, sitemaps, and the other well-known files."""
+"""What programs that visit a site look for: the feed of additions, sitemaps, which release this is, and the other
+well-known files."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, url_for
 
 from . import database
 from .books import Catalogue
@@ -67,6 +68,14 @@ def robots() -> Response:
 @blueprint.get("/opensearch.xml")
 def opensearch() -> Response:
     return cached(render_template("feeds/opensearch.xml"), "application/opensearchdescription+xml", DAY)
+
+
+@blueprint.get("/release.json")
+def release() -> Response:
+    """The passport of the release that answers; kept nowhere, so that whoever asks is answered by the site itself."""
+    response = Response(current_app.extensions["release"].json(), mimetype="application/json")
+    response.cache_control.no_store = True
+    return response
 
 
 @blueprint.get("/.well-known/security.txt")

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import database
+from . import database, schema
 
 blueprint = Blueprint("health", __name__)
 
@@ -16,13 +16,13 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Answer 200 when the database is reachable and its schema is this release's, else 503 with the reason."""
-    wanted = database.head()
+    """Answer 200 when the database is reachable and its schema one that this release can serve, else 503 and why."""
+    wanted = schema.head()
     try:
-        found = database.revision(database.engine_of(current_app))
+        found = schema.revision(database.engine_of(current_app))
     except SQLAlchemyError:
         return _fresh(_not_ready("the database is out of reach"))
-    if found != wanted:
+    if not schema.can_serve(found):
         return _fresh(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
     return _fresh(jsonify(status="ready", schema=found))
 

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from .text import fold
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
@@ -108,6 +110,11 @@ class AuthorsParameters(Schema):
 
     letter = fields.String(validate=Regexp(r"^[^\W_]$", error="Must be one letter."))
     page = _number("Must be a whole number.", _PAGE)
+
+    @post_load
+    def folded(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Authors are filed by folded names: Ç is a C there. What folds to nothing asks for all of them."""
+        return data | {"letter": fold(data["letter"])[:1] or None} if "letter" in data else data
 
 
 def read(

@@ -1,4 +1,4 @@
-"""What the catalogue's questions are answered with."""
+"""What the catalogue is given, and what its questions are answered with."""
 
 from __future__ import annotations
 
@@ -102,6 +102,58 @@ class BookDetail(BookCard):
     pages: int | None = None
     isbn13: str | None = None
     subjects: list[SubjectRef] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAuthor:
+    """A person, by name. Without a filing name they keep theirs, or get one that is worked out."""
+
+    name: str
+    sort: str | None = None
+    original_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBook:
+    """A book to be added. `year` is negative before the common era, never 0; `isbn13` is 13 digits.
+
+    Its fields stand in the order in which the API and files have them.
+    """
+
+    title: str
+    subtitle: str | None = None
+    original_title: str | None = None
+    authors: list[NewAuthor]
+    year: int
+    circa: bool = False
+    language: str
+    subjects: list[str]
+    publisher: str | None = None
+    pages: int | None = None
+    isbn13: str | None = None
+    description: str
+
+    def __post_init__(self) -> None:
+        if not self.authors:
+            raise ValueError("A book has at least one author.")
+
+
+def as_written(book: BookDetail) -> NewBook:
+    """Return a book of the catalogue in the form in which it could be written again."""
+    return NewBook(
+        title=book.title,
+        subtitle=book.subtitle,
+        original_title=book.original_title,
+        authors=[NewAuthor(author.name, author.sort_name, author.original_name) for author in book.authors],
+        year=book.year,
+        circa=book.circa,
+        language=book.language,
+        subjects=[subject.name for subject in book.subjects],
+        publisher=book.publisher,
+        pages=book.pages,
+        isbn13=book.isbn13,
+        description=book.description,
+    )
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from stdnum import isbn
 from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
-from .cataloguing import NewAuthor, NewBook, as_written
 from .listing import PLAIN_LINE
+from .records import NewAuthor, NewBook, as_written
 
 if TYPE_CHECKING:
     from .records import BookDetail

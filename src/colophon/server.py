@@ -1,7 +1,8 @@
-"""Gunicorn's thread worker, made patient: visitors who send slowly, or nothing at all, hold no thread.
+"""Gunicorn's thread worker, made patient: whoever keeps it waiting, by a request or by a page, keeps out nobody else.
 
 As it comes, a thread waits for a new connection's first byte for five seconds, and for the rest of a request without
-end; as many such visitors as there are threads would keep everybody out, the health check too. Here the poller waits.
+end; and the whole worker waits two seconds for each visitor who does not hang up. Here the poller waits. Slow pages do
+hold threads, so the questions of a load balancer have some of their own: one that hears nothing ends the task.
 """
 
 from __future__ import annotations
@@ -11,18 +12,30 @@ import re
 import selectors
 import socket
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A request has this long to arrive, as has each part of an answer to be taken.
 REQUEST_SECONDS = 10.0
+# A visitor who was told that nothing more comes has this long to hang up (RFC 9112, 9.6).
+LINGER_SECONDS = 2.0
 # What is looked at before a thread is given: every head, and the bodies of forms and of the API. The rest of a larger
 # body is read by the thread, until the deadline.
 LOOKED_AT = 32_768
 NOT_THERE_ANY_MORE = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})", re.IGNORECASE)
+# Each has a thread of its own: a database out of reach holds up /readyz, and must not hold up /healthz.
+LANES = (b"/healthz", b"/readyz")
+_IN_A_LANE = re.compile(rb"(?:GET|HEAD) (" + b"|".join(LANES) + rb")[ ?]")
+_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
 
 
 def is_whole(begun: bytes) -> bool:
@@ -34,11 +47,19 @@ def is_whole(begun: bytes) -> bool:
     return length is None or len(body) >= min(int(length[1]), LOOKED_AT - len(head) - len(end))
 
 
+def lane(begun: bytes) -> bytes | None:
+    """Return which of LANES a request is for; None for any other, and for one that could keep its thread waiting."""
+    head, end, _ = begun.partition(b"\r\n\r\n")
+    asked = _IN_A_LANE.match(head)
+    return asked[1] if asked and end and not _BODY.search(head) else None
+
+
 class PatientSocket(socket.socket):
     """A socket whose 'blocking' ends: from then on, all that is received must arrive before the deadline."""
 
     deadline = 0.0
     looked_at = 0
+    lane: bytes | None = None
 
     def setblocking(self, flag: bool) -> None:
         self.deadline = time.monotonic() + REQUEST_SECONDS
@@ -66,8 +87,40 @@ class PatientSocket(socket.socket):
             self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self.looked_at + 1)
             return False
         self.looked_at = 0
+        self.lane = lane(begun)
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         return True
+
+
+class PatientConnection(TConn):  # type: ignore[misc]  # Gunicorn has no types
+    """A connection that is closed gracefully by the poller."""
+
+    def __init__(self, linger: Callable[[PatientConnection], None], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._linger = linger
+
+    def close(self, graceful: bool = False) -> None:
+        if graceful:
+            self._linger(self)
+        else:
+            super().close()
+
+
+class Threads:
+    """The threads for pages, and one for each of LANES; in the place of a worker's one pool."""
+
+    def __init__(self, number: int) -> None:
+        self._pages = ThreadPoolExecutor(number)
+        self._lanes = {path: ThreadPoolExecutor(1) for path in LANES}
+
+    def submit(self, handle: Callable[[TConn], Any], connection: TConn) -> Future[Any]:
+        # A request that was sent along with the one before it has not been looked at.
+        asked, connection.sock.lane = connection.sock.lane, None
+        return (self._lanes[asked] if asked else self._pages).submit(handle, connection)
+
+    def shutdown(self, *, wait: bool) -> None:
+        for pool in (self._pages, *self._lanes.values()):
+            pool.shutdown(wait=wait)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
@@ -77,31 +130,78 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
         super().__init__(*arguments, **options)
         self._in_hand: set[TConn] = set()
 
-    def accept(self, listener: socket.socket) -> None:
+    def get_thread_pool(self) -> Threads:
+        return Threads(self.cfg.threads)
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self.tpool.shutdown(wait=False)
+
+    def accept(self, listener: socket.socket) -> bool:
+        """Take in a visitor; return whether there was one."""
         try:
             accepted, address = listener.accept()
         except OSError as error:
             if error.errno not in NOT_THERE_ANY_MORE:
                 raise
-            return
+            return False
         self.nr_conns += 1
         client = PatientSocket(fileno=accepted.detach())
-        self._await_request(TConn(self.cfg, client, address, listener.getsockname()))
+        connection = PatientConnection(self._linger, self.cfg, client, address, listener.getsockname())
+        self._await(connection, REQUEST_SECONDS, self.on_pending_socket_readable)
+        return True
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept visitors or not; at the end of the worker, those who wait at the door are the last."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        while self.sockets:
+            listener = self.sockets.pop()
+            while self.nr_conns < self.worker_connections and self.accept(listener):
+                pass
+            listener.close()
 
     def on_client_socket_readable(self, connection: TConn, client: PatientSocket) -> None:
         self.poller.unregister(client)
         self.keepalived_conns.remove(connection)
-        self._await_request(connection)
+        self._await(connection, REQUEST_SECONDS, self.on_pending_socket_readable)
 
     def on_pending_socket_readable(self, connection: TConn, client: PatientSocket) -> None:
         if client.has_arrived():
             super().on_pending_socket_readable(connection, client)
 
-    def _await_request(self, connection: TConn) -> None:
-        connection.timeout = time.monotonic() + REQUEST_SECONDS
+    def _await(self, connection: TConn, seconds: float, on_readable: Callable[[TConn, PatientSocket], None]) -> None:
+        """Call this whenever more arrives on a connection; close it after so many seconds."""
+        connection.timeout = time.monotonic() + seconds
         self.pending_conns.append(connection)
-        readable = partial(self.on_pending_socket_readable, connection)
-        self.poller.register(connection.sock, selectors.EVENT_READ, readable)
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(on_readable, connection))
+
+    def _linger(self, connection: TConn) -> None:
+        """Say that nothing more comes, and wait for the visitor to hang up, so that what was sent is not lost."""
+        connection.sock.setblocking(False)
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            connection.close()
+            return
+        self.nr_conns += 1  # Gunicorn counted it out
+        self._await(connection, LINGER_SECONDS, self._on_lingering_socket_readable)
+
+    def _on_lingering_socket_readable(self, connection: TConn, client: PatientSocket) -> None:
+        try:
+            if client.recv(LOOKED_AT):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self.poller.unregister(client)
+        self.pending_conns.remove(connection)
+        self.nr_conns -= 1
+        connection.close()
 
     def handle(self, connection: TConn) -> Any:
         self._in_hand.add(connection)
@@ -113,5 +213,8 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
     def handle_quit(self, sig: int, frame: Any) -> None:
         for connection in list(self._in_hand):
             # A thread that still waits for its visitor is told that nothing more comes; one that works goes on.
-            connection.sock.shutdown(socket.SHUT_RD)
-        super().handle_quit(sig, frame)
+            with suppress(OSError):  # the visitor left
+                connection.sock.shutdown(socket.SHUT_RD)
+        # Past ThreadWorker's own, which waits for a lock of its threads: the signal may have come while this very
+        # thread holds it, to give one of them a request.
+        Worker.handle_quit(self, sig, frame)

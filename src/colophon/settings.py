@@ -33,7 +33,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     database_url: str = field(default="sqlite:///var/colophon.db", repr=False)  # may hold a password
-    database_pool_size: int = 8
+    database_pool_size: int = 9
     database_statement_timeout_ms: int = 5000
     site_url: str = "http://127.0.0.1:8000"
     allowed_hosts: tuple[str, ...] = LOOPBACK

@@ -7,18 +7,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
+from flask import Flask, current_app, request, url_for
 from whitenoise import WhiteNoise
 
-from . import passport
 from .languages import language_name
 from .security import HEADERS
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
     from wsgiref.types import WSGIApplication
 
     from whitenoise.responders import Headers
 
+    from .passport import Passport
     from .settings import Settings
 
 COLOUR_MODES = ("light", "dark", "auto")
@@ -30,22 +31,31 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
 _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, release: Passport) -> None:
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = env.keep_trailing_newline = True
     env.filters |= {"year": year, "language_name": language_name, "thousands": thousands, "plural": plural}
-    env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": passport.current()}
+    env.filters |= {"day": day, "moment": moment, "duration": duration}
+    env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": release}
+    env.globals |= {"absolute": absolute, "absolute_url": absolute_url, "security_contact": settings.security_contact}
+    app.extensions["release"] = release
 
     def for_this_request() -> dict[str, Any]:
         canonical = absolute(request.path) if request.url_rule else None
         return {"canonical": canonical, "colour_mode": colour_mode()}
 
-    def absolute(path: str) -> str:
-        return settings.site_url + path
-
-    env.globals |= {"absolute": absolute, "security_contact": settings.security_contact}
-    app.extensions["absolute"] = absolute
     app.context_processor(for_this_request)
+
+
+def absolute(path: str) -> str:
+    """Return the address that visitors use for a path of the site."""
+    site_url: str = current_app.extensions["settings"].site_url
+    return site_url + path
+
+
+def absolute_url(endpoint: str, **values: Any) -> str:
+    """Return the address that visitors use for an endpoint; a value that is None is left out of it."""
+    return absolute(url_for(endpoint, **values))
 
 
 def colour_mode() -> str:
@@ -90,3 +100,22 @@ def thousands(number: int) -> str:
 def plural(number: int, one: str, many: str) -> str:
     """Return a number with the noun that it needs: '1 book', '1,200 books'."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def day(date: date) -> str:
+    """Return a day for people: '1 May 2027'."""
+    return f"{date.day} {date:%B %Y}"
+
+
+def moment(time: datetime) -> str:
+    """Return a moment for people: '21 November 2026, 10:00 UTC'."""
+    return f"{day(time)}, {time:%H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time for people, no more exact than they need it: '4 minutes 12 seconds', '2.5 seconds'."""
+    if seconds < 10:
+        return f"{seconds:.1f} seconds"
+    minutes, rest = divmod(round(seconds), 60)
+    parts = [plural(minutes, "minute", "minutes")] * bool(minutes) + [plural(rest, "second", "seconds")] * bool(rest)
+    return " ".join(parts)

@@ -39,6 +39,11 @@ class Bearer:
         """Whether the token's scope holds another: 'write' holds 'read'."""
         return SCOPES.index(scope) <= SCOPES.index(self.scope)
 
+    @property
+    def use_is_due(self) -> bool:
+        """Whether the token's use was last noted so long ago that it is to be noted anew."""
+        return self.last_used_at is None or datetime.now(UTC) - self.last_used_at > USE_NOTED_EVERY
+
 
 def create(db: Connection, name: str, scope: str, lifetime: timedelta) -> str:
     """Make a token and return it. Nobody can read it again: the database has its hash only."""
@@ -70,10 +75,8 @@ def verify(db: Connection, token: str) -> Bearer:
 
 
 def note_use(db: Connection, bearer: Bearer) -> None:
-    """Note that a token is in use, unless that was noted lately."""
-    now = datetime.now(UTC)
-    if bearer.last_used_at is None or now - bearer.last_used_at > USE_NOTED_EVERY:
-        db.execute(update(Token).where(Token.id == bearer.id).values(last_used_at=now))
+    """Note that a token is in use now."""
+    db.execute(update(Token).where(Token.id == bearer.id).values(last_used_at=datetime.now(UTC)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from apiclient import Program
 from colophon import cataloguing, create_app, database, tokens
-from colophon.cataloguing import NewAuthor, NewBook
+from colophon.records import NewAuthor, NewBook
 from colophon.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from colophon.cli import main
 from colophon.limits import Limit
 from colophon.models import Token
 from conftest import sqlite_only
+from databases import statements_of
 
 
 def test_without_a_token_reading_is_free_and_writing_is_not(make_program):
@@ -87,6 +88,18 @@ def test_the_use_of_a_token_is_noted_once_a_minute(make_program, make_token, eng
         db.execute(update(Token).values(last_used_at=first - timedelta(minutes=2)))
     program.get("/books")
     assert last_used() > first - timedelta(minutes=1)
+
+
+def test_a_token_whose_use_was_noted_lately_costs_one_query(make_program, make_token):
+    program = make_program(make_token(scope="read"))
+    asked = []
+    for _ in range(2):
+        with statements_of(database.engine_of(program.app)) as statements:
+            program.get("/openapi.json")
+        asked.append(statements)
+    first, (verified,) = asked
+    assert any(statement.startswith("UPDATE tokens") for statement in first)
+    assert verified.startswith("SELECT tokens.")
 
 
 def test_how_often_a_token_may_write_is_limited_and_told(make_program, make_token):

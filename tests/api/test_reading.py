@@ -160,10 +160,6 @@ def test_the_root_leads_to_everything(make_program, filled):
         assert program._client.get(path).status_code == 200, name
 
 
-def test_the_release_that_answers_names_itself(program):
-    assert program.get("/release").json["state"] == "working-copy"
-
-
 def test_head_and_options_are_answered(program, filled):
     head = program("HEAD", "/books/book-01")
     assert (head.status_code, head.data) == (200, b"")

@@ -26,7 +26,7 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def judged(node_module, pages, source, tmp_path_factory):
+def judged(node_module, pages, source, release_source, tmp_path_factory):
     """Every page, the style sheet and some covers as files, with the errors that the validator finds in each."""
     jar = node_module("vnu-jar/build/dist/vnu.jar")
     java = shutil.which("java")
@@ -37,6 +37,7 @@ def judged(node_module, pages, source, tmp_path_factory):
         answered, html = source(path)
         assert answered == status, f"{path} answered {answered}"
         texts[f"{number:02}{re.sub('[^a-z0-9]+', '-', path)}.html"] = html
+    texts["release.html"] = release_source("/colophon")[1]
     sheet = attribute(Soup(source("/")[1]).one("link[rel=stylesheet]"), "href")
     texts["site.css"] = source(sheet)[1]
     for slug in COVERS:

@@ -118,7 +118,7 @@ def test_the_passport_names_every_package_that_is_installed_and_no_other(image, 
 
 def test_its_health_check_tells_a_site_that_answers_from_one_that_does_not(start):
     assert health_of(start("--health-interval=1s"), "healthy") == "healthy"
-    silent = start("--health-interval=1s", "--health-start-period=0s", "--health-retries=2").wait()
+    silent = start("--health-interval=1s", "--health-start-period=1s", "--health-retries=2").wait()
     docker("exec", silent.name, "python3", "-c", STOP_THE_WORKERS)
     assert health_of(silent, "unhealthy") == "unhealthy"
 

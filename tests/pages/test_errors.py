@@ -1,7 +1,6 @@
 """Every error has a page, with the layout and a way back."""
 
 import logging
-import os
 import sqlite3
 
 import pytest
@@ -92,7 +91,6 @@ def test_a_locked_database_is_answered_by_503(make_app, own_url, monkeypatch):
     assert response.status_code == 503
 
 
-@pytest.mark.skipif(os.name != "posix", reason="paths of other systems differ")
 def test_a_path_that_is_no_text_is_not_found(client):
     assert client.get("/%ff%fe").status_code == 404
 

@@ -1,7 +1,4 @@
-"""Home, authors, subjects, the colophon and the page about the site."""
-
-import platform
-from importlib.metadata import version
+"""Home, authors, subjects and the page about the site."""
 
 import pytest
 
@@ -61,23 +58,6 @@ def test_subjects_are_listed_with_their_numbers_of_books(page, catalogue):
     for subject in catalogue.subjects():
         assert subject.name in shown
         assert str(subject.count) in shown
-
-
-def test_the_colophon_of_a_working_copy_says_that_it_is_one(page):
-    soup = page("/colophon")
-    assert "working copy" in text(soup.one("main"))
-    assert platform.python_version() in text(soup.one("main"))
-
-
-def test_the_colophon_names_what_the_site_is_made_of(page):
-    rows = page("/colophon").texts("table tbody tr")
-    assert any(row.startswith("Flask") and version("flask") in row and "BSD-3-Clause" in row for row in rows)
-    assert not any(row.lower().startswith("pytest") for row in rows)
-    assert not any("not stated" in row for row in rows)
-
-
-def test_every_page_leads_to_the_colophon(page):
-    assert text(page("/about").one("footer a[href='/colophon']")) == "working copy"
 
 
 def test_about_says_how_to_report_a_weakness(page):

@@ -6,8 +6,11 @@ import json
 import pytest
 from flask import request
 
-from colophon import database, templating
+from colophon import schema, templating
+from colophon.books import Catalogue
 from conftest import any_database
+from databases import at_revision
+from releases import COMMIT, released
 
 pytestmark = any_database
 
@@ -29,6 +32,34 @@ def test_every_answer_tells_browsers_what_to_refuse(client, path):
     headers = client.get(path).headers
     assert {name: headers.get(name) for name in HEADERS} == HEADERS
     assert "Strict-Transport-Security" not in headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/books?page=x", "/nowhere", "/favicon.ico", "/books//emma", "/feed.atom", "/healthz", "/readyz",
+        "/release.json", "/api/v1", "/api/v1/nowhere", "/static/nothing.css", templating.asset("site.css"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
+def test_every_answer_names_the_release_once(make_app, method, path):
+    for release, name in ((None, "working-copy"), (released(), COMMIT)):
+        response = make_app(release=release).test_client().open(path, method=method)
+        assert response.headers.getlist("Colophon-Release") == [name]
+        response.close()
+
+
+@pytest.mark.parametrize("headers", [{"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}])
+def test_an_asset_that_is_not_sent_again_names_the_release_too(client, headers):
+    response = client.get(templating.asset("site.css"), headers=headers)
+    assert response.headers["Colophon-Release"] == "working-copy"
+    response.close()
+
+
+def test_an_error_nobody_foresaw_names_the_release(make_app, monkeypatch):
+    monkeypatch.setattr(Catalogue, "totals", lambda _: 1 / 0)
+    response = make_app(release=released()).test_client().get("/")
+    assert (response.status_code, response.headers["Colophon-Release"]) == (500, COMMIT)
 
 
 def test_a_site_on_https_stays_on_it(make_app):
@@ -138,7 +169,15 @@ def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
     empty = tmp_path / "empty.db"
     response = make_app(database_url=f"sqlite:///{empty}").test_client().get("/readyz")
     assert response.status_code == 503
-    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {database.head()}"
+    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {schema.head()}"
+
+
+def test_the_schema_of_the_next_release_is_as_good_as_its_own(make_app, own_url, engine):
+    """While a release is replaced, its successor's migrations have run already, and it must go on serving."""
+    site = make_app(database_url=own_url).test_client()
+    for revision, status in ((schema.head(), 200), ("9999", 200), ("0001", 503), ("beef", 503)):
+        at_revision(engine, revision)
+        assert site.get("/readyz").status_code == status
 
 
 def test_a_database_that_is_out_of_reach_is_not_ready(make_app, tmp_path):

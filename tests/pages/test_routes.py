@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from colophon import cataloguing, create_app, database, importer
 from colophon.books import Catalogue
 from colophon.settings import Settings
 from conftest import any_database, sqlite_only
+from databases import statements_of
 
 FROZEN = Path(__file__).parent / "routes.txt"
 
@@ -32,12 +32,11 @@ def test_every_template_compiles(app):
 
 @sqlite_only
 def test_no_get_changes_anything(app, client):
-    statements = []
-    event.listen(database.engine_of(app), "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    for rule in app.url_map.iter_rules():
-        if "GET" in rule.methods:
-            path = re.sub("<int:number>", "1", rule.rule).replace("<slug>", "emma").replace("<name>", "emma")
-            client.get(path).close()
+    with statements_of(database.engine_of(app)) as statements:
+        for rule in app.url_map.iter_rules():
+            if "GET" in rule.methods:
+                path = re.sub("<int:number>", "1", rule.rule).replace("<slug>", "emma").replace("<name>", "emma")
+                client.get(path).close()
     changing = [statement for statement in statements if not statement.startswith(("SELECT ", "PRAGMA "))]
     assert len(statements) > 20
     assert changing == []
@@ -52,9 +51,8 @@ def number_of_queries(url, books, path):
     cataloguing.add_books(engine, importer.made_up_books(books - there))
     with engine.connect() as db:
         slug = db.exec_driver_sql("SELECT slug FROM books LIMIT 1").scalar_one()
-    statements = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
-    assert app.test_client().get(path.replace("SLUG", slug)).status_code == 200
+    with statements_of(engine) as statements:
+        assert app.test_client().get(path.replace("SLUG", slug)).status_code == 200
     engine.dispose()
     return len(statements)
 
@@ -62,3 +60,20 @@ def number_of_queries(url, books, path):
 @pytest.mark.parametrize("path", ["/", "/books", "/books?q=a", "/books/SLUG", "/authors", "/subjects", "/feed.atom"])
 def test_a_page_costs_as_many_queries_with_50_books_as_with_2(own_url, path):
     assert number_of_queries(own_url, 2, path) == number_of_queries(own_url, 50, path) <= 16
+
+
+@pytest.mark.parametrize("path", ["/", "/books?q=a", "/books/emma", "/books/emma/cover.svg", "/authors", "/colophon"])
+def test_what_was_asked_for_before_costs_the_question_whether_anything_changed(app, client, path):
+    engine = database.engine_of(app)
+    client.get(path)
+    with statements_of(engine) as statements:
+        client.get(path)
+    assert statements == ["SELECT catalogue.state FROM catalogue"]
+
+
+@pytest.mark.parametrize("path", ["/?fresh", "/books?q=fresh", "/books/emma?fresh", "/authors?fresh"])
+def test_a_page_asks_once_which_state_the_catalogue_is_in(app, client, path):
+    with statements_of(database.engine_of(app)) as statements:
+        client.get(path)
+    assert len([statement for statement in statements if "catalogue.state" in statement]) == 1
+    assert len(statements) > 1

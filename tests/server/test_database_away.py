@@ -12,23 +12,18 @@ from typing import Self
 import pytest
 
 from colophon import database, tokens
-from conftest import Server, unavailable
-from postgres import Postgres, programs
+from conftest import Server
+from postgres import running
 
 PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
 PATIENCE = 20.0  # seconds within which whatever is waited for must come
 
 
 @pytest.fixture
-def server():
+def server(postgres_is_installed):
     """A PostgreSQL server of the test's own, for it to stop."""
-    if programs() is None:
-        unavailable("PostgreSQL's server is not installed (Debian: postgresql)")
-    server = Postgres()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+    with running() as server:
+        yield server
 
 
 class Visitors:

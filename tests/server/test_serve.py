@@ -7,11 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from conftest import Server
+import releases
+from conftest import SETTING_NAMES, Server
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +36,30 @@ def test_it_says_where_it_is_and_answers_there(site):
     assert "Moby-Dick" in html
 
 
+def test_a_release_shows_its_passport(released_site):
+    status, headers, body = get(released_site, "/release.json")
+    assert (status, json.loads(body)) == (200, releases.RELEASED)
+    assert headers["Colophon-Release"] == releases.COMMIT
+    assert "release 5f0c2d1" in get(released_site, "/colophon")[2]
+
+
+def test_a_server_without_the_command_line_refuses_a_damaged_passport_in_one_sentence(tmp_path):
+    source = releases.lay_out(tmp_path)
+    (source / "release.json").write_text('{"state": "released"}')
+    run = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", source / "gunicorn.conf.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert run.returncode == 1
+    assert "Error: The release's passport is of another shape" in run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
 def test_a_very_long_search_gets_the_site_s_own_error_page(site):
     status, _, html = get(site, "/books?q=" + "x" * 10_000)
     assert status == 400
@@ -52,6 +79,15 @@ def test_every_line_of_its_log_is_json(site):
 def test_a_visitor_who_comes_back_gets_no_page_twice(site):
     _, headers, _ = get(site, "/books")
     assert get(site, "/books", **{"If-None-Match": headers["ETag"]})[0] == 304
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the files of a process in /proc")
+def test_no_disk_is_waited_for_to_know_whether_a_worker_lives(site):
+    worker = Path(f"/proc/{site.process.pid}/task/{site.process.pid}/children").read_text().split()[0]
+    (told_by,) = (
+        path for file in Path(f"/proc/{worker}/fd").iterdir() if "wgunicorn" in (path := str(file.readlink()))
+    )
+    assert Path(told_by).parent.name == "shm"
 
 
 def stalled(site, start, number=40):
@@ -127,6 +163,32 @@ def test_it_ends_cleanly_when_told(tmp_path, signal_number):
     log = server.log.read_text()
     assert "Traceback" not in log
     assert not (tmp_path / "var/colophon.db-wal").exists(), "the database was left open"
+
+
+def test_a_site_that_just_started_had_no_visit_yet(tmp_path):
+    server = Server(tmp_path)
+    server.stop()
+    assert '"request"' not in server.log.read_text()
+
+
+def test_it_starts_without_its_database_and_says_so_on_standard_output_alone(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        site = SimpleNamespace(port=probe.getsockname()[1])
+    environment = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", ROOT / "src/gunicorn.conf.py"],
+        cwd=tmp_path, env=environment | {"PORT": str(site.port), "DATABASE_URL": "sqlite:///nowhere/colophon.db"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        said = [*takewhile(lambda line: "Colophon is at" not in line, server.stdout)]
+        try:
+            answers = [get(site, path)[0] for path in ("/healthz", "/readyz")]
+        finally:
+            server.terminate()
+        _, errors = server.communicate(timeout=30)
+    assert "the warm-up ends at /readyz" in said[-1]
+    assert answers == [200, 503]
+    assert (server.returncode, errors) == (0, "")
 
 
 def test_it_starts_again_with_the_books_that_it_had(tmp_path):

@@ -7,8 +7,9 @@ from sqlalchemy.exc import IntegrityError
 
 from colophon import books
 from colophon.books import Catalogue, PastTheEndError
-from colophon.cataloguing import BATCH, NewAuthor, NewBook, add_books, is_empty
+from colophon.cataloguing import BATCH, add_books, is_empty
 from colophon.listing import PER_PAGE, ListQuery
+from colophon.records import NewAuthor, NewBook
 
 
 def new_book(title="A Title", author="Ann Author", **fields):

@@ -7,9 +7,10 @@ import sqlite3
 
 import pytest
 
-from colophon import cli, database
+from colophon import cli, database, passport, schema
 from colophon.cli import main
 from conftest import sqlite_only
+from databases import at_revision
 
 
 def run(runner, *arguments, **environment):
@@ -67,6 +68,22 @@ def test_prepare_does_the_same_and_serves_nothing(runner, started, tmp_path):
     db.close()
 
 
+def test_release_prints_the_passport_and_needs_no_database(runner, tmp_path):
+    result = run(runner, "release", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert result.exit_code == 0
+    assert result.stdout == passport.current().json()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["release", "serve"])
+def test_a_damaged_passport_stops_the_start_with_one_sentence(runner, started, monkeypatch, tmp_path, command):
+    monkeypatch.setattr(passport, "RELEASE", tmp_path / "release.json")
+    passport.RELEASE.write_text("{}")
+    assert "The release's passport is of another shape" in fails_with_one_sentence(run(runner, command))
+    assert not started
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_port_in_use_is_said_to_be(runner, started):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -95,24 +112,49 @@ def test_a_folder_that_cannot_be_made_is_named(runner, tmp_path):
     assert f"{tmp_path}/file" in sentence
 
 
-def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path):
+@pytest.mark.parametrize("arguments", [["db", "upgrade"], ["db", "downgrade", "base"], ["tokens", "list"]])
+def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path, arguments):
     (tmp_path / "notes.txt").write_text("not a database" * 100)
-    sentence = fails_with_one_sentence(run(runner, "db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt"))
+    sentence = fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=f"sqlite:///{tmp_path}/notes.txt"))
     assert "notes.txt cannot be used: file is not a database" in sentence
 
 
-def test_a_database_of_a_newer_release_is_named(runner, own_url, engine):
-    with database.transaction(engine) as db:
-        db.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    for arguments in (["db", "upgrade"], ["books", "generate", "1"]):
+def test_a_database_that_the_next_release_has_migrated_is_used_as_it_is(runner, own_url, engine):
+    at_revision(engine, "9999")
+    for arguments in (["prepare"], ["db", "upgrade"], ["books", "generate", "1"], ["tokens", "list"]):
+        result = run(runner, *arguments, DATABASE_URL=own_url)
+        assert result.exit_code == 0, result.output
+    assert schema.revision(engine) == "9999"
+
+
+def test_it_is_not_taken_to_a_revision_of_an_older_release(runner, own_url, engine):
+    at_revision(engine, "9999")
+    for arguments in (["db", "upgrade", "0001"], ["db", "downgrade", "base"]):
         assert "newer release" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
+
+
+@pytest.mark.parametrize("revision", ["abcd", "00021", "a1b2c3d4e5f6"])
+def test_a_database_of_something_else_is_named(runner, own_url, engine, revision):
+    at_revision(engine, revision)
+    for arguments in (["prepare"], ["db", "upgrade"], ["tokens", "list"]):
+        assert f"at revision {revision}" in fails_with_one_sentence(run(runner, *arguments, DATABASE_URL=own_url))
 
 
 def test_the_schema_goes_up_and_down(runner, own_url, engine):
     assert run(runner, "db", "downgrade", "base", DATABASE_URL=own_url).exit_code == 0
-    assert database.revision(engine) is None
+    assert schema.revision(engine) is None
     assert run(runner, "db", "upgrade", DATABASE_URL=own_url).exit_code == 0
-    assert database.revision(engine) == database.head()
+    assert schema.revision(engine) == schema.head()
+
+
+def test_the_schema_goes_down_from_where_it_is(runner, fresh_url):
+    run(runner, "db", "upgrade", "0001", DATABASE_URL=fresh_url)
+    with schema.opened(fresh_url) as engine, database.transaction(engine) as db:
+        db.exec_driver_sql("CREATE TABLE tokens (upgrade TEXT)")  # in the way of the next migration
+    result = run(runner, "db", "downgrade", "base", DATABASE_URL=fresh_url)
+    assert result.exit_code == 0, result.output
+    with schema.opened(fresh_url) as engine:
+        assert schema.revision(engine) is None
 
 
 def test_a_revision_that_does_not_exist_is_named(runner, own_url, engine):
@@ -145,12 +187,14 @@ def test_a_wrong_number_is_a_wrong_use(runner, number):
 
 
 def test_a_new_migration_is_written_from_the_models(runner, own_url, engine, monkeypatch, tmp_path):
-    shutil.copytree(database._MIGRATIONS, tmp_path / "migrations")
-    monkeypatch.setattr(database, "_MIGRATIONS", tmp_path / "migrations")
+    shutil.copytree(schema._MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(schema, "_MIGRATIONS", tmp_path / "migrations")
     result = run(runner, "db", "revision", "a new field", DATABASE_URL=own_url)
     assert result.exit_code == 0, result.output
-    (written,) = (tmp_path / "migrations/versions").glob("0002_*.py")
-    assert 'down_revision = "0001"' in written.read_text().replace("'", '"')
+    before = schema.head()
+    (written,) = (tmp_path / "migrations/versions").glob("*_a_new_field.py")
+    assert written.name.startswith(f"{int(before) + 1:04d}_")
+    assert f'down_revision = "{before}"' in written.read_text().replace("'", '"')
 
 
 def test_the_package_itself_is_the_program(monkeypatch, capsys):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from colophon.listing import SORTS, ListParameters, ListQuery, ParameterError, list_query
+from colophon.listing import SORTS, AuthorsParameters, ListParameters, ListQuery, ParameterError, list_query, read
 
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20) | st.none()
 years = st.integers(-9999, 9999) | st.none()
@@ -55,3 +55,8 @@ def test_what_is_asked_for_twice_is_wrong():
 
 def test_what_a_list_can_be_asked_is_what_its_schema_knows():
     assert set(ListParameters().fields) == set(asdict(ListQuery()))
+
+
+@pytest.mark.parametrize(("asked", "letter"), [("a", "a"), ("A", "a"), ("É", "e"), ("ß", "s"), ("Ю", "ю"), ("ʿ", None)])
+def test_a_letter_is_asked_for_as_authors_are_filed(asked, letter):
+    assert read(AuthorsParameters(), MultiDict({"letter": asked})) == {"letter": letter}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pagecheck import RULES, Soup, broken_rules
+from pagecheck import RULES, Soup, _another_release, broken_rules
+from releases import COMMIT
 
 SOUND = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -41,6 +42,8 @@ BREAKS = [
     (' method="get"', "", "no action or no method"),
     ("<caption>Parts</caption>", "", "no caption"),
     (' scope="col"', "", "no scope"),
+    ("working copy</a>", "5f0c2d1</a>", "by the release's name"),
+    ('<a href="/colophon">working copy</a>', "", "by the release's name"),
     ("<script type=", "<script>alert(1)</script><script type=", "inline script has no nonce"),
     ("</head>", "<style>p{}</style></head>", "style element has no nonce"),
     ("<h2>", '<h2 style="color:red">', "the attribute style"),
@@ -76,8 +79,23 @@ def test_a_link_that_leads_nowhere_is_caught(page, client):
     assert dead == ["the link to /nowhere answers 404"]
 
 
+@pytest.mark.parametrize(
+    ("header", "label"),
+    [("", "working copy"), ("working-copy", "release 5f0c2d1"), (COMMIT, "working copy"), (COMMIT, "release 0f0c2d1")],
+)
+def test_a_page_of_another_release_than_its_header_is_caught(header, label):
+    (complaint,) = _another_release(Soup(SOUND.replace("working copy", label)), header)
+    assert label in complaint
+
+
+@pytest.mark.parametrize(("header", "label"), [("working-copy", "working copy"), (COMMIT, "release 5f0c2d1")])
+def test_a_page_of_the_release_in_its_header_is_sound(header, label):
+    html = SOUND.replace("working copy", label)
+    assert list(_another_release(Soup(html), header)) + list(broken_rules(html, "/books")) == []
+
+
 def test_the_soup_is_asked_by_selectors_alone():
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(TypeError, match=r"^ask with select\(\) or one\(\)$"):
         Soup(SOUND).find("h1")
     with pytest.raises(AssertionError, match="matches 2 elements"):
         Soup(SOUND).one("nav")

@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import inspect, literal, select
 
-from colophon import cataloguing, database, importer
+from colophon import cataloguing, database, importer, schema
 from colophon.books import Catalogue
 from colophon.cli import main
-from colophon.database import DatabaseUnusableError
+from colophon.schema import DatabaseUnusableError
 from conftest import postgresql_only
 from postgres import PASSWORD
 
@@ -47,7 +47,7 @@ def test_each_query_is_planned_for_its_own_values(engine):
 
 def test_services_may_write_postgres_for_postgresql(own_url):
     engine = database.connect(own_url.replace("postgresql://", "postgres://"))
-    assert database.revision(engine) == database.head()
+    assert schema.revision(engine) == schema.head()
     engine.dispose()
 
 
@@ -74,7 +74,7 @@ def test_times_come_back_in_utc(engine):
 
 def test_a_migration_that_fails_half_way_changes_nothing(fresh_url):
     engine = database.connect(fresh_url)
-    with pytest.raises(RuntimeError, match="planted"), database.migrating(engine) as db:
+    with pytest.raises(RuntimeError, match="planted"), schema.migrating(engine) as db:
         db.exec_driver_sql("CREATE TABLE half (id INTEGER)")
         db.exec_driver_sql("CREATE INDEX half_id ON half (id)")
         raise RuntimeError("planted")
@@ -87,7 +87,7 @@ def test_a_database_in_another_encoding_is_refused(postgres):
         db.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'")
     engine = database.connect(postgres.url("ascii"))
     with pytest.raises(DatabaseUnusableError, match="encoding is SQL_ASCII"):
-        database.upgrade(engine)
+        schema.upgrade(engine)
     engine.dispose()
     postgres.drop("ascii")
 
@@ -100,11 +100,17 @@ def test_a_database_in_another_encoding_is_refused(postgres):
         (("/test_", "/no_such_"), "does not exist"),
     ],
 )
-def test_a_server_that_cannot_be_used_is_named_without_the_password(runner, own_url, wrong, said):
+@pytest.mark.parametrize("arguments", [["db", "upgrade"], ["db", "downgrade", "base"], ["tokens", "list"]])
+def test_a_server_that_cannot_be_used_is_named_without_the_password(runner, own_url, wrong, said, arguments):
     url = wrong[1].join(own_url.rsplit(wrong[0], 1))
     for address in (url, f"{url}?sslpassword=s3cret"):
-        result = runner.invoke(main, ["db", "upgrade"], env={"DATABASE_URL": address})
+        result = runner.invoke(main, arguments, env={"DATABASE_URL": address})
         assert_one_sentence(result, said)
+
+
+def test_a_schema_that_is_not_this_release_s_is_said_to_be_without_the_password(runner, fresh_url):
+    result = runner.invoke(main, ["tokens", "list"], env={"DATABASE_URL": f"{fresh_url}?sslpassword=s3cret"})
+    assert_one_sentence(result, "has its schema at revision none")
 
 
 def assert_one_sentence(result, said):

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from colophon import cataloguing, database, search
 from colophon.books import Catalogue
-from colophon.cataloguing import NewAuthor, NewBook
 from colophon.listing import ListQuery, ParameterError
+from colophon.records import NewAuthor, NewBook
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,12 @@
-import pytest
+import logging
+import signal
+import socket
+from types import SimpleNamespace
 
-from colophon.server import LOOKED_AT, is_whole
+import pytest
+from gunicorn.config import Config
+
+from colophon.server import LOOKED_AT, PatientWorker, is_whole, lane
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 
@@ -22,3 +28,43 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 )
 def test_a_request_is_worked_on_once_nothing_more_need_be_waited_for(begun: bytes, whole: bool):
     assert is_whole(begun) is whole
+
+
+@pytest.mark.parametrize(
+    ("begun", "found"),
+    [
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"/healthz"),
+        (b"HEAD /readyz HTTP/1.0\r\n\r\n", b"/readyz"),
+        (b"GET /readyz?from=lb HTTP/1.1\r\nHost: localhost\r\n\r\n", b"/readyz"),
+        (b"GET /healthzoo HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET /books?q=/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\nReferer: GET /healthz \r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", None),
+        (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\ncontent-length: 9\r\n\r\n", None),
+        (b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+        (b"", None),
+    ],
+)
+def test_only_a_request_for_health_that_keeps_no_thread_waiting_has_a_lane(begun: bytes, found: bytes | None):
+    assert lane(begun) == found
+
+
+@pytest.fixture
+def worker():
+    worker = PatientWorker(1, 0, [], None, 30, Config(), logging.getLogger())
+    yield worker
+    worker.tmp.close()
+
+
+def test_a_worker_that_is_told_to_quit_while_it_gives_a_thread_a_request_does_not_wait_for_itself(worker):
+    worker.tpool = None  # its lock may be held
+    with pytest.raises(SystemExit):
+        worker.handle_quit(signal.SIGQUIT, None)
+
+
+def test_a_worker_quits_whoever_of_its_visitors_has_left(worker):
+    with socket.socket() as left:
+        worker._in_hand = [SimpleNamespace(sock=left)]
+        with pytest.raises(SystemExit):
+            worker.handle_quit(signal.SIGQUIT, None)

@@ -1,12 +1,13 @@
 import hashlib
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from colophon import templating
 from colophon.languages import language_name
-from colophon.templating import plural, thousands, year
+from colophon.templating import day, duration, moment, plural, thousands, year
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src/colophon/static"
@@ -32,6 +33,26 @@ def test_numbers_are_written_for_people():
         "1 book",
         "1,200 books",
     )
+
+
+def test_times_are_written_for_people():
+    assert day(date(2027, 5, 1)) == "1 May 2027"
+    assert moment(datetime(2026, 11, 21, 9, 5, 59, tzinfo=UTC)) == "21 November 2026, 09:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0.0 seconds"),
+        (2.46, "2.5 seconds"),
+        (10, "10 seconds"),
+        (59.6, "1 minute"),
+        (61, "1 minute 1 second"),
+        (7322, "122 minutes 2 seconds"),
+    ],
+)
+def test_lengths_of_time_are_written_for_people(seconds, written):
+    assert duration(seconds) == written
 
 
 def test_languages_are_named_where_they_are_known():

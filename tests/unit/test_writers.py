@@ -82,8 +82,9 @@ def test_a_writer_whose_connection_is_lost_has_written_nothing(engine):
 
 
 @postgresql_only
-def test_an_error_is_told_as_it_is_though_the_connection_was_lost_meanwhile(engine):
-    with pytest.raises(RuntimeError, match="planted"), database.transaction(engine) as db:
+@pytest.mark.parametrize("begun", [database.transaction, database.snapshot])
+def test_an_error_is_told_as_it_is_though_the_connection_was_lost_meanwhile(engine, begun):
+    with pytest.raises(RuntimeError, match="planted"), begun(engine) as db:
         pid = db.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with engine.connect() as other:
             other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")

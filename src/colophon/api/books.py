@@ -6,19 +6,21 @@ import json
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, request, url_for
+from flask import Response, current_app, request
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
 from .. import cataloguing, database, idempotency
 from ..books import Catalogue
-from ..cataloguing import IsbnTakenError, NewBook
+from ..cataloguing import IsbnTakenError
 from ..errors import Problem
 from ..idempotency import Answered, KeyReusedError
 from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..responses import entity_tag
 from ..schemas import BookSchema, normal_isbn, written
+from ..templating import absolute_url
 from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
+from .paging import link, paged
 from .representations import BookList, BookRepresentation
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ..records import BookDetail
+    from ..records import BookDetail, NewBook
 
 MOST = 100
 LONGEST_KEY = 255
@@ -50,15 +52,14 @@ class BooksParameters(ListParameters):
 
 def represent(book: BookDetail) -> dict[str, Any]:
     """Return a book as the API shows it: as it is written, and what the catalogue adds."""
-    absolute = current_app.extensions["absolute"]
     return {
         "slug": book.slug,
         **written(book),
         "added_at": book.added_at.isoformat(timespec="seconds"),
         "links": {
-            "self": absolute(url_for("api.get_book", name=book.slug)),
-            "html": absolute(url_for("pages.book", slug=book.slug)),
-            "cover": absolute(url_for("pages.cover", slug=book.slug)),
+            "self": absolute_url("api.get_book", name=book.slug),
+            "html": absolute_url("pages.book", slug=book.slug),
+            "cover": absolute_url("pages.cover", slug=book.slug),
         },
     }
 
@@ -79,34 +80,25 @@ def list_books(parameters: dict[str, Any]) -> Response:
     if after is not None:
         return _walk(catalogue, query, after, limit)
     page = catalogue.detailed_page(query, limit)
-    size = {"limit": limit} if limit != PER_PAGE else {}
-    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
-    response = answer(
-        {
-            "total": page.total,
-            "page": page.page,
-            "pages": page.pages,
-            "limit": limit,
-            "books": [represent(book) for book in page.items],
-        }
+    size = limit if limit != PER_PAGE else None
+    return paged(
+        page,
+        "books",
+        [represent(book) for book in page.items],
+        lambda number: _list_url(query.parameters(page=number), limit=size),
     )
-    for relation, number in links.items():
-        if 1 <= number <= page.pages:
-            _link(response, relation, query.parameters(page=number) | size)
-    return response
 
 
 def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
     found, go_on_after = catalogue.walk(query, after, limit)
     response = answer({"limit": limit, "books": [represent(book) for book in found]})
     if go_on_after is not None:
-        _link(response, "next", query.parameters() | {"after": go_on_after, "limit": limit})
+        link(response, "next", _list_url(query.parameters(), after=go_on_after, limit=limit))
     return response
 
 
-def _link(response: Response, relation: str, parameters: dict[str, Any]) -> None:
-    target = current_app.extensions["absolute"](url_for("api.list_books", **parameters))
-    response.headers.add("Link", f'<{target}>; rel="{relation}"')
+def _list_url(parameters: dict[str, str], **more: int | None) -> str:
+    return absolute_url("api.list_books", **parameters, **more)
 
 
 @blueprint.get("/books/<name>")
@@ -142,7 +134,7 @@ def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: 
         if key and not before:
             idempotency.remember(db, bearer().id, key, sent, answered)
     response = _tagged(Response(answered.body, 201, mimetype=JSON))
-    response.headers["Location"] = current_app.extensions["absolute"](url_for("api.get_book", name=answered.slug))
+    response.headers["Location"] = absolute_url("api.get_book", name=answered.slug)
     if before:
         response.headers["Idempotency-Replayed"] = "true"
     return response
@@ -256,7 +248,7 @@ def _isbn_conflicts() -> Iterator[None]:
     try:
         yield
     except IsbnTakenError as error:
-        other = current_app.extensions["absolute"](url_for("api.get_book", name=error.slug))
+        other = absolute_url("api.get_book", name=error.slug)
         raise Problem(409, str(error), problems=[("isbn13", f"Is that of {other}.")]) from None
 
 

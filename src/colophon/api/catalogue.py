@@ -1,25 +1,22 @@
-"""The catalogue around its books: what it holds, authors, subjects, and the release that answers."""
+"""The catalogue around its books: what it holds, authors and subjects."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, url_for
-
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..errors import Problem
-from ..listing import AUTHORS_PER_PAGE, AuthorsParameters
+from ..listing import AuthorsParameters
+from ..templating import absolute_url
 from .operations import answer, blueprint, operation
-from .representations import AuthorList, AuthorRepresentation, Release, Root, SubjectList, SubjectRepresentation
+from .paging import paged
+from .representations import AuthorList, AuthorRepresentation, Root, SubjectList, SubjectRepresentation
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from ..records import AuthorRow, Facet
-
-
-def _absolute(endpoint: str, **values: Any) -> str:
-    address: str = current_app.extensions["absolute"](url_for(endpoint, **values))
-    return address
 
 
 @blueprint.get("")
@@ -27,7 +24,14 @@ def _absolute(endpoint: str, **values: Any) -> str:
 def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     catalogue = Catalogue(database.current())
     totals = catalogue.totals()
-    places = {"books": "list_books", "authors": "list_authors", "subjects": "list_subjects", "release": "release"}
+    places = {
+        "books": "api.list_books",
+        "authors": "api.list_authors",
+        "subjects": "api.list_subjects",
+        "documentation": "documentation.page",
+        "specification": "api.specification",
+        "release": "feeds.release",
+    }
     return answer(
         {
             "name": "Colophon",
@@ -39,8 +43,7 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
                 "first_year": totals.first_year,
                 "last_year": totals.last_year,
             },
-            "links": {name: _absolute(f"api.{endpoint}") for name, endpoint in places.items()}
-            | {"documentation": _absolute("documentation.page"), "specification": _absolute("api.specification")},
+            "links": {name: absolute_url(endpoint) for name, endpoint in places.items()},
         }
     )
 
@@ -56,21 +59,12 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
 def list_authors(parameters: dict[str, Any]) -> Response:
     letter = parameters.get("letter")
     page = Catalogue(database.current()).authors(letter, parameters.get("page", 1))
-    response = answer(
-        {
-            "total": page.total,
-            "page": page.page,
-            "pages": page.pages,
-            "limit": AUTHORS_PER_PAGE,
-            "authors": [_author(row) for row in page.items],
-        }
+    return paged(
+        page,
+        "authors",
+        [_author(row) for row in page.items],
+        lambda number: absolute_url("api.list_authors", letter=letter, page=number if number > 1 else None),
     )
-    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
-    for relation, number in links.items():
-        if 1 <= number <= page.pages:
-            target = _absolute("api.list_authors", letter=letter, page=number if number > 1 else None)
-            response.headers.add("Link", f'<{target}>; rel="{relation}"')
-    return response
 
 
 @blueprint.get("/authors/<slug>")
@@ -98,22 +92,6 @@ def get_subject(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG
     raise Problem(404, f"There is no subject ‘{slug}’ in the catalogue.")
 
 
-@blueprint.get("/release")
-@operation(summary="See which release answers", answers={200: Release})
-def release(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    found = passport.current()
-    return answer(
-        {
-            "state": found.state,
-            "version": found.version,
-            "commit": found.commit,
-            "components": [
-                {"name": part.name, "version": part.version, "licence": part.licence} for part in found.components
-            ],
-        }
-    )
-
-
 def _author(row: AuthorRow) -> dict[str, Any]:
     return {
         "slug": row.slug,
@@ -122,9 +100,9 @@ def _author(row: AuthorRow) -> dict[str, Any]:
         "original_name": row.original_name,
         "books": row.count,
         "links": {
-            "self": _absolute("api.get_author", slug=row.slug),
-            "html": _absolute("pages.books", author=row.slug),
-            "books": _absolute("api.list_books", author=row.slug),
+            "self": absolute_url("api.get_author", slug=row.slug),
+            "html": absolute_url("pages.books", author=row.slug),
+            "books": absolute_url("api.list_books", author=row.slug),
         },
     }
 
@@ -135,8 +113,8 @@ def _subject(subject: Facet) -> dict[str, Any]:
         "name": subject.name,
         "books": subject.count,
         "links": {
-            "self": _absolute("api.get_subject", slug=subject.slug),
-            "html": _absolute("pages.books", subject=subject.slug),
-            "books": _absolute("api.list_books", subject=subject.slug),
+            "self": absolute_url("api.get_subject", slug=subject.slug),
+            "html": absolute_url("pages.books", subject=subject.slug),
+            "books": absolute_url("api.list_books", subject=subject.slug),
         },
     }

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Blueprint, Response, current_app, render_template, url_for
+from flask import Blueprint, Response, current_app, render_template
 from marshmallow import Schema
 
 from .. import passport
 from ..errors import PROBLEM
+from ..templating import absolute, absolute_url
 from .operations import JSON, MERGE_PATCH, Operation, answer, blueprint, operation
 from .representations import ProblemDetails
 
@@ -62,12 +63,7 @@ class Call(NamedTuple):
 @pages.get("/api/docs")
 def page() -> str:
     """Show every call with its parameters, its answers and a line to copy."""
-    return render_template("pages/api.html", calls=calls(current_app), json_url=_specification_url())
-
-
-def _specification_url() -> str:
-    address: str = current_app.extensions["absolute"](url_for("api.specification"))
-    return address
+    return render_template("pages/api.html", calls=calls(current_app), json_url=absolute_url("api.specification"))
 
 
 @blueprint.get("/openapi.json")
@@ -89,14 +85,14 @@ def calls(app: Flask) -> list[Call]:
             for name, field in (about.parameters or Schema)().fields.items()
         ]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            found.append(Call(method, path, about, parameters, _curl(app, method, path, about)))
+            found.append(Call(method, path, about, parameters, _curl(method, path, about)))
     return sorted(found, key=lambda call: (call.path, ["GET", "POST", "PUT", "PATCH", "DELETE"].index(call.method)))
 
 
-def _curl(app: Flask, method: str, path: str, about: Operation) -> str:
+def _curl(method: str, path: str, about: Operation) -> str:
     """Return a line for a shell that makes the call."""
     kind = path.split("/")[3] if "{" in path else ""
-    address = app.extensions["absolute"](_ARGUMENT_SHOWN.sub(NAMES.get(kind, ""), path))
+    address = absolute(_ARGUMENT_SHOWN.sub(NAMES.get(kind, ""), path))
     parts = ["curl"]
     if method != "GET":
         parts += ["-X", method]

@@ -146,8 +146,9 @@ def _authorise(scope: str | None) -> None:
             _too_many(g.standing)
         challenge = f'{REALM}, error="invalid_token", error_description="{refusal}"'
         raise Problem(401, refusal, headers=[("WWW-Authenticate", challenge)])
-    with database.in_passing(db):
-        tokens.note_use(db, found)
+    if found.use_is_due:
+        with database.in_passing(db):
+            tokens.note_use(db, found)
     if scope is not None:
         if not found.may(scope):
             challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'

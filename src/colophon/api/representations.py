@@ -37,13 +37,21 @@ class BookRepresentation(BookSchema):
     links = fields.Nested(BookLinks, required=True)
 
 
-class BookList(Schema):
+class ListPage(Schema):
+    """What each page of a list says of it."""
+
+    total = fields.Integer(required=True)
+    page = fields.Integer(required=True)
+    pages = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+
+
+class BookList(ListPage):
     """A page of books, or a stretch of the walk through all of them, which has no pages."""
 
     total = fields.Integer()
     page = fields.Integer()
     pages = fields.Integer()
-    limit = fields.Integer(required=True)
     books = fields.List(fields.Nested(BookRepresentation), required=True)
 
 
@@ -56,11 +64,7 @@ class AuthorRepresentation(Schema):
     links = fields.Nested(AuthorLinks, required=True)
 
 
-class AuthorList(Schema):
-    total = fields.Integer(required=True)
-    page = fields.Integer(required=True)
-    pages = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
+class AuthorList(ListPage):
     authors = fields.List(fields.Nested(AuthorRepresentation), required=True)
 
 
@@ -83,21 +87,6 @@ class Totals(Schema):
     languages = fields.Integer(required=True)
     first_year = fields.Integer(required=True, allow_none=True)
     last_year = fields.Integer(required=True, allow_none=True)
-
-
-class Component(Schema):
-    name = fields.String(required=True)
-    version = fields.String(required=True)
-    licence = fields.String(required=True)
-
-
-class Release(Schema):
-    """Which release answers: /colophon, for programs."""
-
-    state = fields.String(required=True)
-    version = fields.String(required=True)
-    commit = fields.String(required=True, allow_none=True)
-    components = fields.List(fields.Nested(Component), required=True)
 
 
 class Root(Schema):

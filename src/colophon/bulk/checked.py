@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..cataloguing import NewBook
+    from ..records import NewBook
 
 
 class CheckedBooks:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from ..cataloguing import NewBook
+    from ..records import NewBook
     from .problems import Findings
     from .rows import Path, Reader
 

@@ -1,11 +1,11 @@
-"""Alembic runs migrations through this file; `database.py` gives it the engine."""
+"""Alembic runs migrations through this file; `schema.py` gives it the engine."""
 
 from alembic import context
 
-from colophon import database, search
+from colophon import schema, search
 from colophon.models import Base
 
-with database.migrating(context.config.attributes["engine"]) as connection:
+with schema.migrating(context.config.attributes["engine"]) as connection:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

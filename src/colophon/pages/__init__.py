@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
 
-from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 
-from .. import database, passport
+from .. import database
 from ..books import Catalogue
 from ..languages import language_name
 from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
 from ..memory import Memory
 from ..responses import cached
-from ..templating import COLOUR_COOKIE, COLOUR_MODES, colour_mode, year
-from ..text import fold
-from . import covers
+from ..templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
+from . import covers, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flask.blueprints import BlueprintSetupState
     from werkzeug.wrappers import Response as BaseResponse
 
     from ..records import BookDetail, Page
@@ -43,21 +43,27 @@ class Chip(NamedTuple):
     remove_url: str
 
 
-# In characters of HTML, per process.
-_pages: Memory[str] = Memory(size=16_000_000, weigh=len)
+@blueprint.record
+def _remember_pages(state: BlueprintSetupState) -> None:
+    # In characters of HTML. Each app has its own, since its pages name its release.
+    state.app.extensions["pages"] = Memory(size=16_000_000, weigh=len)
 
 
 def catalogue() -> Catalogue:
-    return Catalogue(database.current())
+    """Return the catalogue as this request sees it, whose state is asked for once."""
+    if "catalogue" not in g:
+        g.catalogue = Catalogue(database.current())
+    return cast("Catalogue", g.catalogue)
 
 
 def remembered(view: Callable[P, str]) -> Callable[P, str]:
-    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from nothing else."""
+    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from no more."""
 
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
         asked = (catalogue().state, request.full_path, colour_mode())
-        return _pages.recall(asked, lambda: view(*arguments, **named))
+        page: str = current_app.extensions["pages"].recall(asked, lambda: view(*arguments, **named))
+        return page
 
     return call
 
@@ -77,7 +83,7 @@ def home() -> str:
         newest=books.newest(NEWEST),
         subjects=books.subjects(),
         eras=books.eras(),
-        json_url=_api_url("api.root"),
+        json_url=absolute_url("api.root"),
     )
 
 
@@ -100,7 +106,7 @@ def books() -> str:
         sorts=[(value, label) for value, label in SORTS.items() if query.q or value != "relevance"],
         default_sort=query.default_sort,
         chips=_chips(query, author_name, {facet.slug: facet.name for facet in shelf.subjects()}),
-        json_url=_api_url("api.list_books", **query.parameters(page=query.page)),
+        json_url=absolute_url("api.list_books", **query.parameters(page=query.page)),
         **_paging(results, lambda number: _list_url(query, page=number)),
     )
 
@@ -115,22 +121,26 @@ def book(slug: str) -> str:
         book=found,
         neighbours=shelf.neighbours(found),
         json_ld=_json_ld(found),
-        json_url=_api_url("api.get_book", name=slug),
+        json_url=absolute_url("api.get_book", name=slug),
     )
 
 
 @blueprint.get("/books/<slug>/cover.svg")
 def cover(slug: str) -> Response:
-    found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
-    author = found.authors[0].name if found.authors else ""
-    return cached(covers.draw(found.title, author, found.slug), "image/svg+xml", DAY)
+    def draw() -> str:
+        found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
+        author = found.authors[0].name if found.authors else ""
+        return covers.draw(found.title, author, found.slug)
+
+    drawing: str = current_app.extensions["pages"].recall((catalogue().state, "cover", slug), draw)
+    return cached(drawing, "image/svg+xml", DAY)
 
 
 @blueprint.get("/authors")
 @remembered
 def authors() -> str:
     asked = read(AuthorsParameters(), request.args)
-    letter = fold(asked["letter"])[:1] if "letter" in asked else None
+    letter = asked.get("letter")
     shelf = catalogue()
     results = shelf.authors(letter, asked.get("page", 1))
     return render_template(
@@ -139,7 +149,7 @@ def authors() -> str:
         letters=[(name.upper(), count) for name, count in shelf.letters()],
         authors=results.items,
         results=results,
-        json_url=_api_url("api.list_authors", letter=letter, page=results.page if results.page > 1 else None),
+        json_url=absolute_url("api.list_authors", letter=letter, page=results.page if results.page > 1 else None),
         **_paging(
             results,
             lambda number: url_for(".authors", letter=letter, page=number if number > 1 else None),
@@ -151,7 +161,7 @@ def authors() -> str:
 @remembered
 def subjects() -> str:
     return render_template(
-        "pages/subjects.html", subjects=catalogue().subjects(), json_url=_api_url("api.list_subjects")
+        "pages/subjects.html", subjects=catalogue().subjects(), json_url=absolute_url("api.list_subjects")
     )
 
 
@@ -162,13 +172,16 @@ def colophon() -> str:
     totals = shelf.totals()
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
     return render_template(
-        "pages/colophon.html", passport=passport.current(), counts=counts, json_url=_api_url("api.release")
+        "pages/colophon.html",
+        stages=pipeline.stages(current_app.extensions["release"]),
+        counts=counts,
+        json_url=absolute_url("feeds.release"),
     )
 
 
 @blueprint.get("/about")
 def about() -> str:
-    return render_template("pages/about.html", json_url=_api_url("api.root"))
+    return render_template("pages/about.html", json_url=absolute_url("api.root"))
 
 
 @blueprint.post("/preferences")
@@ -192,7 +205,6 @@ def preferences() -> BaseResponse:
 
 def _paging(results: Page[Any], page_url: Callable[[int], str]) -> dict[str, Any]:
     """Return what templates need to lead from one page of a list to the others."""
-    absolute = current_app.extensions["absolute"]
     page = results.page
     return {
         "page_url": page_url,
@@ -214,12 +226,6 @@ def _pager(page: int, pages: int) -> list[int | None]:
     return numbers
 
 
-def _api_url(endpoint: str, **values: Any) -> str:
-    """Return the absolute address of a page's twin for programs."""
-    address: str = current_app.extensions["absolute"](url_for(endpoint, **values))
-    return address
-
-
 def _list_url(query: ListQuery, **changes: Any) -> str:
     parameters: dict[str, Any] = dict(query.parameters(**changes))
     return url_for(".books", **parameters)
@@ -239,7 +245,7 @@ def _chips(query: ListQuery, author_name: str | None, subject_names: dict[str, s
 
 def _json_ld(book: BookDetail) -> str:
     """Return the book as schema.org describes one, safe to stand in a script element."""
-    page = current_app.extensions["absolute"](url_for(".book", slug=book.slug))
+    page = absolute_url(".book", slug=book.slug)
     described = {
         "@context": "https://schema.org",
         "@type": "Book",

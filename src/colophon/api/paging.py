@@ -1,0 +1,31 @@
+"""Lists that lead on: one page of them as every list of the API shows it, with links to the others (RFC 8288)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .operations import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Response
+
+    from ..records import Page
+
+
+def paged(page: Page[Any], name: str, items: list[dict[str, Any]], address: Callable[[int], str]) -> Response:
+    """Return a page, its items under a name, with links to the pages around it; `address` is that of a page."""
+    response = answer(
+        {"total": page.total, "page": page.page, "pages": page.pages, "limit": page.per_page, name: items}
+    )
+    links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}
+    for relation, number in links.items():
+        if 1 <= number <= page.pages:
+            link(response, relation, address(number))
+    return response
+
+
+def link(response: Response, relation: str, target: str) -> None:
+    """Add a link to what is related to the answer."""
+    response.headers.add("Link", f'<{target}>; rel="{relation}"')

@@ -1,0 +1,109 @@
+"""Authors and subjects: one of each for all of its books, made with the first and gone with the last of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, exists, insert, select, update
+
+from . import filing, search
+from .books import Catalogue
+from .models import Author, Book, BookAuthor, BookSubject, Subject
+from .records import NewAuthor, as_written
+from .text import slugify, sort_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from .records import NewBook
+
+
+def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
+    """Return books as they will stand in the catalogue, whose authors and subjects it now has.
+
+    An author is one for all books: a filing name or original name that is given anew is theirs in every book from now
+    on; one that is left out stays as it was. A subject keeps the spelling that it came with first. A book's subjects
+    are in the order of their names.
+    """
+    authors = _settled_authors(db, [author for book in books for author in book.authors])
+    subjects = _settled_subjects(db, {slugify(name): name for book in books for name in book.subjects})
+    return [
+        replace(
+            book,
+            authors=[authors[name] for name in dict.fromkeys(author.name for author in book.authors)],
+            subjects=sorted({subjects[slug] for slug in map(slugify, book.subjects)}),
+        )
+        for book in books
+    ]
+
+
+def _settled_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, NewAuthor]:
+    wanted: dict[str, NewAuthor] = {}
+    for author in given:
+        before = wanted.get(author.name, author)
+        wanted[author.name] = NewAuthor(
+            author.name, author.sort or before.sort, author.original_name or before.original_name
+        )
+    columns = (Author.name, Author.sort_name, Author.original_name)
+    known = {row[0]: NewAuthor(*row) for row in db.execute(select(*columns).where(Author.name.in_(wanted)))}
+    missing, changed = [], []
+    for name, author in wanted.items():
+        there = known.get(name)
+        wanted[name] = NewAuthor(
+            name,
+            author.sort or (there.sort if there else sort_name(name)),
+            author.original_name or (there.original_name if there else None),
+        )
+        if there is None:
+            missing.append(wanted[name])
+        elif there != wanted[name]:
+            changed.append(wanted[name])
+    if missing:
+        slugs = filing.free_slugs(db, Author.slug, [filing.numbered(slugify(author.name)) for author in missing])
+        rows = [_author_columns(author) | {"slug": slug} for author, slug in zip(missing, slugs, strict=True)]
+        db.execute(insert(Author), rows)
+    for author in changed:
+        _refile(db, author)
+    return wanted
+
+
+def _author_columns(author: NewAuthor) -> dict[str, str | None]:
+    filed = author.sort or sort_name(author.name)
+    return {
+        "name": author.name,
+        "sort_name": filed,
+        "original_name": author.original_name,
+        "sort_key": filing.name_key(filed),
+    }
+
+
+def _refile(db: Connection, author: NewAuthor) -> None:
+    """Give an author of the catalogue another filing name or original name, in all of their books."""
+    db.execute(update(Author).where(Author.name == author.name).values(_author_columns(author)))
+    theirs = (
+        select(BookAuthor.book_id).join(Author, Author.id == BookAuthor.author_id).where(Author.name == author.name)
+    )
+    for book in Catalogue(db).details(db.scalars(theirs).all()):
+        written = as_written(book)
+        db.execute(update(Book).where(Book.id == book.id).values(author_key=filing.author_key(written)))
+        search.forget(db, book.id)
+        search.write(db, {book.id: filing.search_words(written)})
+
+
+def _settled_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
+    """Return subjects by their slugs, spelled as the catalogue spells them, after adding those that it lacks."""
+    known = select(Subject.slug, Subject.name).where(Subject.slug.in_(wanted))
+    spelled = dict(db.execute(known).all())
+    missing = [{"slug": slug, "name": name} for slug, name in wanted.items() if slug not in spelled]
+    if missing:
+        db.execute(insert(Subject), missing)
+    return wanted | spelled
+
+
+def remove_unused(db: Connection) -> None:
+    """Take out the authors and subjects that no book has."""
+    db.execute(delete(Author).where(~exists().where(BookAuthor.author_id == Author.id)))
+    db.execute(delete(Subject).where(~exists().where(BookSubject.subject_id == Subject.id)))

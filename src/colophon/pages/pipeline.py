@@ -1,0 +1,116 @@
+"""The pipeline as a line that a release travels: a station for each stage, with this release's own figures.
+
+A stage of which nothing is on record is a station that was not reached, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..templating import moment, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..passport import Passport
+
+# How much of a line the drawing has room for, in characters; the words beside it have room for all.
+ROOM = 29
+SHORT_COMMIT = 12
+SHORT_DIGEST = len("sha256:") + 12
+SHORT_ID = 8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a station says in one line; `verdict` (passed, failed, not run) is the sign in front of it."""
+
+    text: str
+    ending: str = ""
+    verdict: str | None = None
+
+    @property
+    def whole(self) -> str:
+        return self.text + self.ending
+
+    @property
+    def short(self) -> str:
+        """As much of the text as there is room for, and its ending."""
+        room = ROOM - len(self.ending)
+        text = self.text if len(self.text) <= room else f"{self.text[: room - 1].rstrip()}…"
+        return text + self.ending
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the pipeline, and whether this copy of the site came through it."""
+
+    name: str
+    reached: bool
+    entries: tuple[Entry, ...]
+
+
+def stages(release: Passport) -> list[Stage]:
+    """Return the stages of a release, from its commit to where it runs."""
+    if release.commit is None:
+        return [
+            Stage("Commit", True, (Entry("a checkout, started by hand"),)),
+            Stage("Test", False, (Entry("no pipeline tested it"),)),
+            Stage("Scan", False, (Entry("nothing scanned it"),)),
+            Stage("Build", False, (Entry("no image was built"),)),
+            Stage("Deploy", False, (Entry("nobody shipped it here"),)),
+        ]
+    return [
+        Stage("Commit", True, tuple(_commit(release))),
+        Stage("Test", bool(release.tests and release.tests.total), tuple(_tests(release))),
+        Stage("Scan", any(scan.verdict != "not run" for scan in release.scans), tuple(_scans(release))),
+        Stage("Build", True, tuple(_build(release))),
+        Stage("Deploy", bool(release.image_digest or release.task), tuple(_deploy(release))),
+    ]
+
+
+def _commit(release: Passport) -> Iterator[Entry]:
+    yield Entry((release.commit or "")[:SHORT_COMMIT])
+    if release.ref:
+        yield Entry(f"on {release.ref}")
+
+
+def _tests(release: Passport) -> Iterator[Entry]:
+    tests = release.tests
+    if tests is None:
+        yield Entry("no results on record")
+    elif not tests.total:
+        yield Entry("there were no tests")
+    else:
+        yield Entry(f"{tests.passed:,} passed", verdict="passed")
+        if tests.failed:
+            yield Entry(f"{tests.failed:,} failed", verdict="failed")
+        if tests.skipped:
+            yield Entry(f"{tests.skipped:,} skipped", verdict="not run")
+    if release.coverage:
+        yield Entry(f"{release.coverage.lines}% of lines visited")
+
+
+def _scans(release: Passport) -> Iterator[Entry]:
+    for scan in release.scans:
+        yield Entry(scan.name, f": {scan.verdict}", scan.verdict)
+    if not release.scans:
+        yield Entry("none on record")
+
+
+def _build(release: Passport) -> Iterator[Entry]:
+    if release.pipeline_url and release.built_at:
+        yield Entry(moment(release.built_at))
+    else:
+        yield Entry("by hand")
+    yield Entry(f"{plural(len(release.components), 'part', 'parts')}, Python {release.python}")
+
+
+def _deploy(release: Passport) -> Iterator[Entry]:
+    if release.image_digest:
+        yield Entry(release.image_digest[:SHORT_DIGEST])
+    if release.task:
+        yield Entry(" in ".join(filter(None, (f"task {release.task.id[:SHORT_ID]}", release.task.zone))))
+    if not (release.image_digest or release.task):
+        yield Entry("no word from Amazon ECS")

@@ -1,0 +1,121 @@
+"""The statements that choose books, put them in order and read them. `books.py` executes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import UnaryExpression, asc, bindparam, desc, func, select
+from sqlalchemy.sql.operators import custom_op
+
+from . import search
+from .models import Author, Book, BookAuthor, BookSubject, Subject
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Select
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    from .listing import ListQuery
+    from .records import AuthorRef
+
+T = TypeVar("T")
+
+CARD = (
+    Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
+    Book.description, Book.added_at,
+)  # fmt: skip
+DETAIL = (*CARD, Book.publisher, Book.pages, Book.isbn13)
+
+
+def _with_authors(columns: tuple[InstrumentedAttribute[Any], ...]) -> Select[*tuple[Any, ...]]:
+    """Return the statement that reads books by their `ids`, a row for each author.
+
+    It is made once, and of plain tables: SQLAlchemy takes twice as long to execute one that is made of models anew.
+    """
+    book, author, link = (model.__table__.c for model in (Book, Author, BookAuthor))
+    return (
+        select(author.slug, author.name, author.original_name, author.sort_name, *(book[col.key] for col in columns))
+        .select_from(Book.__table__)
+        .join(BookAuthor.__table__, link.book_id == book.id)
+        .join(Author.__table__, author.id == link.author_id)
+        .where(book.id.in_(bindparam("ids", expanding=True)))
+        .order_by(book.id, link.position)
+    )
+
+
+READ_CARDS, READ_DETAILS = _with_authors(CARD), _with_authors(DETAIL)
+# Each order is by one indexed column, ties by id, both in the same direction.
+_ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
+    "title": (Book.title_key, False),
+    "author": (Book.author_key, False),
+    "year": (Book.year, False),
+    "-year": (Book.year, True),
+    "-added": (Book.added_at, True),
+}
+
+
+def chosen(
+    db: Connection,
+    query: ListQuery,
+    author: AuthorRef | None,
+    column: str | None = None,
+    *,
+    rank: bool = False,
+    walk: bool = False,
+) -> Select[int]:
+    """Return the ids of the books that a query asks for; `author` is the one that it names, None for nobody's name.
+
+    With a `column` of the index, only books whose column has all the words of the search. `rank` is for an order by
+    rank. `walk` keeps SQLite from starting at a filter's index, so that it walks the order's index instead.
+    """
+    as_is = _unindexed if walk else _indexed
+    books = select(Book.id)
+    if query.q and walk:
+        found = select(search.index.c.rowid).where(search.matches(db, query.q, column))
+        books = books.where(_unindexed(Book.id).in_(found))
+    elif query.q:
+        books = books.join(search.index, search.index.c.rowid == Book.id).where(
+            search.matches(db, query.q, column, ranked=rank)
+        )
+    if query.author:
+        if author:
+            their_id = select(Author.id).where(Author.slug == author.slug).scalar_subquery()
+            theirs = select(BookAuthor.book_id).where(BookAuthor.author_id == their_id)
+        else:
+            theirs = select(search.index.c.rowid).where(search.matches(db, query.author, "authors"))
+        books = books.where(as_is(Book.id).in_(theirs))
+    if query.subject:
+        subject = select(Subject.id).where(Subject.slug == query.subject).scalar_subquery()
+        of_subject = select(BookSubject.book_id).where(BookSubject.subject_id == subject)
+        if walk:
+            books = books.where(of_subject.where(BookSubject.book_id == _unindexed(Book.id)).exists())
+        else:
+            books = books.where(Book.id.in_(of_subject))
+    if query.language:
+        books = books.where(as_is(Book.language) == query.language)
+    if query.year_from is not None:
+        books = books.where(as_is(Book.year) >= query.year_from)
+    if query.year_to is not None:
+        books = books.where(as_is(Book.year) <= query.year_to)
+    return books
+
+
+def ordered(books: Select[int], sort: str) -> Select[int]:
+    """Return the ids of books in one of the orders of a list, other than by relevance."""
+    column, descending = _ORDERS[sort]
+    direction = desc if descending else asc
+    return books.order_by(direction(column), direction(Book.id))
+
+
+def author_rows() -> Select[str, str, str | None, str, int]:
+    """Return what lists show of authors, each with the number of their books."""
+    count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
+    return select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
+
+
+def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    return column.expression
+
+
+def _unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    """Return the column's value as an expression, which SQLite looks up in no index."""
+    return UnaryExpression(column.expression, operator=custom_op("+"), type_=column.type)

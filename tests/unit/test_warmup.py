@@ -1,0 +1,63 @@
+import gc
+import logging
+
+import pytest
+
+from colophon import cataloguing, database, importer, pages, warmup
+from colophon.warmup import PATHS, warm_up
+from conftest import any_database
+
+
+@pytest.fixture
+def site(make_app, own_url, engine):
+    """A site whose catalogue no other test has asked about."""
+    cataloguing.add_books(engine, importer.made_up_books(3, seed=1))
+    yield make_app(database_url=own_url)
+    gc.unfreeze()
+
+
+@pytest.fixture
+def said(caplog):
+    """What the warm-up had to say."""
+    caplog.set_level(logging.INFO)
+    return lambda: [record.getMessage() for record in caplog.records if record.name == warmup.log.name]
+
+
+def test_what_visitors_ask_for_first_is_remembered(site, said, monkeypatch):
+    warm_up(site)
+    monkeypatch.setattr(pages, "render_template", lambda *_arguments, **_named: "made anew")
+    assert said() == []
+    assert "Books" in site.test_client().get("/books").text
+    assert "Colophon" in site.test_client().get("/").text
+
+
+def test_no_connection_is_left_for_two_processes_to_share(site):
+    warm_up(site)
+    assert database.engine_of(site).pool.checkedin() == 0
+
+
+def test_what_was_made_is_left_alone_by_the_garbage_collector(site):
+    warm_up(site)
+    assert gc.get_freeze_count() > 0
+
+
+def test_a_warm_up_is_no_visit(site, caplog):
+    caplog.set_level(logging.INFO)
+    warm_up(site)
+    assert "request" not in caplog.messages
+    site.test_client().get("/about")
+    assert "request" in caplog.messages
+
+
+@any_database
+def test_a_database_that_is_away_stops_nothing(make_app, said, tmp_path):
+    warm_up(make_app(database_url=f"sqlite:///{tmp_path}/nowhere/colophon.db"))
+    gc.unfreeze()
+    assert said() == ["the warm-up ends at /readyz, which was answered by 503 SERVICE UNAVAILABLE"]
+
+
+@any_database
+def test_a_database_that_is_slow_does_not_keep_the_site_from_starting(site, said, monkeypatch):
+    monkeypatch.setattr(warmup, "SECONDS", -1)
+    warm_up(site)
+    assert said() == [f"the warm-up ends before {PATHS[0]}: the database is slow"]
