@@ -6,6 +6,7 @@ import click
 
 from .building import build
 from .scanning import scan
+from .stacks import stacks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,3 +16,4 @@ def main() -> None:
 
 main.add_command(scan)
 main.add_command(build)
+main.add_command(stacks)
