@@ -66,6 +66,9 @@ up: var/secrets/database-url ## Start the site with PostgreSQL in containers: th
 down: ## Stop those containers; the database stays in its volume
 	@docker compose down
 
+stacks: .venv/for-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
+	@$(BIN)/python -m delivery stacks $(ARGS)
+
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
@@ -130,4 +133,4 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history
+.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history stacks
