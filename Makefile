@@ -133,4 +133,5 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history stacks
+.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history stacks HEAD .PHONY: =======
+>>>>>>> deploy
