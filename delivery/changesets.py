@@ -157,7 +157,7 @@ def _follow(stack: str, known: set[str], report: Callable[[str], None]) -> tuple
             known.add(event["EventId"])
             line = f"{event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}"
             report(line)
-            if status.endswith("_FAILED") and "cancelled" not in reason:
+            if status.endswith("_FAILED"):
                 causes.append(line)
         quiet = True
         if not state.endswith("_IN_PROGRESS"):
