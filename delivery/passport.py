@@ -28,12 +28,14 @@ def issue(of_image: dict[str, Any], checkout: Checkout, reports: Path) -> dict[s
     found = evidence.of_scans(reports)
     if _is_of(checkout, found["commit"] if found else None, "scans", "make scan"):
         scans = found
+    pipeline = os.environ.get("CI_PIPELINE_URL", "")
     return of_image | {
         "state": "released",
         "commit": checkout.commit,
         "ref": checkout.ref,
         "built_at": built_at(checkout).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "pipeline_url": os.environ.get("CI_PIPELINE_URL"),
+        # Visitors are sent nowhere that is not encrypted.
+        "pipeline_url": pipeline if pipeline.startswith("https://") else None,
         "tests": tests,
         "coverage": coverage,
         "scans": scans["scans"] if scans else [],

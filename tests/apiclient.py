@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from apicheck import specification
+
 if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.test import TestResponse
@@ -24,11 +26,16 @@ class Program:
     def __init__(self, app: Flask, token: str | None) -> None:
         self.app = app
         self._client = app.test_client()
+        self._specification = specification(self._client)
         self.token = token
 
     def __call__(self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any) -> TestResponse:
+        """Return an answer. Raises AssertionError when it is not as the specification says."""
         shown = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        return self._client.open(f"/api/v1{path}", method=method, headers=shown | (headers or {}), **options)
+        response = self._client.open(f"/api/v1{path}", method=method, headers=shown | (headers or {}), **options)
+        broken = list(self._specification.broken_by(method, response.request.path, response))
+        assert not broken, f"{method} {path}:\n  " + "\n  ".join(broken)
+        return response
 
     def get(self, path: str, **options: Any) -> TestResponse:
         return self("GET", path, **options)

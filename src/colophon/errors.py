@@ -6,9 +6,9 @@ import json
 import logging
 import sqlite3
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template, request, url_for
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
@@ -37,23 +37,60 @@ EXPLANATIONS = {
 }
 
 
+class Kind(NamedTuple):
+    """A kind of problem that says more than its status does (RFC 9457, 4); the API's page tells of it by this name."""
+
+    name: str
+    status: int
+    title: str
+    meaning: str
+
+    @property
+    def address(self) -> str:
+        """The problem's `type`."""
+        return url_for("documentation.page", _anchor=self.name)
+
+
+PARAMETERS = Kind(
+    "parameters", 400, "Parameters are wrong", "Each that is wrong or not known is named in errors, with the reason."
+)
+FIELDS = Kind(
+    "fields",
+    422,
+    "Fields are wrong",
+    "Each that is wrong, missing or not known is named in errors, by a path such as authors.0.name, with the reason.",
+)
+CONFLICT = Kind("conflict", 409, "Another book has the ISBN", "The member book is the address of that book.")
+KEY_REUSED = Kind(
+    "key-reused",
+    422,
+    "The Idempotency-Key was used for something else",
+    "What was sent under it within the last day was not the same; send this under another one.",
+)
+KINDS = (PARAMETERS, FIELDS, CONFLICT, KEY_REUSED)
+
+
 class Problem(HTTPException):
     """An error of the API, with what a program needs to mend it (RFC 9457).
 
-    `problems` are pairs of a field's or parameter's name and what is wrong with it; `headers` go with the answer.
+    `what` is its kind, or its status where that says it all. `problems` are pairs of a field's or parameter's name and
+    what is wrong with it; `members` are what the kind adds to the answer; `headers` go with it.
     """
 
     def __init__(
         self,
-        code: int,
+        what: Kind | int,
         detail: str,
         *,
         problems: list[tuple[str, str]] | None = None,
+        members: dict[str, str] | None = None,
         headers: list[tuple[str, str]] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.code = code
+        self.kind = what if isinstance(what, Kind) else None
+        self.code = what.status if isinstance(what, Kind) else what
         self.problems = problems or []
+        self.members = members or {}
         self._headers = headers or []
 
     @property
@@ -77,7 +114,7 @@ def init_app(app: Flask) -> None:
 
 
 def _wrong_parameters(error: ParameterError) -> Response:
-    return _answer(Problem(400, "Part of the address is not as it should be.", problems=error.problems))
+    return _answer(Problem(PARAMETERS, "Part of the address is not as it should be.", problems=error.problems))
 
 
 def _cannot_operate(error: OperationalError) -> Response:
@@ -109,16 +146,17 @@ def _own_fault(error: Exception) -> Response:
 def _answer(error: HTTPException) -> Response:
     status = error.code or 500
     title, general = EXPLANATIONS.get(status, (error.name, "The request could not be answered."))
-    explanation = error.description if error.description != type(error).description else None
-    problems = error.problems if isinstance(error, Problem) else []
+    said = error.description if error.description != type(error).description else None
+    problem = error if isinstance(error, Problem) else Problem(status, said or general)
     reference = request.environ.get(REQUEST_ID) if status >= 500 else None
     if request.path == "/api" or request.path.startswith("/api/v"):
         body = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
+            "type": problem.kind.address if problem.kind else "about:blank",
+            "title": problem.kind.title if problem.kind else HTTPStatus(status).phrase,
             "status": status,
-            "detail": explanation or general,
-            "errors": [{"field": name, "message": message} for name, message in problems],
+            "detail": problem.description,
+            "errors": [{"field": name, "message": message} for name, message in problem.problems],
+            **problem.members,
         } | ({"reference": reference} if reference else {})
         response = Response(json.dumps(body, ensure_ascii=False), status, mimetype=PROBLEM)
     else:
@@ -126,8 +164,8 @@ def _answer(error: HTTPException) -> Response:
             "errors/error.html",
             status=status,
             title=title,
-            explanation=explanation or general,
-            problems=problems,
+            explanation=problem.description,
+            problems=problem.problems,
             reference=reference,
             canonical=None,
         )

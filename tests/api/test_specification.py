@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from colophon import cataloguing, create_app, database, importer, tokens
 from colophon.settings import Settings
+from pagecheck import text
 
 CASES_PER_OPERATION = 60
 # What a specification cannot say of a request: which parameters exclude each other, what stands in the catalogue, which
@@ -83,6 +84,17 @@ def test_the_routes_and_the_specification_are_equal(app, client):
 def test_the_page_and_the_specification_are_equal(client, page):
     calls = {tuple(call.split()) for call in page("/api/docs").texts("h3 + p > code")}
     assert calls == operations(client)
+
+
+def test_the_page_names_the_statuses_that_the_specification_has(client, page):
+    soup = page("/api/docs")
+    shown = [text(code.parent) for code in soup.select("h3 + p > code")]
+    statuses = [re.findall(r"\b\d{3}\b", line) for line in soup.texts("p") if line.startswith("Answers ")]
+    paths = client.get("/api/v1/openapi.json").json["paths"]
+    described = {
+        f"{method.upper()} {path}": list(paths[path][method]["responses"]) for path in paths for method in paths[path]
+    }
+    assert dict(zip(shown, statuses, strict=True)) == described
 
 
 def test_every_call_has_a_line_to_copy_that_works_as_it_stands(page, client):

@@ -91,13 +91,18 @@ def test_a_body_that_is_too_large_is_refused(make_program):
     assert (response.status_code, response.mimetype) == (413, "application/problem+json")
 
 
+def test_a_body_whose_length_is_not_said_is_refused(program):
+    headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
+    response = program("POST", "/books", data=b"{}", headers=headers)
+    assert (response.status_code, response.mimetype) == (411, "application/problem+json")
+
+
 def test_an_isbn_that_another_book_has_is_a_conflict_that_names_it(program):
     program.add(isbn13="0-306-40615-2")
     response = program.add(title="Another", isbn13="978-0-306-40615-7")
     assert response.status_code == 409
-    assert response.json["errors"] == [
-        {"field": "isbn13", "message": "Is that of http://localhost/api/v1/books/the-compleat-angler."}
-    ]
+    assert response.json["book"] == "http://localhost/api/v1/books/the-compleat-angler"
+    assert [error["field"] for error in response.json["errors"]] == ["isbn13"]
 
 
 def test_a_book_is_replaced_whole(program):

@@ -96,6 +96,11 @@ def test_a_release_is_dated_by_its_pipeline(source, reports, monkeypatch):
     assert issued["pipeline_url"] == "https://gitlab.example.org/books/colophon/-/pipelines/12"
 
 
+def test_a_pipeline_without_encryption_is_not_linked_to(source, reports, monkeypatch):
+    monkeypatch.setenv("CI_PIPELINE_URL", "http://gitlab.example.org/books/colophon/-/pipelines/12")
+    assert passport.issue(OF_IMAGE, source, reports)["pipeline_url"] is None
+
+
 def test_by_hand_it_is_dated_by_its_commit_so_that_two_builds_are_one(source, reports, monkeypatch):
     assert passport.issue(OF_IMAGE, source, reports)["built_at"] == "2026-03-01T12:00:00Z"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")

@@ -1,6 +1,6 @@
 """JSON for programs, under /api/v1."""
 
-from . import books, catalogue, documentation
+from . import books, catalogue, documentation, specification
 from .operations import blueprint
 
-__all__ = ["blueprint", "books", "catalogue", "documentation"]
+__all__ = ["blueprint", "books", "catalogue", "documentation", "specification"]

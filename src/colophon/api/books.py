@@ -13,7 +13,7 @@ from marshmallow.validate import Range
 from .. import cataloguing, database, idempotency
 from ..books import Catalogue
 from ..cataloguing import IsbnTakenError
-from ..errors import Problem
+from ..errors import CONFLICT, FIELDS, KEY_REUSED, Problem
 from ..idempotency import Answered, KeyReusedError
 from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..responses import entity_tag
@@ -120,7 +120,7 @@ def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     scope="write",
     body=BookSchema,
     answers={201: BookRepresentation},
-    errors=(409, 413, 415, 422),
+    errors=(409,),
     repeatable=True,
 )
 def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
@@ -144,7 +144,7 @@ def _recalled(db: Connection, key: str, sent: object) -> Answered | None:
     try:
         return idempotency.recall(db, bearer().id, key, sent)
     except KeyReusedError as error:
-        raise Problem(422, str(error)) from None
+        raise Problem(KEY_REUSED, str(error)) from None
 
 
 def _created(db: Connection, book: NewBook) -> Answered:
@@ -159,7 +159,7 @@ def _created(db: Connection, book: NewBook) -> Answered:
     scope="write",
     body=BookSchema,
     answers={200: BookRepresentation},
-    errors=(404, 409, 412, 413, 415, 422, 428),
+    errors=(404, 409),
     conditional=True,
 )
 def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
@@ -175,7 +175,7 @@ def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Respons
     body=BookSchema,
     content_types=(MERGE_PATCH, JSON),
     answers={200: BookRepresentation},
-    errors=(404, 409, 412, 413, 415, 422, 428),
+    errors=(404, 409),
     conditional=True,
 )
 def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
@@ -184,7 +184,7 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
 
     unknown = [(name, "Is not a field that can be written.") for name in sent if name not in BookSchema().fields]
     if unknown:
-        raise Problem(422, "What was sent is not as it should be.", problems=unknown)
+        raise Problem(FIELDS, "What was sent is not as it should be.", problems=unknown)
 
     def patched(book: BookDetail) -> NewBook:
         merged = {field: value for field, value in (written(book) | sent).items() if value is not None}
@@ -199,7 +199,7 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
     summary="Take a book out of the catalogue",
     scope="write",
     answers={204: None},
-    errors=(404, 412, 428),
+    errors=(404,),
     conditional=True,
 )
 def delete_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
@@ -249,7 +249,8 @@ def _isbn_conflicts() -> Iterator[None]:
         yield
     except IsbnTakenError as error:
         other = absolute_url("api.get_book", name=error.slug)
-        raise Problem(409, str(error), problems=[("isbn13", f"Is that of {other}.")]) from None
+        problems = [("isbn13", f"Is that of {other}.")]
+        raise Problem(CONFLICT, str(error), problems=problems, members={"book": other}) from None
 
 
 def _tagged(response: Response) -> Response:

@@ -7,13 +7,14 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError
 
 from .. import database, limits, listing, tokens
-from ..errors import Problem
+from ..errors import FIELDS, Problem
 from ..limits import Limit, Standing
 from ..tokens import Bearer, TokenError
 
@@ -27,10 +28,19 @@ MERGE_PATCH = "application/merge-patch+json"
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 REALM = 'Bearer realm="colophon"'
 
+# The statuses of problems that follow from what an operation is.
+EVERYWHERE = (400, 401, 405, 406, 429, 503)
+FOR_WRITERS = (403,)
+FOR_BODIES = (411, 413, 415, 422)
+FOR_CONDITIONS = (412, 428)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One call of the API. `answers` maps each status that means success to the schema of its body."""
+    """One call of the API. `answers` maps each status that means success to the schema of its body.
+
+    `errors` are the statuses of its own problems, without those that follow from what else is said here.
+    """
 
     summary: str
     answers: dict[int, type[Schema] | None]
@@ -42,6 +52,17 @@ class Operation:
     conditional: bool = False
     repeatable: bool = False
     errors: tuple[int, ...] = field(default=())
+
+    @property
+    def problems(self) -> list[int]:
+        """The statuses of all its problems."""
+        following = [
+            EVERYWHERE,
+            FOR_WRITERS if self.scope else (),
+            FOR_BODIES if self.body else (),
+            FOR_CONDITIONS if self.conditional else (),
+        ]
+        return sorted({*self.errors, *chain(*following)})
 
 
 def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
@@ -66,11 +87,11 @@ def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[...,
 
 
 def load(schema: Schema, data: object) -> Any:
-    """Return what a schema makes of data. Raises Problem 422, naming each wrong field by a path like authors.0.name."""
+    """Return what a schema makes of data. Raises Problem FIELDS, naming each by a path like authors.0.name."""
     try:
         return schema.load(data)  # type: ignore[arg-type]  # the schema itself refuses what is no object
     except ValidationError as error:
-        raise Problem(422, "What was sent is not as it should be.", problems=list(_flat(error.messages))) from None
+        raise Problem(FIELDS, "What was sent is not as it should be.", problems=list(_flat(error.messages))) from None
 
 
 def _flat(messages: Any, path: str = "") -> Any:

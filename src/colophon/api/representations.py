@@ -105,9 +105,16 @@ class FieldProblem(Schema):
 class ProblemDetails(Schema):
     """What went wrong (RFC 9457): `errors` names each field or parameter that is wrong."""
 
-    type = fields.String(required=True)
+    type = fields.String(
+        required=True,
+        metadata={
+            "format": "uri-reference",
+            "description": "about:blank where the status says it all, else where the API's page tells of the kind.",
+        },
+    )
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(FieldProblem), required=True)
-    reference = fields.String()
+    book = fields.Url(metadata={"description": "Of a conflict: the book that has the ISBN."})
+    reference = fields.String(metadata={"description": "Of a fault of the site: what its log knows the request by."})
