@@ -284,6 +284,17 @@ def test_a_change_that_cloudformation_refuses_is_forgotten(made, stacks):
     assert "colophon-network" in made.stacks
 
 
+def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
+    said = "An error occurred (ValidationError) when calling the CreateChangeSet operation: Domain must be a host name"
+
+    def refuse(_):
+        raise CommandError(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
+
+    made.on = {"create-change-set": refuse}
+    result = stacks("--yes")
+    assert result.stderr == "Error: colophon-network cannot become that: Domain must be a host name\n"
+
+
 @pytest.mark.parametrize(
     ("stack", "change", "harm"),
     [
