@@ -2,10 +2,11 @@
 
 import json
 import re
+from functools import cache
 
 import pytest
 
-from delivery import aws, changesets
+from delivery import aws, changesets, templates
 from delivery.cli import main
 from delivery.shell import CommandError
 from delivery.stacks import ECS, STACKS, line
@@ -13,6 +14,8 @@ from delivery.stacks import ECS, STACKS, line
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
 CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
 FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
+
+parameters_once = cache(templates.parameters)  # reading YAML is most of what a run takes
 
 
 class CloudFormation:
@@ -118,6 +121,7 @@ def cloud(monkeypatch):
     cloud = CloudFormation()
     monkeypatch.setattr(aws, "call", cloud.call)
     monkeypatch.setattr(changesets, "POLL_SECONDS", 0)
+    monkeypatch.setattr(templates, "parameters", parameters_once)
     return cloud
 
 
