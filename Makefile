@@ -133,5 +133,4 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build try up down format assets bench memory lock clean push plan preflight deploy rollback status history stacks HEAD .PHONY: =======
->>>>>>> deploy
+.PHONY: help run test check scan build push plan preflight deploy rollback status history try up down stacks format assets bench memory lock clean

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -82,16 +83,21 @@ def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *
     """
     change_set = ChangeSet(stack, f"stacks-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", creates)
     values = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    refused = False
     source = ("--template-body", f"file://{os.path.relpath(template)}") if template else ("--use-previous-template",)
     try:
-        change_set.call(
-            *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
-            *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
-        )
+        try:
+            change_set.call(
+                *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
+                *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
+            )
+        except CommandError as error:
+            refused = True
+            raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
         change_set.changes = tuple(_changes(change_set))
         yield change_set
     finally:
-        if not change_set.begun:
+        if not (change_set.begun or refused):
             _forget(change_set)
 
 
@@ -109,6 +115,12 @@ def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
                 return []
             raise StackError(f"{change_set.stack} cannot become that: {reason}")
         time.sleep(POLL_SECONDS)
+
+
+def _reason(error: CommandError) -> str:
+    """Return in what words AWS refused a call, without those that say which call it was."""
+    found = re.search(r"An error occurred \(.+?\) when calling the \w+ operation: (.+)", error.errors)
+    return found[1] if found else error.message
 
 
 def _forget(change_set: ChangeSet) -> None:
@@ -157,7 +169,7 @@ def _follow(stack: str, known: set[str], report: Callable[[str], None]) -> tuple
             known.add(event["EventId"])
             line = f"{event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}"
             report(line)
-            if status.endswith("_FAILED") and "cancelled" not in reason:
+            if status.endswith("_FAILED"):
                 causes.append(line)
         quiet = True
         if not state.endswith("_IN_PROGRESS"):

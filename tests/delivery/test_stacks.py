@@ -2,10 +2,11 @@
 
 import json
 import re
+from functools import cache
 
 import pytest
 
-from delivery import aws, changesets
+from delivery import aws, changesets, templates
 from delivery.cli import main
 from delivery.shell import CommandError
 from delivery.stacks import ECS, STACKS, line
@@ -13,6 +14,8 @@ from delivery.stacks import ECS, STACKS, line
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
 CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
 FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
+
+parameters_once = cache(templates.parameters)  # reading YAML is most of what a run takes
 
 
 class CloudFormation:
@@ -118,6 +121,7 @@ def cloud(monkeypatch):
     cloud = CloudFormation()
     monkeypatch.setattr(aws, "call", cloud.call)
     monkeypatch.setattr(changesets, "POLL_SECONDS", 0)
+    monkeypatch.setattr(templates, "parameters", parameters_once)
     return cloud
 
 
@@ -282,6 +286,17 @@ def test_a_change_that_cloudformation_refuses_is_forgotten(made, stacks):
     assert result.stderr == "Error: colophon-network cannot become that: No export named x.\n"
     assert made.change_sets == {}
     assert "colophon-network" in made.stacks
+
+
+def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
+    said = "An error occurred (ValidationError) when calling the CreateChangeSet operation: Domain must be a host name"
+
+    def refuse(_):
+        raise CommandError(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
+
+    made.on = {"create-change-set": refuse}
+    result = stacks("--yes")
+    assert result.stderr == "Error: colophon-network cannot become that: Domain must be a host name\n"
 
 
 @pytest.mark.parametrize(
