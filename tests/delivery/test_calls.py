@@ -14,9 +14,7 @@ from fakesite import NAME, target
 
 # What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
 BY_AN_ADMINISTRATOR = {"changesets.py", "stacks.py"}
-SOURCES = sorted(
-    path for path in Path(delivery.__file__).parent.glob("*.py") if path.name not in BY_AN_ADMINISTRATOR
-)
+SOURCES = sorted(path for path in Path(delivery.__file__).parent.glob("*.py") if path.name not in BY_AN_ADMINISTRATOR)
 
 
 @pytest.fixture
