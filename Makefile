@@ -76,6 +76,9 @@ assets: assets/node_modules/.package-lock.json ## Rebuild the built assets from 
 bench: .venv/for-bench ## Pages per second, beside nginx and a minimal Django page (needs nginx and wrk)
 	@$(BIN)/python bench/run.py
 
+memory: .venv/for-run ## Memory of the server's processes, as they are and with nothing shared between them (Linux)
+	@$(BIN)/python -m bench.memory
+
 lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproject.toml
 	@$(BIN)/pip install --quiet uv==$(UV)
 	@$(COMPILE) pyproject.toml --output-file src/requirements.txt
@@ -127,4 +130,4 @@ var/secrets/database-url:
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build push plan preflight deploy rollback status history try up down format assets bench lock clean
+.PHONY: help run test check scan build push plan preflight deploy rollback status history try up down format assets bench memory lock clean

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import sys
 import tempfile
 import time
@@ -16,15 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import catalogues, load, servers, tables
-from .errors import BenchError
+from .errors import BenchError, exit_code, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
 ROUNDS = 5
 BUILD = servers.ROOT / "build" / "bench"
-USAGE_ERROR = 2
 
 
 def between(low: int, high: int) -> Callable[[str], int]:
@@ -48,10 +45,6 @@ def options() -> argparse.Namespace:
     if given.json and not given.json.absolute().parent.is_dir():
         parser.error(f"--json: there is no folder {given.json.absolute().parent}")
     return given
-
-
-def say(progress: str) -> None:
-    print(progress, file=sys.stderr, flush=True)
 
 
 def throughput(targets: list[load.Target], seconds: int, connections: int) -> None:
@@ -111,31 +104,17 @@ def about_the_machine(tools: servers.Tools) -> str:
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {packages}, {tools.nginx_version()}"
 
 
-def stop(number: int, _frame: FrameType | None) -> None:
-    """End as on Ctrl-C, through every `with`, when another program asks for it."""
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     given = options()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
-    started = time.monotonic()
-    try:
+
+    def run() -> None:
+        started = time.monotonic()
         measured = measure(given, servers.Tools.find())
         if given.json:
             given.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-    except servers.ToolMissingError as error:
-        say(f"bench: {error}")
-        return USAGE_ERROR
-    except (BenchError, OSError) as error:
-        say(f"bench: {error}")
-        return 1
-    except KeyboardInterrupt:
-        say("\nbench: interrupted; every server is ended.")
-        return 128 + signal.SIGINT
-    say(f"\ndone in {time.monotonic() - started:.0f} s")
-    return 0
+        say(f"\ndone in {time.monotonic() - started:.0f} s")
+
+    return exit_code(run)
 
 
 sys.exit(main())

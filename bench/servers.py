@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import BenchError
+from .errors import BenchError, ToolMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,10 +47,6 @@ http {{
     server {{ listen {host}:{port}; root {folder}/pages; }}
 }}
 """
-
-
-class ToolMissingError(RuntimeError):
-    """A program that the benchmark needs is not installed."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,21 @@ def environment(database: Path, **settings: str | int | Path) -> dict[str, str]:
 
 
 @contextmanager
-def colophon(database: Path, folder: Path) -> Iterator[Server]:
-    """Serve the site as it is served to visitors."""
+def colophon(database: Path, folder: Path, *options: str, workers: int = 1) -> Iterator[Server]:
+    """Serve the site as it is served to visitors, but for gunicorn's options that are given."""
     port = _free_port()
-    env = environment(database, HOST=HOST, PORT=port, WEB_CONCURRENCY=1, WEB_THREADS=THREADS)
-    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "src" / "gunicorn.conf.py")]
+    env = environment(database, HOST=HOST, PORT=port, WEB_CONCURRENCY=workers, WEB_THREADS=THREADS)
+    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "src" / "gunicorn.conf.py"), *options]
     with _running("Colophon", command, port, env, folder) as server:
+        yield server
+
+
+@contextmanager
+def make_run(database: Path, folder: Path, workers: int) -> Iterator[Server]:
+    """Serve the site as `make run` does, which makes the database when it is not there."""
+    port = _free_port()
+    env = environment(database, HOST=HOST, PORT=port, WEB_CONCURRENCY=workers, WEB_THREADS=THREADS)
+    with _running("Colophon", [sys.executable, "-m", "colophon", "serve"], port, env, folder) as server:
         yield server
 
 

@@ -32,7 +32,7 @@ def throughput(targets: list[Target], how: str) -> str:
         times = [f"{_ratio(found[ours, size].samples, found[DJANGO, size].samples):.1f} ×" for size in SIZES]
         rows.append([title, *(cell for ratio in times for cell in (ratio, "", ""))])
     title = f"Pages per second of the list page: {how}, one worker each, uncompressed"
-    return f"{title}\n\n{_aligned(rows, [f'{size:,} books' for size in SIZES])}"
+    return f"{title}\n\n{_grouped(rows, [f'{size:,} books' for size in SIZES])}"
 
 
 def latencies(kinds: list[Kind]) -> str:
@@ -45,7 +45,7 @@ def latencies(kinds: list[Kind]) -> str:
     )
     rows = [["books", *(f"{SMALL:,}", f"{LARGE:,}", "ratio") * 2]]
     rows += [[kind.name, *_compared(kind.first), *_compared(kind.repeated)] for kind in kinds]
-    return f"{title}\n\n{_aligned(rows, ['first time', 'repeated'])}"
+    return f"{title}\n\n{_grouped(rows, ['first time', 'repeated'])}"
 
 
 def _compared(samples: dict[int, list[float]]) -> list[str]:
@@ -65,13 +65,17 @@ def _ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
-def _aligned(rows: list[list[str]], groups: list[str]) -> str:
+def _grouped(rows: list[list[str]], groups: list[str]) -> str:
     """Return rows as lines, below the names of the groups that the columns after the first fall into evenly."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     span = (len(widths) - 1) // len(groups)
     over = [sum(widths[start : start + span]) + 2 * (span - 1) for start in range(1, len(widths), span)]
-    lines = [
-        [" " * widths[0], *(f" {name} ".center(width, "─") for name, width in zip(groups, over, strict=True))],
-        *([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows),
-    ]
+    names = [" " * widths[0], *(f" {name} ".center(width, "─") for name, width in zip(groups, over, strict=True))]
+    return "  ".join(names).rstrip() + "\n" + aligned(rows)
+
+
+def aligned(rows: list[list[str]]) -> str:
+    """Return rows as lines, the first column to the left and the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows)
     return "\n".join("  ".join(line).rstrip() for line in lines)

@@ -19,7 +19,7 @@ def lines(evidence: Evidence) -> list[str]:
     for each in evidence.service.get("deployments", []):
         name = taskdefinition.revision(each["taskDefinition"])
         found.append(
-            f"{name:<16} {each['runningCount']} of {each['desiredCount']} running, {each['pendingCount']} pending, "
+            f"{name}: {each['runningCount']} of {each['desiredCount']} running, {each['pendingCount']} pending, "
             f"{each.get('failedTasks', 0)} failed"
         )
     return found

@@ -61,8 +61,7 @@ class Registry:
             if error.error == "ImageNotFoundException":
                 return None
             raise
-        image: Json = found["imageDetails"][0]
-        return image
+        return next(iter(found["imageDetails"]), None)
 
     def commit_of(self, digest: str) -> str | None:
         """Return the commit that an image is tagged with, None for an image that is not there or bears none."""

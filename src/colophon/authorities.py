@@ -29,7 +29,10 @@ def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
     are in the order of their names.
     """
     authors = _settled_authors(db, [author for book in books for author in book.authors])
-    subjects = _settled_subjects(db, {slugify(name): name for book in books for name in book.subjects})
+    given: dict[str, str] = {}
+    for name in (name for book in books for name in book.subjects):
+        given.setdefault(slugify(name), name)
+    subjects = _settled_subjects(db, given)
     return [
         replace(
             book,

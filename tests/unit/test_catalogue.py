@@ -142,6 +142,13 @@ def test_a_page_past_the_end_is_an_error(catalogue):
         catalogue.page(ListQuery(page=10**9))
 
 
+def test_a_subject_keeps_the_spelling_that_it_came_with_first_in_one_batch_too(engine):
+    spellings = ["Nature Walks", "nature walks", "Nature walks"]
+    add_books(engine, [new_book(f"Book {number}", subjects=[name]) for number, name in enumerate(spellings)])
+    with engine.connect() as db:
+        assert [subject.name for subject in Catalogue(db).subjects()] == ["Nature Walks"]
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     q=st.sampled_from(["a", "the", "war", "s", "history of", "love"]) | st.none(),

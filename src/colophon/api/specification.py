@@ -119,8 +119,8 @@ def _success(status: int, call: Call) -> dict[str, Any]:
         headers.append("Link")
     if status == HTTPStatus.CREATED:
         headers.append("Location")
-        if about.repeatable:
-            headers.append("Idempotency-Replayed")
+    if about.repeatable:
+        headers.append("Idempotency-Replayed")
     if about.scope:
         headers += LIMITS
     described: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _references(headers)}
