@@ -124,6 +124,8 @@ def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
 def of_error(error: AwsError) -> Cause:
     """Return why a call to AWS failed."""
     said = shown([error.said])
+    if error.code == 127:
+        return Cause("no-aws", "The aws CLI is not there.", said, "nothing: `make .venv/for-delivery` installs it.")
     if error.error in EXPIRED or ("token" in error.said.lower() and "expired" in error.said.lower()):
         return Cause(
             "expired-token",

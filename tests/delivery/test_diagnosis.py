@@ -65,6 +65,11 @@ def test_every_cause_says_what_to_change_and_names_a_file_or_says_that_there_is_
             assert any(word in cause.change for word in ("ecs/", "src/", "nothing", ".gitlab-ci.yml", "events"))
 
 
+def test_a_cli_that_is_not_there_is_said_to_be():
+    cause = diagnosis.of_error(AwsError(CommandError(("aws",), 127, "aws is not there")))
+    assert cause.sentence == "The aws CLI is not there."
+
+
 def test_a_long_log_is_shown_by_its_last_lines_each_cut():
     given = load("exits-at-once")
     given["evidence"]["logs"] = [f"line {number} {'x' * 600}" for number in range(100)]

@@ -121,8 +121,7 @@ def config():
 class Pipeline:
     """As much of GitLab's reading of .gitlab-ci.yml as ours needs: extends, and rules with `if` and `when`.
 
-    Source: "CI/CD YAML syntax reference", `rules` and `extends`; "CI/CD expressions". gitlab-ci-local is asked the same in
-    the rehearsal.
+    Source: "CI/CD YAML syntax reference", `rules` and `extends`; "CI/CD expressions".
     """
 
     KEYWORDS = frozenset({"stages", "workflow", "default", "variables"})
