@@ -22,6 +22,7 @@ ifndef TESTS
 endif
 
 check: .venv/for-test ## Lint, check types and the walls between modules
+	@mkdir -p build
 	@$(BIN)/ruff check --exit-zero --quiet --output-format=gitlab --output-file=build/code-quality.json
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
