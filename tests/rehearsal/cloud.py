@@ -93,7 +93,8 @@ class Cloud:
         return found
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the emulator, and return its exit status."""
+        """Log out of the registry, end the emulator, and return its exit status."""
+        docker("logout", self.registry)
         assert self._calls.stdin
         self._calls.stdin.close()
         self._calls.wait()
