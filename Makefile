@@ -22,6 +22,8 @@ ifndef TESTS
 endif
 
 check: .venv/for-test ## Lint, check types and the walls between modules
+	@mkdir -p build
+	@$(BIN)/ruff check --exit-zero --quiet --output-format=gitlab --output-file=build/code-quality.json
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -32,6 +34,27 @@ scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vu
 
 build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
+
+push: .venv/for-delivery ## Push that image to the registry, tagged with its commit
+	@exec $(BIN)/python -m delivery push $(ARGS)
+
+plan: .venv/for-delivery ## Say what deploy would change on AWS
+	@exec $(BIN)/python -m delivery plan $(ARGS)
+
+preflight: .venv/for-delivery ## Check everything that deploy needs, and change nothing
+	@exec $(BIN)/python -m delivery preflight $(ARGS)
+
+deploy: .venv/for-delivery ## Release the commit that is checked out, and prove that the site serves it (ARGS=--help says more)
+	@exec $(BIN)/python -m delivery deploy $(ARGS)
+
+rollback: .venv/for-delivery ## Go back to the last release that was proven
+	@exec $(BIN)/python -m delivery rollback $(ARGS)
+
+status: .venv/for-delivery ## Say what runs
+	@exec $(BIN)/python -m delivery status $(ARGS)
+
+history: .venv/for-delivery ## List the deployments by their receipts
+	@exec $(BIN)/python -m delivery history $(ARGS)
 
 try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
 	@$(PYTEST) --dist=loadfile tests/image
@@ -47,6 +70,9 @@ up: var/secrets/database-url ## Start the site with PostgreSQL in containers: th
 
 down: ## Stop those containers; the database stays in its volume
 	@docker compose down
+
+stacks: .venv/for-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
+	@$(BIN)/python -m delivery stacks $(ARGS)
 
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
@@ -121,4 +147,4 @@ build/rehearsal-venv/complete: tests/rehearsal/requirements.txt
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build try try-emulator up down format assets bench memory lock clean
+.PHONY: help run test check scan build push plan preflight deploy rollback status history try try-emulator up down stacks format assets bench memory lock clean

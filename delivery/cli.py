@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from .building import build
+from .deploying import deploy, preflight
+from .goingback import rollback
+from .planning import plan
+from .pushing import push
 from .scanning import scan
+from .showing import history, status
+from .stacks import stacks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,5 +19,5 @@ def main() -> None:
     """Ship Colophon: from a commit to a site that serves it, and back."""
 
 
-main.add_command(scan)
-main.add_command(build)
+for command in (scan, build, push, plan, preflight, deploy, status, history, rollback, stacks):
+    main.add_command(command)

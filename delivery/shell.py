@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class CommandError(click.ClickException):
@@ -24,26 +24,56 @@ class CommandError(click.ClickException):
         super().__init__(f"`{shlex.join(command)}` ended with exit code {code}: {last}")
 
 
-def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what commands run with: this process's variables, the given ones, and the tools of this environment."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | dict(extra or {})
+def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """Return what commands run with: this process's variables, the given ones, and the tools of this environment.
+
+    A given None takes a variable away. A PATH that has the tools of this environment is left in the order it is in.
+    """
+    tools, path = str(Path(sys.executable).parent), os.environ["PATH"]
+    if tools not in path.split(os.pathsep):
+        path = f"{tools}{os.pathsep}{path}"
+    changed = os.environ | {"PATH": path} | dict(extra or {})
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+# What makes room before a command is printed, while something else is shown in place.
+make_room: list[Callable[[], None]] = []
 
 
 def announce(command: tuple[str, ...]) -> None:
     """Print a command as a shell would take it, to standard error: a step's own output stays for others to read."""
+    for make in make_room:
+        make()
     click.secho(f"$ {shlex.join(command)}", err=True, dim=True)
 
 
-def output(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, quiet: bool = False) -> str:
+def output(
+    *command: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str | None] | None = None,
+    quiet: bool = False,
+    shielded: bool = False,
+    given: str | None = None,
+) -> str:
     """Run a command and return what it wrote to standard output.
 
-    A `quiet` one, which only looks, is not printed. Raises CommandError when it fails or is not there.
+    A `quiet` one, which only looks, is not printed. A `shielded` one is not ended by a Ctrl-C at this terminal, which
+    otherwise reaches every program that runs in it. `given` is what the command reads from standard input. Raises
+    CommandError when it fails or is not there.
     """
     if not quiet:
         announce(command)
     try:
         ended = subprocess.run(  # noqa: S603 -- a list of words, no shell
-            command, cwd=cwd, env=environment(env), check=False, capture_output=True, text=True, errors="replace"
+            command,
+            cwd=cwd,
+            env=environment(env),
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            input=given,
+            process_group=0 if shielded else None,
         )
     except FileNotFoundError as error:
         raise CommandError(command, 127, f"{error.filename} is not there") from None
@@ -52,7 +82,7 @@ def output(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None
     return ended.stdout
 
 
-def run(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+def run(*command: str, cwd: Path | None = None, env: Mapping[str, str | None] | None = None) -> None:
     """Run a command whose output is for people, to read while it works. Raises CommandError as `output` does."""
     announce(command)
     try:

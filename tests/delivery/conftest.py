@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
+from delivery.cli import main
+from fakeaws import RUN
+from fakesite import REGION, FakeSite
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    from click.testing import Result
 
 
 @pytest.fixture
@@ -55,3 +65,68 @@ def root(git: Callable[..., str], tmp_path: Path) -> Path:
     git("add", ".")
     git("commit", "--message=Begin")
     return checkout
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
+    """An account with a site on it, which the program `aws` speaks to, and no time to lose."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    site = FakeSite(folder)
+    monkeypatch.setenv("PATH", os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"])))
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CI", "DELIVERY_", "GITLAB_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", REGION)
+    for name, value in {"POLL": "0", "PROOF_TIMEOUT": "5", "SCAN_TIMEOUT": "0", "VISIT": "0.05"}.items():
+        monkeypatch.setenv(f"DELIVERY_{name}", value)
+    monkeypatch.setattr(subprocess, "run", site.program.run)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def processes(aws: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `aws` be a program of its own, found on PATH, as it really is."""
+    monkeypatch.setattr(subprocess, "run", RUN)
+
+
+@dataclass(frozen=True)
+class Commits:
+    """Two commits of master: the `old` one runs, the image of the `new` one is in the registry."""
+
+    old: str
+    new: str
+
+
+@pytest.fixture
+def commits(aws: FakeSite, git: Callable[..., str], root: Path) -> Commits:
+    old = git("rev-parse", "HEAD")
+    git("commit", "--allow-empty", "--message=Go on")
+    new = git("rev-parse", "HEAD")
+    aws.run(old)
+    aws.push(new)
+    return Commits(old, new)
+
+
+@pytest.fixture
+def first(aws: FakeSite, git: Callable[..., str], root: Path) -> str:
+    """A commit that would be the first to run: its image is in the registry, and the service has no tasks."""
+    commit = git("rev-parse", "HEAD")
+    aws.push(commit)
+    aws.desired = 0
+    return commit
+
+
+@pytest.fixture
+def deliver(runner: CliRunner, aws: FakeSite, root: Path) -> Callable[..., Result]:
+    """Run a command of the delivery, by its name, on the test's checkout."""
+
+    def deliver(command: str, *options: str, **more: Any) -> Result:
+        return runner.invoke(main, [command, "--root", str(root), *options], catch_exceptions=False, **more)
+
+    return deliver
+
+
+@pytest.fixture
+def deploy(deliver: Callable[..., Result]) -> Callable[..., Result]:
+    return functools.partial(deliver, "deploy")

@@ -1,0 +1,110 @@
+"""`push`: the image that was built, into the registry, under its commit."""
+
+from __future__ import annotations
+
+import json
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from .outcomes import Cause, Ended, Outcome, exit_codes
+from .session import root_option, session
+from .shell import output, run
+from .situation import Registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .aws import Json
+    from .situation import Place
+
+
+@click.command(epilog=exit_codes())
+@click.option(
+    "--keep-existing",
+    is_flag=True,
+    help="If the registry has another build of this commit, take that one instead of refusing.",
+)
+@root_option
+def push(keep_existing: bool, root: Path) -> None:
+    """Push the image that `build` made to the registry, tagged with its commit.
+
+    A tag never moves: pushing the same image again changes nothing, pushing another build of the same commit is
+    refused. Writes the image's digest to build/image.json and, as a dotenv file for later jobs, to build/image.env.
+    """
+    built = _built(root)
+    with session(root) as place:
+        registry, uri, commit = Registry(place), _uri(place), built["commit"]
+        found = registry.image(commit=commit)
+        if found is None:
+            _push(place, uri, built)
+            found = registry.image(commit=commit)
+            if found is None:
+                raise click.ClickException(f"The push went well, but the registry has no image of {commit}.")
+            click.secho(f"{commit} is pushed.", fg="green")
+        elif _same(place, found, built["id"]):
+            click.echo(f"{commit} was pushed before, and is this very image.")
+        elif keep_existing:
+            click.secho(f"{commit} was pushed before, by another build; that one is taken.", fg="yellow")
+        else:
+            raise Ended(Outcome.REFUSED, _other_build(commit, found["imageDigest"], built["id"]))
+        digest = found["imageDigest"]
+        name = f"{uri}@{digest}"
+    written = built | {"digest": digest, "repository": uri}
+    (root / "build" / "image.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    (root / "build" / "image.env").write_text(f"IMAGE={name}\n", encoding="utf-8")
+    click.echo(name)
+
+
+def _built(root: Path) -> Json:
+    path = root / "build" / "image.json"
+    try:
+        built: Json = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise click.ClickException(
+            "build/image.json is not there: there is nothing to push. `make build` first."
+        ) from None
+    except ValueError as error:
+        raise click.ClickException(f"build/image.json is damaged ({error}). `make build` writes it again.") from None
+    return built
+
+
+def _uri(place: Place) -> str:
+    """Return the repository's name for Docker. Raises AwsError."""
+    found = place.aws.call("ecr", "describe-repositories", "--repository-names", place.names.project)
+    return str(found["repositories"][0]["repositoryUri"])
+
+
+def _push(place: Place, uri: str, built: Json) -> None:
+    """Push with a Docker configuration of its own: the password is in nobody's home directory, and gone afterwards."""
+    tag = f"{uri}:{built['commit']}"
+    password = place.aws.registry_password()
+    with TemporaryDirectory(prefix="delivery-") as folder:
+        own = {"DOCKER_CONFIG": folder}
+        host = uri.partition("/")[0]
+        output("docker", "login", "--username", "AWS", "--password-stdin", host, env=own, given=password)
+        output("docker", "tag", built["image"], tag)
+        run("docker", "push", tag, env=own)
+
+
+def _same(place: Place, found: Json, image_id: str) -> bool:
+    """Tell whether an image in the registry is the one with an ID here.
+
+    An engine names an image by its configuration, or, with containerd's store, by its manifest.
+    """
+    got = place.aws.call(
+        "ecr", "batch-get-image", "--repository-name", place.names.project,
+        "--image-ids", f"imageDigest={found['imageDigest']}",
+    )["images"]  # fmt: skip
+    manifest = json.loads(got[0]["imageManifest"]) if got else {}
+    return image_id in (manifest.get("config", {}).get("digest"), found["imageDigest"])
+
+
+def _other_build(commit: str, there: str, here: str) -> Cause:
+    return Cause(
+        "other-build",
+        f"The registry has another build of {commit}, and a tag never moves.",
+        (f"there: {there}", f"here:  {here}"),
+        "nothing: --keep-existing takes the one that is there. A new commit makes a new image.",
+    )

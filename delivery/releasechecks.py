@@ -1,0 +1,111 @@
+"""The checks of what is to be released: its branch, its commit, its image and the image's scan."""
+
+from __future__ import annotations
+
+import os
+
+from . import checkout, lineage, scanning
+from .aws import AwsError
+from .config import BRANCH
+from .lineage import Order
+from .wanted import No, Wanted, Warn
+
+
+def branch(wanted: Wanted) -> str:
+    if wanted.back:
+        return "a rollback goes to a commit that was released before"
+    if os.environ.get("CI"):
+        branch = os.environ.get("CI_COMMIT_BRANCH")
+        if branch != BRANCH:
+            raise No(
+                f"This pipeline is of {branch or 'no branch'}, and only {BRANCH} is released.",
+                f"nothing here: merge into {BRANCH}, whose pipeline deploys.",
+            )
+        if os.environ.get("CI_COMMIT_REF_PROTECTED") != "true":
+            raise No(
+                f"{BRANCH} is not protected.", "GitLab's settings: Repository, Protected branches (ecs/README.md)."
+            )
+        return f"{BRANCH}, protected"
+    here = checkout.read(wanted.situation.place.root)
+    if here.ref != BRANCH:
+        raise No(f"{here.ref or 'No branch'} is checked out, and only {BRANCH} is released.", f"`git switch {BRANCH}`.")
+    if lineage.order(here.root, wanted.commit, here.commit) not in (Order.SAME, Order.OLDER):
+        raise No(f"{wanted.commit[:12]} is not on {BRANCH}.", f"merge it into {BRANCH}, or name another commit.")
+    return f"{BRANCH}, by hand"
+
+
+def commit(wanted: Wanted) -> str:
+    if wanted.situation.idle:
+        return f"{wanted.commit[:12]}, the first to run"
+    running = wanted.situation.commit
+    if running is None:
+        raise Warn("the running image bears no commit in the registry: nobody can say which is newer")
+    if wanted.back or wanted.allow_older:
+        return f"{wanted.commit[:12]} instead of {running[:12]}, older or not"
+    match lineage.order(wanted.situation.place.root, wanted.commit, running):
+        case Order.SAME:
+            return f"{wanted.commit[:12]}, which runs already"
+        case Order.NEWER:
+            return f"{wanted.commit[:12]}, newer than the running {running[:12]}"
+        case Order.OLDER:
+            raise No(
+                f"{wanted.commit[:12]} is older than {running[:12]}, which runs: a newer pipeline was faster.",
+                "nothing, if that is so; to go back on purpose, `make rollback`, or --allow-older.",
+            )
+        case Order.APART:
+            raise No(
+                f"{wanted.commit[:12]} and the running {running[:12]} lie on two branches: deploying one would undo "
+                "the other.",
+                f"merge the running commit into {BRANCH} first; --allow-older does without.",
+            )
+
+
+def image(wanted: Wanted) -> str:
+    if wanted.image is None:
+        raise No(
+            f"The registry has no image of {wanted.commit[:12]}.",
+            "push it first: `make build push`, or the pipeline's build job.",
+        )
+    if wanted.expected not in (None, wanted.digest):
+        raise No(
+            f"{wanted.commit[:12]} is {wanted.digest} in the registry, and not {wanted.expected}, which was pushed.",
+            "nothing that is checked in: somebody put another image in its place.",
+        )
+    return wanted.digest
+
+
+def scan(wanted: Wanted) -> str:
+    if wanted.image is None:
+        raise No("not scanned: it is not there", "push it first.")
+    place = wanted.situation.place
+    for _ in place.waiting.looks(place.settings.scan):
+        try:
+            found = place.aws.call(
+                "ecr", "describe-image-scan-findings", "--repository-name", place.names.project,
+                "--image-id", f"imageDigest={wanted.digest}",
+            )  # fmt: skip
+        except AwsError as error:
+            if error.error != "ScanNotFoundException":
+                raise
+            raise Warn("the registry has not scanned it; the passport says what the pipeline's scan found") from None
+        status = found["imageScanStatus"]["status"]
+        if status not in ("PENDING", "IN_PROGRESS"):
+            break
+    else:
+        raise No("The registry has not finished scanning the image.", "nothing: run this again in some minutes.")
+    if status not in ("COMPLETE", "ACTIVE"):
+        raise Warn(f"the registry cannot scan it ({status}); the passport says what the pipeline's scan found")
+    granted = {exception["id"] for exception in scanning.granted(scanning.EXCEPTIONS)}
+    findings = found.get("imageScanFindings", {})
+    critical = {each["name"] for each in findings.get("findings", []) if each["severity"] == "CRITICAL"} | {
+        each.get("title", "a finding").partition(" ")[0]
+        for each in findings.get("enhancedFindings", [])
+        if each.get("severity") == "CRITICAL"
+    }
+    if critical - granted:
+        raise No(
+            f"The registry's scan found {', '.join(sorted(critical - granted))}, of critical severity.",
+            "src/requirements.txt or the base in src/Dockerfile; or grant it for a time in delivery/exceptions.yaml.",
+        )
+    counts = findings.get("findingSeverityCounts", {})
+    return ", ".join(f"{counts[kind]} {kind.lower()}" for kind in sorted(counts)) or "nothing found"

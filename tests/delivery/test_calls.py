@@ -1,0 +1,102 @@
+"""The calls that the delivery makes, as the real aws CLI takes them, and as policies must allow them."""
+
+import ast
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+import delivery
+from conftest import unavailable
+from deliverycalls import DEPLOY, PUSH
+from fakesite import NAME, target
+
+# What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
+BY_AN_ADMINISTRATOR = {"changesets.py", "stacks.py"}
+SOURCES = sorted(path for path in Path(delivery.__file__).parent.glob("*.py") if path.name not in BY_AN_ADMINISTRATOR)
+
+
+@pytest.fixture
+def cli(monkeypatch):
+    """The real CLI, which takes a command line up to where it would send a request."""
+    try:
+        from awscli.botocore.awsrequest import AWSResponse
+        from awscli.botocore.response import StreamingBody
+        from awscli.clidriver import create_clidriver
+    except ImportError:
+        unavailable("the aws CLI is not installed (make .venv/for-delivery)")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-fake")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-fake")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    sent = []
+
+    def stay(params, model, **_):
+        sent.append((model.name, params))
+        if hasattr(params["body"], "close"):
+            params["body"].close()  # a file, which the CLI leaves to its end
+        said = {"Body": StreamingBody(io.BytesIO(b""), 0)} if model.name == "GetObject" else {}
+        return AWSResponse(params["url"], 200, {}, None), said
+
+    driver = create_clidriver()
+    driver.session.register("before-call", stay)
+
+    def cli(words):
+        sent.clear()
+        code = driver.main([str(word) for word in words])
+        return code, [name for name, _ in sent]
+
+    return cli
+
+
+def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commits, cli, capsys, monkeypatch):
+    """From a good release to its rollback, by way of one that fails, one that is slow and a migration that is."""
+    deploy()
+    aws.targets.append(target("10.0.1.12", "unhealthy", "Target.Timeout", "Request timed out"))
+    aws.scripts = [["IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
+    deploy("--force", "--desired-count", "2")
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    deploy("--force")
+    monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")
+    deploy("--force")
+    aws.instances.clear()
+    for command in ("status", "history", "plan", "preflight", "rollback"):
+        deliver(command, *(["--yes"] if command == "rollback" else []))
+    made = {f"{words[0]} {words[1]} {sorted(word for word in words if word.startswith('--'))}": words
+            for words in aws.program.calls}  # fmt: skip
+    assert {" ".join(words[:2]) for words in made.values()} == DEPLOY
+    for words in made.values():
+        code, operations = cli(words)
+        said = capsys.readouterr()
+        assert (code, [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations][:1]) == (
+            0, [words[1]],
+        ), said.err  # fmt: skip
+
+
+def test_the_calls_in_the_source_are_those_that_are_known_here():
+    """Whoever adds one gives the roles the right to it."""
+    found = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("call", "request"):
+                words = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+                if len(words) == 2:
+                    found.add(" ".join(words))
+    assert found == DEPLOY | PUSH
+
+
+def test_the_cli_is_asked_for_the_password_alone_besides():
+    said = "".join(path.read_text() for path in SOURCES)
+    assert re.findall(r'output\("aws", "(\w+)", "([\w-]+)"', said) == [
+        ("ecr", "get-login-password"),
+        ("configure", "get"),
+    ]
+
+
+def test_a_call_that_is_repeated_is_printed_once(deploy, aws, commits):
+    aws.scripts = [["PENDING", *["IN_PROGRESS"] * 10, "SUCCESSFUL"]]
+    shown = deploy().output
+    assert aws.operations.count("ecs describe-service-deployments") == 12
+    assert shown.count("aws ecs describe-service-deployments") == 1
+    assert shown.count(f"aws ecs update-service --cluster {NAME}") == 1

@@ -1,0 +1,97 @@
+"""Whose name the calls are made in, and what is left of it afterwards: nothing."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from delivery import credentials, shell
+
+ROLE = "arn:aws:iam::111122223333:role/colophon-deploy"
+JOB = {
+    "CI": "true",
+    "AWS_REGION": "eu-central-1",
+    "AWS_ID_TOKEN": "a fake token",
+    "AWS_ROLE_ARN": ROLE,
+    "CI_JOB_ID": "7",
+}
+
+
+def test_the_pipelines_token_is_a_file_for_this_user_alone_and_gone_afterwards():
+    with credentials.session(JOB) as variables:
+        path = Path(variables["AWS_WEB_IDENTITY_TOKEN_FILE"])
+        assert path.read_text() == "a fake token"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert variables["AWS_ROLE_ARN"] == ROLE
+        assert variables["AWS_ROLE_SESSION_NAME"] == "job-7"
+    assert not path.parent.exists()
+
+
+def test_it_is_gone_after_a_failure_too():
+    with pytest.raises(ZeroDivisionError), credentials.session(JOB) as variables:
+        home = Path(variables["HOME"])
+        raise ZeroDivisionError
+    assert not home.exists()
+
+
+def test_each_job_has_a_home_of_its_own_as_the_cli_keeps_credentials_there():
+    with credentials.session(JOB) as one, credentials.session(JOB) as two:
+        assert one["HOME"] != two["HOME"]
+        assert Path(one["HOME"]).is_dir()
+
+
+def test_with_a_token_nothing_else_speaks_for_the_job(monkeypatch):
+    for name in (*credentials.OTHERS, "AWS_ID_TOKEN"):
+        monkeypatch.setenv(name, "a fake")
+    with credentials.session(JOB) as variables:
+        assert not (set(credentials.OTHERS) | {"AWS_ID_TOKEN"}) & set(shell.environment(variables))
+
+
+def test_by_hand_the_home_and_the_profile_stay_what_they_are(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    with credentials.session({"AWS_REGION": "eu-central-1"}) as variables:
+        assert "HOME" not in variables
+        assert shell.environment(variables)["AWS_PROFILE"] == "mine"
+
+
+def test_an_instances_role_has_a_home_of_its_own_in_a_pipeline():
+    with credentials.session({"AWS_REGION": "eu-central-1", "CI": "true"}) as variables:
+        assert Path(variables["HOME"]).is_dir()
+        assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in variables
+
+
+def test_a_token_without_a_role_is_refused():
+    with pytest.raises(click.ClickException, match="AWS_ROLE_ARN"), credentials.session(JOB | {"AWS_ROLE_ARN": ""}):
+        pass
+
+
+def test_version_1_of_the_cli_is_told_the_region_by_the_variable_that_it_reads():
+    with credentials.session({"AWS_REGION": "eu-west-1"}) as variables:
+        assert variables["AWS_DEFAULT_REGION"] == "eu-west-1"
+
+
+def test_the_region_may_stand_in_the_configuration(aws):
+    assert credentials.region({}) == "eu-central-1"
+
+
+def test_without_any_region_it_is_said_how_to_set_one(aws, monkeypatch):
+    monkeypatch.setattr(aws.program, "handle", lambda *_: {"output": "", "errors": "", "code": 1})
+    with pytest.raises(click.ClickException, match="set AWS_REGION"):
+        credentials.region({})
+
+
+def test_the_calls_of_a_job_are_made_with_its_token_and_show_nothing_of_it(deliver, aws, commits, monkeypatch):
+    for name, value in JOB.items():
+        monkeypatch.setenv(name, value)
+    result = deliver("status")
+    assert result.exit_code == 0
+    assert {each.get("AWS_ROLE_ARN") for each in aws.program.environments} == {ROLE}
+    assert not any("AWS_ID_TOKEN" in each for each in aws.program.environments)
+    assert "a fake token" not in result.output
+
+
+def test_the_endpoint_of_an_emulator_is_passed_on(deliver, aws, commits, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    deliver("status")
+    assert {each["AWS_ENDPOINT_URL"] for each in aws.program.environments} == {"http://127.0.0.1:4566"}

@@ -1,0 +1,425 @@
+"""`deploy`, from its lease to its receipt."""
+
+import json
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+import delivery
+from delivery.outcomes import Outcome
+from fakeaws import Broken, Fault
+from fakesite import NAME, REGISTRY, target
+
+SCHEMA = jsonschema_rs.validator_for(json.loads((Path(delivery.__file__).parent / "receipt.schema.json").read_text()))
+EXITED = {
+    "stopCode": "EssentialContainerExited",
+    "stoppedReason": "Essential container in task exited",
+    "containers": [{"name": "site", "exitCode": 1}],
+}
+
+
+def receipt(aws):
+    """Return the one receipt, which is as the schema says."""
+    assert len(aws.receipts) == 1
+    SCHEMA.validate(aws.receipts[0])
+    return aws.receipts[0]
+
+
+def is_whole(aws, commit):
+    """Tell whether the service runs a commit, is to run nothing else, and nobody has the lease."""
+    wanted = aws.image_of(aws.running_definition).partition("@")[2]
+    return (
+        commit in aws.images[wanted]["tags"]
+        and aws.running_definition == aws.service_definition
+        and aws.lease["holder"] is None
+    )
+
+
+def test_a_good_release_is_live_and_proven(deploy, aws, commits):
+    result = deploy()
+    assert result.exit_code == 0
+    assert "Live: " in result.output
+    assert is_whole(aws, commits.new)
+    written = receipt(aws)
+    assert written["outcome"] == "live"
+    assert written["verified"]
+    assert written["proof"] == {"url": f"{aws.url}/release.json", "answers": 5, "tasks": 2}
+    assert written["previous"]["commit"] == commits.old
+    assert written["migration"]["exit_code"] == 0
+    assert written["availability"]["requests"] > 0
+    assert written["availability"]["failed"] == 0
+    assert aws.released == written["image"] == f"{REGISTRY}/{NAME}@{written['digest']}"
+
+
+def test_the_service_is_changed_by_one_call_after_everything_was_checked_and_migrated(deploy, aws, commits):
+    deploy()
+    changing = ("update-", "put-", "register-", "run-", "stop-")
+    calls = [call for call in aws.operations if call.split()[1].startswith(changing)]
+    assert calls == [
+        "s3api put-object",  # the lease
+        "ecr put-image",  # a tag that keeps the image
+        "ecs register-task-definition",
+        "ecs run-task",
+        "s3api put-object",  # the lease, once more
+        "ecs update-service",
+        "ssm put-parameter",
+        "s3api put-object",  # the receipt
+        "s3api put-object",  # the lease, handed back
+    ]
+    before = aws.operations[: aws.operations.index("ecr put-image")]
+    assert {"ecs describe-clusters", "iam get-role", "secretsmanager describe-secret"} <= set(before)
+
+
+def test_nothing_but_the_image_is_changed(deploy, aws, commits):
+    old = aws.definitions[aws.service_definition]
+    deploy()
+    new = aws.definitions[aws.service_definition]
+    said_only = {
+        "taskDefinitionArn",
+        "revision",
+        "registeredAt",
+        "registeredBy",
+        "compatibilities",
+        "requiresAttributes",
+    }
+    assert new["containerDefinitions"][0].pop("image") != old["containerDefinitions"][0].pop("image")
+    assert {key: value for key, value in new.items() if key not in said_only} == {
+        key: value for key, value in old.items() if key not in said_only
+    }
+
+
+def test_the_migration_runs_with_the_very_revision_that_is_rolled_out(deploy, aws, commits, root):
+    assert "| a line of the log" in deploy().output
+    asked = json.loads((root / "build/run-task.json").read_text())
+    assert asked["taskDefinition"] == aws.service_definition
+    command = ["python3", "-m", "colophon", "prepare"]
+    assert asked["overrides"]["containerOverrides"] == [{"name": "site", "command": command}]
+    assert asked["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1"]
+
+
+def test_the_image_gets_a_tag_that_keeps_it_for_ever(deploy, aws, commits):
+    deploy()
+    assert f"released-{commits.new}" in aws.images[receipt(aws)["digest"]]["tags"]
+
+
+def test_a_first_release_starts_as_many_tasks_as_the_service_says(deploy, aws, first):
+    result = deploy()
+    assert result.exit_code == 0
+    assert aws.desired == 3
+    written = receipt(aws)
+    assert written["previous"] is None
+    assert written["availability"] is None
+
+
+def test_a_first_release_starts_as_many_tasks_as_are_asked_for(deploy, aws, first):
+    assert deploy("--desired-count", "1").exit_code == 0
+    assert aws.desired == 1
+
+
+def test_a_first_release_that_fails_leaves_nothing_running(deploy, aws, first):
+    """ECS would go back to an image that never was."""
+    aws.scripts = [["IN_PROGRESS", "ROLLBACK_IN_PROGRESS"], ["SUCCESSFUL"]]
+    aws.stopped = [EXITED]
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert aws.desired == 0
+    assert aws.released == "none"
+    assert receipt(aws)["diagnosis"]["kind"] == "exits"
+
+
+def test_the_same_release_again_changes_nothing(deploy, aws, commits):
+    deploy()
+    calls = len(aws.operations)
+    result = deploy()
+    assert result.exit_code == 0
+    assert "Nothing to do" in result.output
+    assert "ecs update-service" not in aws.operations[calls:]
+    assert len(aws.receipts) == 1
+    assert aws.lease["holder"] is None
+
+
+def test_force_deploys_the_same_release_again(deploy, aws, commits):
+    deploy()
+    assert deploy("--force").exit_code == 0
+    assert aws.operations.count("ecs update-service") == 2
+
+
+def test_a_release_that_runs_but_was_never_recorded_is_proven_and_recorded(deploy, aws, commits):
+    """As when a job was killed between the end of the rollout and its receipt."""
+    deploy()
+    aws.parameters[f"/{NAME}/released-image"] = "none"
+    for key in [key for key in aws.objects if key.startswith("receipts/")]:
+        del aws.objects[key]
+    assert deploy().exit_code == 0
+    assert aws.operations.count("ecs update-service") == 1
+    assert aws.released == receipt(aws)["image"]
+
+
+def test_what_runs_but_does_not_prove_it_is_deployed_again(deploy, aws, commits, monkeypatch):
+    deploy()
+    monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
+    aws.site_says = {"commit": commits.old}
+    aws.at("ecs", "update-service", lambda: setattr(aws, "site_says", None))
+    monkeypatch.setenv("DELIVERY_PROOF_ANSWERS", "1")
+    assert deploy().exit_code == 0
+    assert aws.operations.count("ecs update-service") == 2
+
+
+def test_a_broken_release_is_rolled_back_and_diagnosed(deploy, aws, commits):
+    aws.scripts = [["IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
+    aws.stopped, aws.log = [EXITED, EXITED], ["ModuleNotFoundError: No module named 'flask'"]
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert "The new tasks exit by themselves, with code 1." in result.output
+    assert "  | ModuleNotFoundError: No module named 'flask'" in result.output
+    assert is_whole(aws, commits.old)
+    assert receipt(aws)["diagnosis"]["kind"] == "exits"
+    assert commits.old in aws.images[aws.released.partition("@")[2]]["tags"]
+
+
+def test_a_reason_that_a_target_had_only_for_a_while_is_remembered(deploy, aws, commits):
+    aws.scripts = [["IN_PROGRESS", "IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
+    bad = target(
+        "10.0.1.12", "unhealthy", "Target.ResponseCodeMismatch", "Health checks failed with these codes: [503]"
+    )
+    good = aws.targets
+    aws.targets = [*good, bad]
+    aws.at("ecs", "describe-service-deployments", lambda: None, lambda: setattr(aws, "targets", good))
+    aws.stopped = [
+        {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health checks in (target-group x)",
+         "containers": [{"name": "site", "exitCode": 0}]}
+    ]  # fmt: skip
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert "/readyz, with 503 instead of 200" in result.output
+
+
+def test_a_rollout_that_takes_too_long_is_undone(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    aws.events = [
+        {"id": "1", "createdAt": 1e10, "message": "(service colophon) was unable to place a task because no container "
+         "instance met all of its requirements. The closest matching (container-instance 1) has insufficient memory "
+         "available."}
+    ]  # fmt: skip
+    result = deploy()
+    assert result.exit_code == Outcome.TIMED_OUT.code
+    assert "Not done after 0 s. There is no room in the cluster for one more task." in result.output
+    assert is_whole(aws, commits.old)
+
+
+def test_a_rollout_that_ends_well_while_it_is_being_undone_is_live(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts = [["IN_PROGRESS"]]
+    aws.at(
+        "ecs", "stop-service-deployment", lambda: aws.deployments[0].update(status="SUCCESSFUL", _script=["SUCCESSFUL"])
+    )
+    result = deploy()
+    assert result.exit_code == 0
+    assert is_whole(aws, commits.new)
+
+
+def test_a_deployment_whose_place_was_taken_is_superseded(deploy, aws, commits):
+    other = aws.register(aws.push("f" * 40))
+    aws.scripts = [["IN_PROGRESS", "STOPPED"]]
+    aws.at("ecs", "describe-service-deployments", lambda: None, lambda: aws.deploy(other))
+    result = deploy()
+    assert result.exit_code == Outcome.SUPERSEDED.code
+    assert receipt(aws)["diagnosis"]["kind"] == "superseded"
+    assert aws.service_definition == other
+
+
+def test_a_first_release_whose_place_was_taken_leaves_the_other_alone(deploy, aws, first):
+    other = aws.register(aws.push("f" * 40))
+    aws.scripts = [["IN_PROGRESS", "STOPPED"]]
+    aws.at("ecs", "describe-service-deployments", lambda: None, lambda: aws.deploy(other))
+    assert deploy().exit_code == Outcome.SUPERSEDED.code
+    assert aws.desired == 3
+
+
+def test_a_deployment_whose_place_was_taken_before_its_proof_is_superseded_and_undoes_nothing(
+    deploy, aws, commits, monkeypatch
+):
+    monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
+    other = aws.register(aws.push("f" * 40))
+    aws.site_says = {"commit": "f" * 40}
+    aws.at("ecs", "describe-service-deployments", lambda: None, lambda: None, lambda: aws.deploy(other))
+    assert deploy().exit_code == Outcome.SUPERSEDED.code
+    assert aws.operations.count("ecs update-service") == 1
+
+
+def test_a_site_that_does_not_serve_what_was_rolled_out_gets_back_what_ran(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
+    aws.site_says = {"commit": commits.old}
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert f"says that it is {commits.old}" in result.output
+    assert is_whole(aws, commits.old)
+    assert receipt(aws)["diagnosis"]["kind"] == "unproven"
+    assert not receipt(aws)["verified"]
+
+
+def test_a_task_with_another_digest_is_no_proof(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
+    aws.site_says = {"commit": commits.new}
+    aws.at("ecs", "list-tasks", lambda: setattr(aws, "running_definition", aws.definition_of(commits.old)))
+    monkeypatch.setenv("DELIVERY_PROOF_ANSWERS", "1")
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert f"runs {aws.digest(commits.old)}" in result.output
+
+
+def test_a_rollback_of_ecs_that_fails_is_said_to_have_failed(deploy, aws, commits):
+    aws.scripts = [["IN_PROGRESS", "ROLLBACK_FAILED"]]
+    aws.stopped = [EXITED]
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert "And it could not be undone (ROLLBACK_FAILED)." in result.output
+
+
+def test_a_migration_that_fails_leaves_the_service_alone(deploy, aws, commits):
+    aws.migration, aws.log = {"exitCode": 1}, ['relation "book" does not exist']
+    result = deploy()
+    assert result.exit_code == Outcome.MIGRATION_FAILED.code
+    assert "Preparing the database ended with exit code 1." in result.output
+    assert '  | relation "book" does not exist' in result.output
+    assert "ecs update-service" not in aws.operations
+    assert is_whole(aws, commits.old)
+    assert receipt(aws)["diagnosis"]["kind"] == "migration-failed"
+
+
+def test_a_migration_that_takes_too_long_is_ended(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")
+    result = deploy()
+    assert result.exit_code == Outcome.MIGRATION_FAILED.code
+    assert "ecs stop-task" in aws.operations
+    assert is_whole(aws, commits.old)
+
+
+def test_a_migration_for_which_there_is_no_room_says_so(deploy, aws, commits, monkeypatch):
+    full = {"tasks": [], "failures": [{"arn": "arn:aws:ecs:container-instance/1", "reason": "RESOURCE:MEMORY"}]}
+    monkeypatch.setattr(aws, "_ecs_run_task", lambda _: full)
+    result = deploy()
+    assert result.exit_code == Outcome.MIGRATION_FAILED.code
+    assert "RESOURCE:MEMORY" in result.output
+    assert receipt(aws)["diagnosis"]["kind"] == "no-capacity"
+
+
+def test_a_refused_check_changes_nothing(deploy, aws, commits):
+    aws.cluster_status = "INACTIVE"
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "ecs register-task-definition" not in aws.operations
+    assert is_whole(aws, commits.old)
+    assert receipt(aws)["outcome"] == "refused"
+
+
+def test_all_that_is_refused_is_said_at_once(deploy, aws, commits):
+    aws.cluster_status = "INACTIVE"
+    aws.secret["DeletedDate"] = 1.0
+    result = deploy()
+    assert "2 checks say no." in result.output
+    assert "The cluster colophon is INACTIVE." in result.output
+    assert "is being deleted." in result.output
+
+
+def test_throttling_for_a_while_is_waited_out(deploy, aws, commits):
+    throttled = Fault("ThrottlingException", "Rate exceeded")
+    aws.fail("ecs", "describe-service-deployments", throttled, throttled)
+    aws.fail("ecs", "describe-tasks", throttled)
+    assert deploy().exit_code == 0
+
+
+def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
+    result = deploy()
+    assert result.exit_code == Outcome.TIMED_OUT.code
+    assert "Not all of the evidence can be had" in result.output
+    assert is_whole(aws, commits.old)
+
+
+def test_to_be_undone_is_asked_for_until_it_is_heard(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    throttled = Fault("ThrottlingException", "Rate exceeded")
+    aws.fail("ecs", "stop-service-deployment", throttled, throttled)
+    assert deploy().exit_code == Outcome.TIMED_OUT.code
+    assert is_whole(aws, commits.old)
+
+
+def test_the_deployment_that_was_made_is_looked_for_until_it_is_seen(deploy, aws, commits):
+    aws.fail("ecs", "describe-service-revisions", Fault("ThrottlingException", "Rate exceeded"))
+    assert deploy().exit_code == 0
+
+
+def test_an_update_that_is_refused_changed_nothing(deploy, aws, commits):
+    aws.fail("ecs", "update-service", Fault("AccessDeniedException", "not authorized to perform: ecs:UpdateService"))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert is_whole(aws, commits.old)
+
+
+def test_a_session_that_expires_in_the_middle_of_a_rollout_is_a_failure(deploy, aws, commits):
+    aws.fail("ecs", "describe-service-deployments", Fault("ExpiredTokenException", "The security token is expired"))
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert receipt(aws)["diagnosis"]["kind"] == "expired-token"
+
+
+def test_an_update_whose_answer_was_lost_is_followed_all_the_same(deploy, aws, commits):
+    lost = Broken('Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"')
+    new = []
+
+    def heard():
+        new.append(aws.deploy(list(aws.definitions)[-1]))
+
+    aws.at("ecs", "update-service", heard)
+    aws.fail("ecs", "update-service", lost)
+    assert deploy().exit_code == 0
+    assert receipt(aws)["deployment"] == new[0]["serviceDeploymentArn"]
+
+
+def test_an_update_that_was_not_heard_is_a_failure(deploy, aws, commits):
+    aws.fail("ecs", "update-service", Broken('Could not connect to the endpoint URL: "https://ecs.amazonaws.com/"'))
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert is_whole(aws, commits.old)
+
+
+def test_a_call_that_is_not_allowed_names_the_action_and_the_policy(deploy, aws, commits):
+    said = (
+        "User: arn:aws:sts::111122223333:assumed-role/colophon-deploy/job-1 is not authorized to perform: ecs:RunTask"
+    )
+    aws.fail(
+        "ecs", "run-task", Fault("AccessDeniedException", f"{said} on resource: arn:x because no policy allows it")
+    )
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "Whoever deploys may not ecs:RunTask on arn:x." in result.output
+    assert "ecs/delivery.yml" in result.output
+    assert is_whole(aws, commits.old)
+
+
+def test_a_release_without_a_receipt_is_not_called_live(deploy, aws, commits):
+    aws.at("ssm", "put-parameter", lambda: aws.fail("s3api", "put-object", Fault("AccessDenied")))
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert "no receipt could be written" in result.output
+
+
+@pytest.mark.parametrize("option", ["--desired-count=0", "--wait=soon", "--commit=nothing"])
+def test_wrong_usage_is_said_before_anything_is_asked_of_ecs(deploy, aws, commits, option):
+    assert deploy(option).exit_code == 2
+    assert not [call for call in aws.operations if call.startswith(("ecs", "s3api"))]
+
+
+def test_the_exit_codes_are_each_their_own_and_in_the_help(deploy, aws):
+    codes = [outcome.code for outcome in Outcome]
+    assert len(set(codes)) == len(codes)
+    assert 2 not in codes
+    shown = deploy("--help").output
+    for outcome in Outcome:
+        assert f"{outcome.code}  {outcome.title}:" in shown

@@ -1,0 +1,178 @@
+"""The lease: one deployment at a time, whoever asks, and never for ever."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from delivery.aws import Aws
+from delivery.cancellation import Cancellation, Waiting
+from delivery.lease import Lease, Lost
+from delivery.outcomes import Ended, Outcome
+from fakeaws import Broken, Fault
+
+BUCKET = "a-bucket"
+THROTTLED = Fault("SlowDown", "Please reduce your request rate.")
+
+
+@pytest.fixture
+def waiting():
+    return Waiting(0, Cancellation())
+
+
+@pytest.fixture
+def lease(aws, tmp_path):
+    """Return a lease of somebody's, that ends after so many seconds."""
+
+    def lease(who, seconds=60.0):
+        folder = tmp_path / who
+        folder.mkdir(exist_ok=True)
+        return Lease(Aws({}), BUCKET, folder, who, seconds)
+
+    return lease
+
+
+def test_whoever_comes_second_is_told_who_deploys_and_until_when(lease, waiting, aws):
+    with lease("Ada").held(waiting, 0):
+        until = aws.lease["until"]
+        with pytest.raises(Ended) as refused, lease("Bert").held(waiting, 0):
+            pass
+    assert refused.value.outcome is Outcome.REFUSED
+    assert "Ada is deploying" in refused.value.cause.sentence
+    assert until in refused.value.cause.sentence
+
+
+def test_it_is_free_afterwards_whatever_happened(lease, waiting, aws):
+    with pytest.raises(ZeroDivisionError), lease("Ada").held(waiting, 0):
+        raise ZeroDivisionError
+    assert aws.lease["holder"] is None
+    with lease("Bert").held(waiting, 0):
+        assert aws.lease["holder"] == "Bert"
+
+
+def test_it_is_waited_for(lease, waiting, aws):
+    first = lease("Ada").held(waiting, 0)
+    first.__enter__()
+    aws.at("s3api", "get-object", lambda: None, lambda: None, lambda: first.__exit__(None, None, None))
+    with lease("Bert").held(Waiting(0, Cancellation()), 3600):
+        assert aws.lease["holder"] == "Bert"
+
+
+def test_one_that_nobody_renews_ends_by_itself(lease, waiting, aws, capsys):
+    aws.hold_lease("a job that was killed", seconds=-1)
+    with lease("Bert").held(waiting, 0):
+        assert aws.lease["holder"] == "Bert"
+    assert "The lease of a job that was killed ran out" in capsys.readouterr().out
+
+
+def test_of_several_who_come_at_once_one_gets_it(lease, aws):
+    """Each has read that it is free before any writes."""
+    aws.hold_lease("a job that was killed", seconds=-1)
+    all_have_read = threading.Barrier(3)
+    aws.at("s3api", "get-object", *[all_have_read.wait] * 3)
+    got, refused, all_tried = [], [], threading.Barrier(3)
+
+    def try_it(who):
+        held = lease(who).held(Waiting(0, Cancellation()), 0)
+        try:
+            held.__enter__()
+            got.append(who)
+        except Ended:
+            refused.append(who)
+        all_tried.wait()
+        if who in got:
+            held.__exit__(None, None, None)
+
+    threads = [threading.Thread(target=try_it, args=(who,)) for who in ("Ada", "Bert", "Cleo")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    assert len(refused) == 2
+
+
+def test_it_is_renewed_while_there_is_waiting(lease, waiting, aws):
+    with lease("Ada", seconds=0).held(waiting, 0):
+        before = aws.objects["lease.json"][1]
+        next(waiting.looks(0))
+        assert aws.objects["lease.json"][1] != before
+
+
+def test_it_is_not_renewed_at_each_look(lease, waiting, aws):
+    with lease("Ada").held(waiting, 0):
+        before = aws.objects["lease.json"][1]
+        next(waiting.looks(0))
+        assert aws.objects["lease.json"][1] == before
+
+
+def test_a_renewal_that_is_throttled_is_tried_again_later(lease, waiting, aws):
+    mine = lease("Ada", seconds=0)
+    with mine.held(waiting, 0):
+        aws.fail("s3api", "put-object", THROTTLED)
+        next(waiting.looks(0))
+        next(waiting.looks(0))
+        assert aws.lease["holder"] == "Ada"
+
+
+def test_one_that_somebody_else_took_over_is_lost(lease, waiting, aws, capsys):
+    mine = lease("Ada", seconds=0)
+    with mine.held(waiting, 0):
+        aws.hold_lease("Bert", seconds=3600)
+        with pytest.raises(Lost):
+            mine.renew(now=True)
+    assert aws.lease["holder"] == "Bert"
+    assert "somebody else has it" in capsys.readouterr().err
+
+
+def test_a_write_whose_answer_was_lost_is_found_to_be_ones_own(lease, waiting, aws, tmp_path):
+    """The CLI makes the call again, and is told that the object is there."""
+
+    def heard():
+        aws.objects["lease.json"] = ((tmp_path / "Ada/lease.json").read_bytes(), '"heard"')
+
+    aws.at("s3api", "put-object", heard)
+    with lease("Ada").held(waiting, 0):
+        assert aws.lease["holder"] == "Ada"
+    assert aws.lease["holder"] is None
+
+
+def test_one_that_cannot_be_handed_back_is_said_to_end_by_itself(lease, waiting, aws, capsys):
+    with lease("Ada").held(waiting, 0):
+        aws.fail("s3api", "put-object", Broken("Could not connect to the endpoint URL"))
+    assert "it ends within 60 s" in capsys.readouterr().err
+
+
+def test_a_second_deployment_is_refused_while_one_runs(deploy, aws, commits):
+    aws.hold_lease("somebody at work", seconds=60)
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "somebody at work is deploying" in result.output
+    assert not [call for call in aws.operations if call.startswith("ecs")]
+
+
+def test_a_deployment_that_lost_its_lease_before_the_update_changes_nothing(deploy, aws, commits):
+    aws.at("ecs", "run-task", lambda: aws.hold_lease("Bert", seconds=3600))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "ecs update-service" not in aws.operations
+    assert aws.lease["holder"] == "Bert"
+
+
+def test_a_deployment_that_loses_its_lease_later_is_followed_to_its_end(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_LEASE", "0")
+    aws.at("ecs", "describe-service-deployments", lambda: aws.hold_lease("Bert", seconds=3600))
+    result = deploy()
+    assert result.exit_code == 0
+    assert "this goes on to its end" in result.output
+    assert aws.lease["holder"] == "Bert"
+
+
+def test_what_is_written_says_who_since_when_and_until_when(lease, waiting, aws):
+    with lease("Ada").held(waiting, 0):
+        written = json.loads(aws.objects["lease.json"][0])
+    assert set(written) == {"holder", "id", "since", "until"}
+    lasts = datetime.fromisoformat(written["until"]) - datetime.fromisoformat(written["since"])
+    assert lasts == timedelta(seconds=60)
+    assert datetime.fromisoformat(written["since"]) <= datetime.now(UTC)

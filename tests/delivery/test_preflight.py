@@ -1,0 +1,202 @@
+"""The preflight: each check says no to what it is for, and all of them are asked."""
+
+import functools
+
+import pytest
+
+from delivery import preflight
+from delivery.outcomes import Outcome
+from fakeaws import Fault
+from fakesite import GROUP, instance
+
+
+@pytest.fixture
+def check(deliver):
+    return functools.partial(deliver, "preflight")
+
+
+def line(output, name):
+    """Return the line of a check."""
+    return next(line for line in output.splitlines() if line[9:].startswith(f"{name}: "))
+
+
+def test_when_nothing_stands_in_the_way_each_check_is_a_line(check, aws, commits):
+    result = check()
+    assert result.exit_code == 0
+    for name in preflight.CHECKS:
+        assert line(result.output, name).startswith("ok")
+
+
+def test_it_changes_nothing(check, aws, commits):
+    check()
+    assert not [call for call in aws.operations if call.split()[1].startswith(("put", "update", "run", "register"))]
+
+
+def fill(aws):
+    """Leave no room, and nobody who would make some."""
+    aws.scaling = "DISABLED"
+    aws.instances.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("cluster", lambda aws: setattr(aws, "cluster_status", "INACTIVE"), "The cluster colophon is INACTIVE."),
+        ("service", lambda aws: setattr(aws, "service_status", "DRAINING"), "The service is DRAINING."),
+        ("service", lambda aws: setattr(aws, "service_status", "INACTIVE"), "There is no service."),
+        ("service", lambda aws: setattr(aws, "breaker", {"enable": True, "rollback": False}), "circuit breaker is off"),
+        ("deployments", lambda aws: aws.deploy(aws.service_definition), "Another deployment is under way, PENDING"),
+        ("image", lambda aws: aws.images.clear(), "The registry has no image of"),
+        ("scan", lambda aws: setattr(aws, "scan", {"status": "IN_PROGRESS"}), "has not finished scanning"),
+        (
+            "scan",
+            lambda aws: aws.findings.append({"name": "CVE-2099-0001", "severity": "CRITICAL"}),
+            "found CVE-2099-0001, of critical severity",
+        ),
+        ("roles", lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")), "colophon-task is not there."),
+        ("secrets", lambda aws: aws.secret.update(ARN="another"), "is not there."),
+        ("secrets", lambda aws: aws.secret.update(DeletedDate=1.0), "is being deleted."),
+        ("secrets", lambda aws: aws.container["secrets"][1].update(valueFrom=f"{aws.secret['ARN']}:passwort::"),
+         "has no key passwort."),
+        ("target group", lambda aws: aws.container["portMappings"][0].update(containerPort=9000),
+         "Visitors are sent to port 8000 of site, which has [9000]."),
+        ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
+        ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
+        ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site is not there"),
+        ("capacity", fill, "No instance has 512"),
+        ("address", lambda aws: aws.parameters.pop("/colophon/site-url"), "does not say where the site is"),
+    ],
+)  # fmt: skip
+def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
+    spoil(aws)
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert line(result.output, name).startswith("refused")
+    assert said in line(result.output, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("scan", lambda aws: setattr(aws, "scan", None), "has not scanned it"),
+        (
+            "scan",
+            lambda aws: setattr(aws, "scan", {"status": "UNSUPPORTED_IMAGE"}),
+            "cannot scan it (UNSUPPORTED_IMAGE)",
+        ),
+        ("capacity", lambda aws: setattr(aws, "instances", [instance(100, 4096)]), "ECS will start one"),
+        (
+            "secrets",
+            lambda aws: aws.container["secrets"].append({"name": "X", "valueFrom": "/a/parameter"}),
+            "X: not in",
+        ),
+        ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
+        ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "bears no commit"),
+    ],
+)
+def test_what_cannot_be_told_is_a_warning(check, aws, commits, name, spoil, said):
+    spoil(aws)
+    result = check()
+    assert result.exit_code == 0
+    assert line(result.output, name).startswith("warning")
+    assert said in line(result.output, name)
+
+
+def test_the_scan_is_waited_for(check, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_SCAN_TIMEOUT", "60")
+    aws.scan = {"status": "PENDING"}
+    done = lambda: setattr(aws, "scan", {"status": "COMPLETE"})  # noqa: E731 -- a hook
+    aws.at("ecr", "describe-image-scan-findings", lambda: None, done)
+    assert line(check().output, "scan") == "ok       scan: nothing found"
+
+
+def test_a_finding_that_is_granted_is_no_reason(check, aws, commits, monkeypatch, tmp_path):
+    granted = tmp_path / "exceptions.yaml"
+    granted.write_text("vulnerabilities:\n  - {id: CVE-2099-0001, statement: Not used., expired_at: 2199-01-01}\n")
+    monkeypatch.setattr("delivery.scanning.EXCEPTIONS", granted)
+    aws.findings.append({"name": "CVE-2099-0001", "severity": "CRITICAL"})
+    assert check().exit_code == 0
+
+
+def test_findings_that_are_not_critical_are_counted(check, aws, commits):
+    aws.findings += [{"name": "CVE-2099-0002", "severity": "HIGH"}, {"name": "CVE-2099-0003", "severity": "LOW"}]
+    assert line(check().output, "scan") == "ok       scan: 1 high, 1 low"
+
+
+def test_a_call_that_is_not_allowed_is_a_refusal_that_names_it(check, aws, commits):
+    aws.fail(
+        "logs",
+        "describe-log-groups",
+        Fault("AccessDeniedException", "not authorized to perform: logs:DescribeLogGroups"),
+    )
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "Whoever deploys may not logs:DescribeLogGroups." in line(result.output, "log group")
+    assert line(result.output, "capacity").startswith("ok")
+
+
+def test_an_older_commit_is_refused(check, aws, commits, git):
+    aws.run(commits.new)
+    git("switch", "--quiet", "--create", "here", commits.new)
+    git("branch", "--force", "master")
+    git("switch", "--quiet", "master")
+    result = check("--commit", commits.old)
+    assert result.exit_code == Outcome.REFUSED.code
+    assert f"{commits.old[:12]} is older than {commits.new[:12]}" in line(result.output, "commit")
+    assert check("--commit", commits.old, "--allow-older").exit_code == 0
+
+
+def test_a_commit_of_a_line_that_parted_is_refused(check, aws, commits, git):
+    git("reset", "--quiet", "--hard", commits.old)
+    git("commit", "--allow-empty", "--message=Another way")
+    other = git("rev-parse", "HEAD")
+    aws.run(commits.new)
+    aws.push(other)
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "lie on two branches" in line(result.output, "commit")
+
+
+def test_by_hand_another_branch_is_refused(check, aws, commits, git):
+    git("switch", "--quiet", "--create", "feature")
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "feature is checked out, and only master is released" in line(result.output, "branch")
+
+
+@pytest.mark.parametrize(
+    ("branch", "protected", "said"),
+    [
+        ("feature", "true", "This pipeline is of feature"),
+        ("master-2", "true", "This pipeline is of master-2"),
+        ("", "true", "This pipeline is of no branch"),
+        ("master", "false", "master is not protected"),
+    ],
+)
+def test_in_a_pipeline_only_the_protected_master_goes_on(check, aws, commits, monkeypatch, branch, protected, said):
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("CI_COMMIT_BRANCH", branch)
+    monkeypatch.setenv("CI_COMMIT_REF_PROTECTED", protected)
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert said in line(result.output, "branch")
+
+
+def test_in_a_pipeline_of_the_protected_master_it_does(check, aws, commits, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("CI_COMMIT_BRANCH", "master")
+    monkeypatch.setenv("CI_COMMIT_REF_PROTECTED", "true")
+    assert check().exit_code == 0
+
+
+def test_another_image_than_the_pipeline_pushed_is_refused(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("IMAGE", f"somewhere/colophon@sha256:{'0' * 64}")
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert f"and not sha256:{'0' * 64}, which was pushed" in result.output
+
+
+def test_the_target_group_that_is_asked_about_is_the_services_own(check, aws, commits):
+    check()
+    asked = next(call for call in aws.program.calls if call[:2] == ["elbv2", "describe-target-groups"])
+    assert GROUP in asked

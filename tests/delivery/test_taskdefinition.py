@@ -1,0 +1,70 @@
+"""Task definitions: another image, and nothing else."""
+
+import pytest
+
+from delivery import capacity, taskdefinition
+from fakeaws import model
+from fakesite import definition
+
+OLD = definition("arn:aws:ecs:eu-central-1:111122223333:task-definition/colophon:7", 7, "repository@sha256:old")
+
+
+def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
+    ecs = model("ecs")
+    if ecs is None:
+        pytest.skip("the aws CLI, whose models say so, is not installed (make .venv/for-delivery)")
+    said = set(ecs.shape_for("TaskDefinition").members)
+    taken = set(ecs.shape_for("RegisterTaskDefinitionRequest").members)
+    assert said - taken == taskdefinition.SAID_ONLY
+
+
+def test_other_containers_keep_their_image():
+    both = OLD | {"containerDefinitions": [*OLD["containerDefinitions"], {"name": "helper", "image": "helper:1"}]}
+    new = taskdefinition.with_image(both, "repository@sha256:new")
+    assert [each["image"] for each in new["containerDefinitions"]] == ["repository@sha256:new", "helper:1"]
+
+
+def test_the_one_that_is_given_is_left_as_it_is():
+    taskdefinition.with_image(OLD, "repository@sha256:new")
+    assert taskdefinition.image(OLD) == "repository@sha256:old"
+
+
+def test_the_difference_is_shown_line_by_line():
+    new = taskdefinition.with_image(OLD, "repository@sha256:new")
+    assert taskdefinition.difference(OLD, new) == [
+        '-      "image": "repository@sha256:old",',
+        '+      "image": "repository@sha256:new",',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "digest"),
+    [("repository@sha256:abc", "sha256:abc"), ("repository:none", None), (None, None)],
+)
+def test_a_digest_is_what_stands_behind_the_at(image, digest):
+    assert taskdefinition.digest(image) == digest
+
+
+@pytest.mark.parametrize("image", ["host:5000/site@sha256:abc", "host:5000/site:none", "host:5000/site"])
+def test_a_repository_is_what_stands_before_digest_and_tag(image):
+    assert taskdefinition.repository(image) == "host:5000/site"
+
+
+@pytest.mark.parametrize(
+    ("task", "needs"),
+    [
+        ({"cpu": "512", "memory": "1024", "containerDefinitions": [{}]}, (512, 1024)),
+        (
+            {"containerDefinitions": [{"cpu": 100, "memory": 300}, {"cpu": 28, "memory": 9, "memoryReservation": 4}]},
+            (128, 304),
+        ),
+        ({"cpu": "512", "containerDefinitions": [{"memory": 1024, "memoryReservation": 384}]}, (512, 384)),
+    ],
+)
+def test_a_task_needs_what_it_reserves(task, needs):
+    assert capacity.needs(task) == needs
+
+
+def test_on_fargate_there_is_always_room():
+    service = {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]}
+    assert capacity.room(None, service, OLD).unbounded

@@ -1,0 +1,39 @@
+"""The calls to AWS that the delivery makes, as the aws CLI names them."""
+
+# What each role in ecs/delivery.yml must allow, and no more.
+DEPLOY = {
+    "ecr batch-get-image",
+    "ecr describe-image-scan-findings",
+    "ecr describe-images",
+    "ecr put-image",
+    "ecs describe-capacity-providers",
+    "ecs describe-clusters",
+    "ecs describe-container-instances",
+    "ecs describe-service-deployments",
+    "ecs describe-service-revisions",
+    "ecs describe-services",
+    "ecs describe-task-definition",
+    "ecs describe-tasks",
+    "ecs list-container-instances",
+    "ecs list-service-deployments",
+    "ecs list-tasks",
+    "ecs register-task-definition",
+    "ecs run-task",
+    "ecs stop-service-deployment",
+    "ecs stop-task",
+    "ecs update-service",
+    "elbv2 describe-target-groups",
+    "elbv2 describe-target-health",
+    "iam get-role",
+    "logs describe-log-groups",
+    "logs get-log-events",
+    "s3api get-object",
+    "s3api list-objects-v2",
+    "s3api put-object",
+    "secretsmanager describe-secret",
+    "ssm get-parameter",
+    "ssm put-parameter",
+    "sts get-caller-identity",
+}
+# Docker's own requests to the registry come on top of these.
+PUSH = {"ecr batch-get-image", "ecr describe-images", "ecr describe-repositories", "sts get-caller-identity"}

@@ -1,0 +1,167 @@
+"""An `aws` that is none: a program on PATH that hands its arguments to the test, which answers as AWS does.
+
+What it answers is held against AWS's own models, those of the aws CLI, wherever that is installed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import socketserver
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Json = dict[str, Any]
+Call = tuple[str, str]
+RUN = subprocess.run
+
+PROGRAM = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect({address!r})
+    said = {{"arguments": sys.argv[1:], "environment": dict(os.environ)}}
+    connection.sendall(json.dumps(said).encode() + b"\\n")
+    answer = json.loads(connection.makefile().readline())
+sys.stdout.write(answer["output"])
+sys.stderr.write(answer["errors"])
+sys.exit(answer["code"])
+"""
+
+
+@dataclass
+class Fault(Exception):  # noqa: N818 -- an answer
+    """An answer that refuses: AWS's code and sentence."""
+
+    code: str
+    said: str = "it is so"
+
+
+class Broken(Exception):  # noqa: N818 -- an answer
+    """The CLI itself fails, before AWS says anything. The message is what it writes."""
+
+
+def options(words: list[str]) -> Json:
+    """Return the options of a command line: a string, a list of several, or True; what is no option is under ""."""
+    found: Json = {}
+    name = ""
+    for word in words:
+        if word.startswith("--"):
+            name = word[2:]
+            found[name] = True
+        else:
+            known = found.get(name)
+            found[name] = word if known in (None, True) else [*([known] if isinstance(known, str) else known), word]
+    return found
+
+
+class Program:
+    """The program `aws` in a folder, and whoever answers it: `answer` gets a service, an operation and its options."""
+
+    def __init__(self, folder: Path, answer: Callable[[str, str, Json], Json | str | None]) -> None:
+        self.calls: list[list[str]] = []
+        self.environments: list[dict[str, str]] = []
+        self._answer = answer
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                said = json.loads(self.rfile.readline())
+                self.wfile.write(json.dumps(outer.handle(said["arguments"], said["environment"])).encode() + b"\n")
+
+        address = str(folder / "socket")
+        self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        program = folder / "aws"
+        program.write_text(PROGRAM.format(python=sys.executable, address=address))
+        program.chmod(0o755)
+
+    def run(self, command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command as subprocess.run does, but `aws` without a process of its own, which takes its time."""
+        if command[0] != "aws":
+            return RUN(command, **options)
+        said = self.handle(list(command[1:]), options["env"])
+        return subprocess.CompletedProcess(command, said["code"], said["output"], said["errors"])
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def handle(self, words: list[str], environment: dict[str, str]) -> Json:
+        """Return what the program writes and ends with."""
+        self.calls.append(words)
+        self.environments.append(environment)
+        service, operation = words[0], words[1]
+        try:
+            said = self._answer(service, operation, options(words[2:]))
+            if isinstance(said, dict):
+                hold_against_model(service, operation, said)
+        except Fault as fault:
+            name = "".join(word.title() for word in operation.split("-"))
+            text = f"\nAn error occurred ({fault.code}) when calling the {name} operation: {fault.said}\n"
+            return {"output": "", "errors": text, "code": 254}
+        except Broken as broken:
+            return {"output": "", "errors": f"\n{broken}\n", "code": 255}
+        except Exception as error:
+            return {"output": "", "errors": f"the fake itself failed: {error!r}\n", "code": 99}
+        output = "" if said is None else said if isinstance(said, str) else json.dumps(said)
+        return {"output": output, "errors": "", "code": 0}
+
+
+@functools.cache
+def _loader() -> Any:
+    try:
+        from awscli.botocore.loaders import Loader
+    except ImportError:
+        return None
+    return Loader()
+
+
+@functools.cache
+def model(service: str) -> Any:
+    """Return AWS's own model of a service, None where the aws CLI is not installed."""
+    if _loader() is None:
+        return None
+    from awscli.botocore.model import ServiceModel
+
+    name = {"s3api": "s3"}.get(service, service)
+    return ServiceModel(_loader().load_service_model(name, "service-2"), name)
+
+
+@functools.cache
+def _operations(service: str) -> dict[str, str]:
+    from awscli.botocore import xform_name
+
+    return {xform_name(name, "-"): name for name in model(service).operation_names}
+
+
+def shape_errors(service: str, operation: str, said: Json, *, side: str = "output") -> str:
+    """Return in what a request or an answer differs from the model, "" for nothing."""
+    from awscli.botocore.validate import ParamValidator
+
+    described = model(service).operation_model(_operations(service)[operation])
+    shape = described.output_shape if side == "output" else described.input_shape
+    report = ParamValidator().validate(said, shape)
+    return str(report.generate_report())
+
+
+def hold_against_model(service: str, operation: str, said: Json) -> None:
+    """Raise ValueError for an answer that AWS could not give."""
+    if model(service) is not None and said:
+        errors = shape_errors(service, operation, said)
+        if errors:
+            raise ValueError(f"{service} {operation}: {errors}")
+
+
+def member_errors(service: str, shape: str, said: Json) -> str:
+    """Return in what a part of an answer differs from the model, "" for nothing."""
+    from awscli.botocore.validate import ParamValidator
+
+    report = ParamValidator().validate(said, model(service).shape_for(shape))
+    return str(report.generate_report())
