@@ -172,6 +172,15 @@ def test_a_head_request_has_no_body():
     assert "Content-Length: 2\r\n" in played(scene())
 
 
+def test_an_answer_of_its_own_to_a_head_request_has_no_body_either():
+    async def scene():
+        async with Stand(Site(), answer=page(503)) as stand:
+            client = await stand.client()
+            return [(await client.ask(b"HEAD / HTTP/1.1\r\nHost: books\r\n\r\n", body=False))[0] for _ in range(2)]
+
+    assert all(head.startswith("HTTP/1.1 503 ") for head in played(scene()))
+
+
 def test_a_client_that_waits_for_a_word_gets_it():
     async def scene():
         site = Site()
