@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from functools import partial
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
@@ -39,14 +40,31 @@ logconfig_dict = logs.config(site)
 limit_request_line = message.MAX_REQUEST_LINE = 16_384
 
 
+def told_to_stop(server: Arbiter) -> bool:
+    """Whether a signal to stop waits in the master's queue, or in the copy that a worker is born with."""
+    while not server.SIG_QUEUE.empty():
+        if server.SIG_QUEUE.get() in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+            return True
+    return False
+
+
 def when_ready(server: Arbiter) -> None:
     """Say where the site is, once it answers there. Until then its visitors wait at the door."""
     warm_up(server.app.wsgi())
-    while not server.SIG_QUEUE.empty():
-        # Told to stop meanwhile? A worker hears no signal before it has started, and would have to be killed.
-        if server.SIG_QUEUE.get() in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-            sys.exit()
+    if told_to_stop(server):
+        sys.exit()
     server.log.info("Colophon is at %s (Ctrl-C ends it)", site.site_url)
+
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Remember where signals go to until the worker has handlers of its own."""
+    worker.told_to_stop = partial(told_to_stop, server)
+
+
+def post_worker_init(worker: Worker) -> None:
+    """End the worker if it was told to while it started: it is not told again, but killed in the end."""
+    if worker.told_to_stop():
+        sys.exit()
 
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:

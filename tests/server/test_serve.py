@@ -60,6 +60,32 @@ def test_a_server_without_the_command_line_refuses_a_damaged_passport_in_one_sen
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def test_workers_told_to_stop_while_they_start_do_so(tmp_path):
+    (tmp_path / "gunicorn.conf.py").write_text(
+        f"exec(open({str(ROOT / 'src/gunicorn.conf.py')!r}).read())\n"
+        "import time\n"
+        "told = post_fork\n"
+        "def post_fork(server, worker):\n"
+        "    os.kill(server.pid, signal.SIGINT)\n"
+        "    time.sleep(1)\n"
+        "    told(server, worker)\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    run = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "PORT": port},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert run.returncode == 0
+    assert "Booting worker" in run.stdout + run.stderr
+    assert "SIGKILL" not in run.stdout + run.stderr
+
+
 def test_a_very_long_search_gets_the_site_s_own_error_page(site):
     status, _, html = get(site, "/books?q=" + "x" * 10_000)
     assert status == 400
