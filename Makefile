@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
 	@exec $(BIN)/python -m colophon serve
@@ -22,6 +22,8 @@ ifndef TESTS
 endif
 
 check: .venv/for-test ## Lint, check types and the walls between modules
+	@mkdir -p build
+	@$(BIN)/ruff check --exit-zero --quiet --output-format=gitlab --output-file=build/code-quality.json
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
@@ -57,6 +59,9 @@ history: .venv/for-delivery ## List the deployments by their receipts
 try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
 	@$(PYTEST) --dist=loadfile tests/image
 
+try-emulator: .venv/for-test build/rehearsal-venv/complete ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
+	@$(PYTEST) --dist=loadfile tests/rehearsal
+
 up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
 	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
 	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
@@ -65,6 +70,9 @@ up: var/secrets/database-url ## Start the site with PostgreSQL in containers: th
 
 down: ## Stop those containers; the database stays in its volume
 	@docker compose down
+
+stacks: .venv/for-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
+	@$(BIN)/python -m delivery stacks $(ARGS)
 
 format: .venv/for-test ## Lay the code out
 	@$(BIN)/ruff check --fix
@@ -85,6 +93,7 @@ lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproje
 	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
 	@$(COMPILE) --group delivery --constraint tests/requirements.txt --output-file delivery/requirements.txt
 	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
+	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/rehearsal/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays
 	@rm -rf .venv build assets/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -127,7 +136,15 @@ var/secrets/database-url:
 	@$(INSTALL) --requirement $<
 	@touch $@
 
+# By itself, as the emulator binds versions that the tests must not be bound to.
+build/rehearsal-venv/complete: tests/rehearsal/requirements.txt
+	@echo "Installing what the rehearsal needs (once) ..."
+	@mkdir -p build
+	@$(PYTHON) -m venv --clear build/rehearsal-venv
+	@build/rehearsal-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
 assets/node_modules/.package-lock.json: assets/package-lock.json
 	@npm --prefix assets ci --no-audit --no-fund
 
-.PHONY: help run test check scan build push plan preflight deploy rollback status history try up down format assets bench memory lock clean
+.PHONY: help run test check scan build push plan preflight deploy rollback status history try try-emulator up down stacks format assets bench memory lock clean

@@ -11,6 +11,7 @@ from .planning import plan
 from .pushing import push
 from .scanning import scan
 from .showing import history, status
+from .stacks import stacks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,5 +19,5 @@ def main() -> None:
     """Ship Colophon: from a commit to a site that serves it, and back."""
 
 
-for command in (scan, build, push, plan, preflight, deploy, status, history, rollback):
+for command in (scan, build, push, plan, preflight, deploy, status, history, rollback, stacks):
     main.add_command(command)

@@ -1,6 +1,8 @@
 """The server's configuration. What can be set stands in colophon/settings.py; this says what follows from it."""
 
 import os
+import signal
+import sys
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
@@ -40,6 +42,10 @@ limit_request_line = message.MAX_REQUEST_LINE = 16_384
 def when_ready(server: Arbiter) -> None:
     """Say where the site is, once it answers there. Until then its visitors wait at the door."""
     warm_up(server.app.wsgi())
+    while not server.SIG_QUEUE.empty():
+        # Told to stop meanwhile? A worker hears no signal before it has started, and would have to be killed.
+        if server.SIG_QUEUE.get() in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+            sys.exit()
     server.log.info("Colophon is at %s (Ctrl-C ends it)", site.site_url)
 
 

@@ -12,7 +12,9 @@ from conftest import unavailable
 from deliverycalls import DEPLOY, PUSH
 from fakesite import NAME, target
 
-SOURCES = sorted(Path(delivery.__file__).parent.glob("*.py"))
+# What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
+BY_AN_ADMINISTRATOR = {"changesets.py", "stacks.py"}
+SOURCES = sorted(path for path in Path(delivery.__file__).parent.glob("*.py") if path.name not in BY_AN_ADMINISTRATOR)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class SlowWorker(PatientWorker):
 def _wait() -> None:
     """Return when the test hangs up, or is there no more."""
     with (
-        suppress(ConnectionRefusedError),
+        suppress(ConnectionError),
         socket.create_connection(("127.0.0.1", int(os.environ["SLOW_PAGES"]))) as test,
     ):
         test.recv(1)

@@ -1,12 +1,16 @@
 import logging
+import runpy
 import signal
 import socket
+from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
 
 from colophon.server import LOOKED_AT, PatientWorker, is_whole, lane
+from colophon.settings import Settings
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 
@@ -50,6 +54,10 @@ def test_only_a_request_for_health_that_keeps_no_thread_waiting_has_a_lane(begun
     assert lane(begun) == found
 
 
+def test_each_thread_has_a_connection_to_the_database_and_the_one_for_readyz_too():
+    assert Settings.database_pool_size > Settings.web_threads
+
+
 @pytest.fixture
 def worker():
     worker = PatientWorker(1, 0, [], None, 30, Config(), logging.getLogger())
@@ -68,3 +76,16 @@ def test_a_worker_quits_whoever_of_its_visitors_has_left(worker):
         worker._in_hand = [SimpleNamespace(sock=left)]
         with pytest.raises(SystemExit):
             worker.handle_quit(signal.SIGQUIT, None)
+
+
+def test_a_server_that_is_told_to_stop_while_it_warms_up_forks_no_worker(monkeypatch):
+    monkeypatch.setattr("colophon.warmup.warm_up", lambda _app: None)
+    configuration = runpy.run_path(str(Path(__file__).parents[2] / "src/gunicorn.conf.py"))
+    signals: SimpleQueue[int] = SimpleQueue()
+    server = SimpleNamespace(app=SimpleNamespace(wsgi=list), SIG_QUEUE=signals, log=logging.getLogger())
+    signals.put(signal.SIGWINCH)
+    configuration["when_ready"](server)
+    signals.put(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        configuration["when_ready"](server)
+    assert not ended.value.code

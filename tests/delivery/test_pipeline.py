@@ -1,0 +1,201 @@
+"""Which jobs a pipeline has: the rules of .gitlab-ci.yml, evaluated as GitLab does, over all that starts a pipeline."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SHARED = {
+    "CI": "true",
+    "CI_COMMIT_SHA": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "CI_DEFAULT_BRANCH": "master",
+    "CI_PIPELINE_SOURCE": "push",
+    "CI_PROJECT_PATH": "books/colophon",
+}
+# GitLab hands these to pipelines of protected branches alone.
+PROTECTED = {"AWS_ROLE_PUSH": "arn:push", "AWS_ROLE_DEPLOY": "arn:deploy", "CI_COMMIT_REF_PROTECTED": "true"}
+OPEN = {"CI_COMMIT_REF_PROTECTED": "false"}
+EVERYWHERE = ["build", "scan", "test"]
+RELEASED = ["deploy", "push", "scan", "test"]
+
+
+def branch(name, protected=False, **more):
+    return SHARED | {"CI_COMMIT_BRANCH": name, "CI_COMMIT_REF_NAME": name} | (PROTECTED if protected else OPEN) | more
+
+
+def merge_request(source, **more):
+    """A merge request into master. Its pipeline is of no branch."""
+    names = {"CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": source, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "master"}
+    started = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_REF_NAME": source}
+    return SHARED | OPEN | names | started | more
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "jobs"),
+    [
+        pytest.param(branch("master", protected=True), RELEASED, id="push to master"),
+        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="web"), RELEASED, id="master, by hand"),
+        pytest.param(
+            branch("master", protected=True, CI_OPEN_MERGE_REQUESTS="books/colophon!1"),
+            RELEASED,
+            id="push to master, from which a merge request goes out",
+        ),
+        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="schedule"), EVERYWHERE, id="schedule"),
+        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="api"), EVERYWHERE, id="api"),
+        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="trigger"), EVERYWHERE, id="trigger"),
+        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="pipeline"), EVERYWHERE, id="other pipeline"),
+        pytest.param(branch("master"), EVERYWHERE, id="master, not protected"),
+        pytest.param(branch("master", CI_PROJECT_PATH="somebody/colophon"), EVERYWHERE, id="a fork's master"),
+        pytest.param(
+            branch("master", CI_PROJECT_PATH="somebody/colophon", CI_COMMIT_REF_PROTECTED="true"),
+            EVERYWHERE,
+            id="a fork's protected master",
+        ),
+        pytest.param(branch("feature/covers"), EVERYWHERE, id="branch"),
+        pytest.param(branch("feature/covers", CI_PIPELINE_SOURCE="web"), EVERYWHERE, id="branch, by hand"),
+        pytest.param(branch("feature/covers", protected=True), EVERYWHERE, id="another protected branch"),
+        pytest.param(branch("release", protected=True), EVERYWHERE, id="protected release branch"),
+        pytest.param(branch("main", protected=True, CI_DEFAULT_BRANCH="main"), EVERYWHERE, id="renamed default branch"),
+        *(
+            pytest.param(branch(name, protected=True), EVERYWHERE, id=f"look-alike {name}")
+            for name in ("Master", "MASTER", "master2", "xmaster", "master/x", "x/master", "master-fix", "m\u0430ster")
+        ),
+        pytest.param(
+            branch("feature/covers", CI_OPEN_MERGE_REQUESTS="books/colophon!1"), [], id="branch with a merge request"
+        ),
+        pytest.param(merge_request("feature/covers"), EVERYWHERE, id="merge request"),
+        pytest.param(merge_request("master"), EVERYWHERE, id="merge request of a branch named master"),
+        pytest.param(merge_request("master") | PROTECTED, EVERYWHERE, id="merge request with protected variables"),
+        pytest.param(
+            SHARED | PROTECTED | {"CI_COMMIT_TAG": "v1.0.0", "CI_COMMIT_REF_NAME": "v1.0.0"}, [], id="protected tag"
+        ),
+        pytest.param(
+            SHARED | PROTECTED | {"CI_COMMIT_TAG": "master", "CI_COMMIT_REF_NAME": "master"}, [], id="tag named master"
+        ),
+    ],
+)
+def test_a_pipeline_has_these_jobs(pipeline, jobs):
+    assert Pipeline(ROOT / ".gitlab-ci.yml").jobs(pipeline) == jobs
+
+
+def test_a_job_that_can_release_has_every_lock(config):
+    for name in ("push", "deploy"):
+        job = config.jobs_by_name[name]
+        assert job["tags"] == ["production"], "only the protected runner takes it"
+        assert job["interruptible"] is False
+        assert list(job["id_tokens"]) == ["AWS_ID_TOKEN"]
+        assert job["cache"] == {}, "what a branch has cached must not run there"
+    assert config.jobs_by_name["deploy"]["resource_group"] == "production"
+    assert config.jobs_by_name["deploy"]["environment"]["name"] == "production"
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_a_job_of_a_branch_holds_no_way_to_production(config, name):
+    job = config.jobs_by_name[name]
+    assert not {"id_tokens", "secrets", "environment", "resource_group", "tags"} & set(job)
+    assert not any("push" in line or "deploy" in line for line in job["script"])
+    assert "AWS" not in str(job.get("variables", ""))
+
+
+def test_every_script_is_a_line_of_the_menu(config):
+    menu = set(re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for job in config.jobs_by_name.values():
+        for line in job["script"]:
+            assert re.fullmatch(r"make [a-z-]+", line)
+            assert line.removeprefix("make ") in menu
+
+
+def test_artifacts_end_and_jobs_have_homes_of_their_own(config):
+    assert "$CI_JOB_ID" in config.variables["HOME"]
+    for name, job in config.jobs_by_name.items():
+        assert job["artifacts"]["expire_in"], name
+
+
+@pytest.fixture
+def config():
+    return Pipeline(ROOT / ".gitlab-ci.yml")
+
+
+class Pipeline:
+    """As much of GitLab's reading of .gitlab-ci.yml as ours needs: extends, and rules with `if` and `when`.
+
+    Source: "CI/CD YAML syntax reference", `rules` and `extends`; "CI/CD expressions".
+    """
+
+    KEYWORDS = frozenset({"stages", "workflow", "default", "variables"})
+
+    def __init__(self, path):
+        self.config = yaml.safe_load(path.read_text())
+        self.variables = self.config["variables"]
+        self.jobs_by_name = {
+            name: self._merged(job)
+            for name, job in self.config.items()
+            if name not in self.KEYWORDS and not name.startswith(".")
+        }
+
+    def _merged(self, job):
+        base = self._merged(self.config[job["extends"]]) if "extends" in job else {}
+        merged = base | job
+        for key in ("variables", "artifacts"):
+            if key in base and key in job:
+                merged[key] = base[key] | job[key]
+        merged["script"] = [
+            line for entry in merged["script"] for line in ([entry] if isinstance(entry, str) else entry)
+        ]
+        return merged
+
+    def jobs(self, variables):
+        if not self._included(self.config["workflow"]["rules"], variables):
+            return []
+        return sorted(
+            name for name, job in self.jobs_by_name.items() if self._included(job.get("rules", [{}]), variables)
+        )
+
+    def _included(self, rules, variables):
+        for rule in rules:
+            if "if" not in rule or truth(rule["if"], variables):
+                return rule.get("when", "on_success") != "never"
+        return False
+
+
+def truth(expression, variables):
+    """Evaluate an expression of GitLab's: `&&` binds closer than `||`; a lone variable is true when it is not empty."""
+    return any(all(_holds(part.strip(), variables) for part in each.split("&&")) for each in expression.split("||"))
+
+
+def _holds(comparison, variables):
+    match = re.fullmatch(r"(\$\w+)(?:\s*(==|!=|=~|!~)\s*(.+))?", comparison) or _unknown(comparison)
+    left, operator, right = match.groups()
+    value = variables.get(left[1:])
+    if operator is None:
+        return bool(value)
+    if operator in ("=~", "!~"):
+        pattern = re.fullmatch(r"/(.*)/", right) or _unknown(comparison)
+        return (re.search(pattern[1], value or "") is not None) == (operator == "=~")
+    wanted = variables.get(right[1:]) if right.startswith("$") else None if right == "null" else right.strip("\"'")
+    return (value == wanted) == (operator == "==")
+
+
+def _unknown(comparison):
+    raise AssertionError(f"the test does not know how GitLab reads {comparison!r}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("$A", True),
+        ("$B", False),
+        ("$NONE", False),
+        ('$A == "a"', True),
+        ('$A != "a"', False),
+        ("$NONE == null", True),
+        ("$A =~ /^a$/", True),
+        ("$A !~ /b/", True),
+        ('$A == "b" || $A && $NONE == null', True),
+        ('$A && $A == "b"', False),
+    ],
+)
+def test_expressions_are_read_as_gitlab_reads_them(expression, expected):
+    assert truth(expression, {"A": "a", "B": ""}) is expected

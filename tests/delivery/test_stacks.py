@@ -1,0 +1,461 @@
+"""`stacks`: what it shows, asks, makes and refuses. CloudFormation is played by a stand-in of a few lines."""
+
+import json
+import re
+from functools import cache
+
+import pytest
+
+from delivery import aws, changesets, templates
+from delivery.cli import main
+from delivery.shell import CommandError
+from delivery.stacks import ECS, STACKS, line
+
+NAMES = [f"colophon-{stack.name}" for stack in STACKS]
+CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
+FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
+
+parameters_once = cache(templates.parameters)  # reading YAML is most of what a run takes
+
+
+class CloudFormation:
+    """Answers what `aws` would. A stack is a template's text and parameters; its resources are the template's lines."""
+
+    def __init__(self):
+        self.stacks = {}
+        self.change_sets = {}
+        self.policies = {}
+        self.events = []  # of all stacks; the newest first, as AWS has them
+        self.released = "none"
+        self.calls = []
+        self.zones = 3
+        self.on = {}  # what an action does instead
+
+    def call(self, _service, action, *arguments, **_):
+        options = parse(arguments)
+        self.calls.append((action, options))
+        answer = self.on.get(action) or getattr(self, action.replace("-", "_"))
+        return answer(options)
+
+    def called(self, action):
+        return [options for called, options in self.calls if called == action]
+
+    def get_caller_identity(self, _):
+        return {"Account": "123456789012"}
+
+    def describe_availability_zones(self, _):
+        return {"AvailabilityZones": [{"RegionName": "eu-central-1"}] * self.zones}
+
+    def get_parameter(self, _):
+        return {"Parameter": {"Value": self.released}}
+
+    def describe_stacks(self, options):
+        if (found := self.stacks.get(options["--stack-name"])) is None:
+            raise CommandError(("aws",), 254, f"Stack with id {options['--stack-name']} does not exist")
+        return {"Stacks": [found]}
+
+    def create_change_set(self, options):
+        name = options["--stack-name"]
+        parameters = json.loads(options["--parameters"])
+        for one in parameters:
+            if one["ParameterKey"] == "ReleasedImage":
+                one["ResolvedValue"] = self.released
+        template = (
+            (ECS / options["--template-body"].rsplit("/", 1)[1]).read_text() if "--template-body" in options else None
+        )
+        before = self.stacks.setdefault(name, {"StackStatus": "REVIEW_IN_PROGRESS"})
+        after = {"template": template or before["template"], "Parameters": parameters}
+        self.change_sets[options["--change-set-name"]] = after
+        return {}
+
+    def describe_change_set(self, options):
+        before, after = self.stacks[options["--stack-name"]], self.change_sets[options["--change-set-name"]]
+        if all(before.get(key) == value for key, value in after.items()):
+            return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit …"}
+        change = {
+            "Action": "Modify",
+            "LogicalResourceId": "Thing",
+            "ResourceType": "AWS::A::Thing",
+            "Replacement": "False",
+        }
+        return {"Status": "CREATE_COMPLETE", "Changes": [{"Type": "Resource", "ResourceChange": change}]}
+
+    def execute_change_set(self, options):
+        self.stacks[options["--stack-name"]] |= self.change_sets.pop(options["--change-set-name"]) | {
+            "StackStatus": "UPDATE_COMPLETE"
+        }
+
+        self.events.insert(
+            0, {"EventId": len(self.events), "LogicalResourceId": "Thing", "ResourceStatus": "UPDATE_COMPLETE"}
+        )
+
+    def describe_stack_events(self, _):
+        return {"StackEvents": self.events}
+
+    def delete_change_set(self, options):
+        del self.change_sets[options["--change-set-name"]]
+
+    def delete_stack(self, options):
+        del self.stacks[options["--stack-name"]]
+
+    def get_stack_policy(self, options):
+        return {"StackPolicyBody": self.policies[name]} if (name := options["--stack-name"]) in self.policies else None
+
+    def set_stack_policy(self, options):
+        self.policies[options["--stack-name"]] = options["--stack-policy-body"]
+
+    def update_termination_protection(self, options):
+        self.stacks[options["--stack-name"]]["EnableTerminationProtection"] = (
+            "--enable-termination-protection" in options
+        )
+
+
+def parse(arguments):
+    """Return a command's options by name, those without a value as None."""
+    pairs = zip(arguments, [*arguments[1:], "--"], strict=False)
+    return {name: None if value.startswith("--") else value for name, value in pairs if name.startswith("--")}
+
+
+@pytest.fixture
+def cloud(monkeypatch):
+    cloud = CloudFormation()
+    monkeypatch.setattr(aws, "call", cloud.call)
+    monkeypatch.setattr(changesets, "POLL_SECONDS", 0)
+    monkeypatch.setattr(templates, "parameters", parameters_once)
+    return cloud
+
+
+@pytest.fixture
+def stacks(runner, cloud, tmp_path):
+    def run(*arguments, **more):
+        return runner.invoke(main, ["stacks", "--parameters", str(tmp_path / "none.toml"), *CHOSEN, *arguments], **more)
+
+    return run
+
+
+@pytest.fixture
+def made(cloud, stacks):
+    """The stand-in, with every stack made."""
+    assert stacks("--yes").exit_code == 0
+    cloud.calls.clear()
+    return cloud
+
+
+def test_stacks_are_made_in_order_and_left_alone_the_second_time(cloud, stacks):
+    first = stacks("--yes")
+    assert first.exit_code == 0
+    assert first.stdout.startswith("Account 123456789012, region eu-central-1, project colophon.\n")
+    assert re.findall(r"^(\S+): made\.$", first.stdout, re.MULTILINE) == NAMES
+    again = stacks("--yes")
+    assert again.exit_code == 0
+    assert again.stdout.splitlines()[1:] == [f"{name}: no changes." for name in NAMES]
+    assert len(cloud.called("execute-change-set")) == len(STACKS)
+    assert cloud.change_sets == {}
+
+
+def test_every_stack_gets_the_project_s_name(cloud, stacks):
+    stacks("--yes", "--project", "books")
+    assert set(cloud.stacks) == {f"books-{stack.name}" for stack in STACKS}
+    given = {one["ParameterKey"]: one["ParameterValue"] for one in cloud.stacks["books-service"]["Parameters"]}
+    assert (given["Project"], given["ReleasedImage"]) == ("books", "/books/released-image")
+
+
+def test_a_difference_alone_makes_nothing(made, stacks):
+    result = stacks("--diff", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 0
+    assert "colophon-network: would change.\n  ~ Thing (AWS::A::Thing)\ncolophon-registry: no changes." in result.stdout
+    assert not made.called("execute-change-set")
+    assert made.change_sets == {}
+
+
+def test_the_difference_of_a_stack_that_is_not_there_is_that_it_is_not_there(cloud, stacks):
+    result = stacks("--diff", "--only", "network")
+    assert result.stdout.endswith("colophon-network: is not there; it would be made.\n")
+    assert not cloud.called("create-change-set")
+
+
+def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
+    monkeypatch.setattr("delivery.stacks.somebody_can_be_asked", lambda: True)
+    result = stacks(input="n\n")
+    assert result.exit_code == 1
+    assert "Make colophon-network?" in result.stdout
+    assert "left as it is" in result.stderr
+    assert (cloud.stacks, cloud.change_sets) == ({}, {})
+
+
+def test_where_nobody_can_be_asked_nothing_is_begun(cloud, stacks):
+    result = stacks()
+    assert result.exit_code == 1
+    assert result.stderr == "Error: There is nobody to ask: say --yes to make the changes, or --diff to see them.\n"
+    assert cloud.calls == []
+
+
+def test_a_parameter_that_is_lacking_is_named_before_anything_is_called(runner, cloud, tmp_path):
+    result = runner.invoke(main, ["stacks", "--yes", "--parameters", str(tmp_path / "none.toml")])
+    assert result.exit_code == 1
+    assert "[load-balancer] lacks Domain. The host name that visitors use, such as books.example.org." in result.stderr
+    assert cloud.calls == []
+
+
+def test_a_region_with_two_zones_is_refused(cloud, stacks):
+    cloud.zones = 2
+    result = stacks("--yes")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: This region has 2 zones, and the network needs 3: choose another.\n"
+
+
+def test_a_template_that_is_not_there_is_named(runner, cloud, tmp_path):
+    result = runner.invoke(main, ["stacks", "--yes", "--templates", str(tmp_path)])
+    assert result.exit_code == 1
+    assert re.search(r"network\.yml cannot be read: .*No such file", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        ("UPDATE_IN_PROGRESS", "is just being changed (UPDATE_IN_PROGRESS)"),
+        ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name colophon-network"),
+        ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name colophon-network"),
+    ],
+)
+def test_a_stack_that_cannot_be_changed_now_says_what_to_do(made, stacks, status, sentence):
+    made.stacks["colophon-network"]["StackStatus"] = status
+    result = stacks("--yes")
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert not made.called("create-change-set")
+
+
+def test_a_stack_that_somebody_looked_at_and_did_not_make_is_made(cloud, stacks):
+    cloud.stacks["colophon-network"] = {"StackStatus": "REVIEW_IN_PROGRESS"}
+    assert stacks("--yes", "--only", "network").exit_code == 0
+    assert cloud.called("create-change-set")[0]["--change-set-type"] == "CREATE"
+
+
+def test_cloudformation_is_given_the_time_that_it_takes(made, stacks):
+    """It works a change out, and makes it; both are asked for until they are done, and shown once."""
+    worked_out, status = made.describe_change_set, made.describe_stacks
+    answers = {"describe-change-set": iter([{"Status": "CREATE_IN_PROGRESS"}]), "describe-stacks": iter(())}
+
+    def slowly(action, then):
+        return lambda options: next(answers[action], None) or then(options)
+
+    def execute(options):
+        made.execute_change_set(options)
+        answers["describe-stacks"] = iter([{"Stacks": [{"StackStatus": "UPDATE_IN_PROGRESS"}]}] * 2)
+
+    made.on = {
+        "describe-change-set": slowly("describe-change-set", worked_out),
+        "describe-stacks": slowly("describe-stacks", status),
+        "execute-change-set": execute,
+    }
+    result = stacks("--yes", "--only", "network", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 0
+    assert len(made.called("describe-change-set")) == 2
+    assert len(made.called("describe-stacks")) == 1 + 3
+    assert result.stdout.count("Thing: UPDATE_COMPLETE") == 1
+
+
+def test_a_change_that_cloudformation_undid_is_a_failure_with_its_first_cause(made, stacks):
+    name = "colophon-network"
+
+    def fail(options):
+        made.execute_change_set(options)
+        made.stacks[name]["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
+
+        failed = {"ResourceStatus": "UPDATE_FAILED"}
+        made.events[:] = [
+            {"EventId": "d", "LogicalResourceId": name, "ResourceStatus": "UPDATE_ROLLBACK_COMPLETE"},
+            {"EventId": "c", "LogicalResourceId": "B", "ResourceStatusReason": "Resource update cancelled", **failed},
+            {"EventId": "b", "LogicalResourceId": "A", "ResourceStatusReason": "No such thing.", **failed},
+            {"EventId": "a", "LogicalResourceId": "A", "ResourceStatus": "UPDATE_IN_PROGRESS"},
+        ]
+
+    made.on = {"execute-change-set": fail}
+    result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: colophon-network could not be changed (UPDATE_ROLLBACK_COMPLETE): A: UPDATE_FAILED (No such thing.)\n"
+    )
+    assert "colophon-registry" not in result.stdout
+
+
+def test_a_change_that_cloudformation_refuses_is_forgotten(made, stacks):
+    made.on = {"describe-change-set": lambda _: {"Status": "FAILED", "StatusReason": "No export named x."}}
+    result = stacks("--yes")
+    assert result.stderr == "Error: colophon-network cannot become that: No export named x.\n"
+    assert made.change_sets == {}
+    assert "colophon-network" in made.stacks
+
+
+def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
+    said = "An error occurred (ValidationError) when calling the CreateChangeSet operation: Domain must be a host name"
+
+    def refuse(_):
+        raise CommandError(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
+
+    made.on = {"create-change-set": refuse}
+    result = stacks("--yes")
+    assert result.stderr == "Error: colophon-network cannot become that: Domain must be a host name\n"
+
+
+@pytest.mark.parametrize(
+    ("stack", "change", "harm"),
+    [
+        ("registry", {"LogicalResourceId": "ReleasedImage", "Action": "Modify"}, "whatever is released"),
+        ("database", {"LogicalResourceId": "Database", "Action": "Modify", "Replacement": "True"}, "and empty"),
+        ("database", {"LogicalResourceId": "Database", "Action": "Remove"}, "and empty"),
+    ],
+)
+def test_what_must_not_be_destroyed_is_not(made, stacks, stack, change, harm):
+    resource = {"ResourceType": "AWS::A::Thing", **change}
+    made.on = {
+        "describe-change-set": lambda _: {
+            "Status": "CREATE_COMPLETE",
+            "Changes": [{"Type": "Resource", "ResourceChange": resource}],
+        }
+    }
+    result = stacks("--yes", "--only", stack)
+    assert result.exit_code == 1
+    assert f"must not change {change['LogicalResourceId']}" in result.stderr
+    assert harm in result.stderr
+    assert not made.called("execute-change-set")
+
+
+@pytest.mark.parametrize("replacement", ["False", "Conditional"])
+def test_a_database_may_change_in_place(made, stacks, replacement):
+    change = {"Action": "Modify", "LogicalResourceId": "Database", "ResourceType": "D", "Replacement": replacement}
+    made.on = {
+        "describe-change-set": lambda _: {
+            "Status": "CREATE_COMPLETE",
+            "Changes": [{"Type": "Resource", "ResourceChange": change}],
+        }
+    }
+    assert stacks("--yes", "--only", "database").exit_code == 0
+    assert made.called("execute-change-set")
+
+
+def test_cloudformation_guards_them_too(made):
+    assert {name: json.loads(policy)["Statement"][1:] for name, policy in made.policies.items()} == {
+        "colophon-registry": [
+            {"Effect": "Deny", "Principal": "*", "Action": ["Update:*"], "Resource": "LogicalResourceId/ReleasedImage"}
+        ],
+        "colophon-database": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": ["Update:Replace", "Update:Delete"],
+                "Resource": "LogicalResourceId/Database",
+            }
+        ],
+    }
+    protected = [name for name, stack in made.stacks.items() if stack.get("EnableTerminationProtection")]
+    assert protected == ["colophon-database"]
+
+
+def test_a_guard_that_is_missing_is_set_even_when_nothing_else_changes(made, stacks):
+    made.policies.clear()
+    made.stacks["colophon-database"]["EnableTerminationProtection"] = False
+    stacks("--yes")
+    assert set(made.policies) == {"colophon-registry", "colophon-database"}
+    assert made.stacks["colophon-database"]["EnableTerminationProtection"]
+    made.calls.clear()
+    stacks("--yes")
+    assert not made.called("set-stack-policy")
+    assert not made.called("update-termination-protection")
+
+
+def test_before_the_service_changes_its_stack_takes_over_what_was_released_since(made, stacks):
+    made.released = FIRST
+    result = stacks("--yes", "--only", "service", "--set", "service.Cpu=1024")
+    assert result.exit_code == 0
+    first, second = made.called("create-change-set")
+    assert "--use-previous-template" in first
+    assert "--template-body" in second
+    values = [
+        {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(call["--parameters"])}
+        for call in (first, second)
+    ]
+    assert [(given["Cpu"], given["ReleasedImage"]) for given in values] == [
+        ("512", "/colophon/released-image"),
+        ("1024", "/colophon/released-image"),
+    ]
+
+
+def test_it_does_so_once_for_each_release(made, stacks):
+    for made.released in (FIRST, SECOND):
+        assert "takes over the image" in stacks("--yes", "--only", "service").stdout
+        assert "takes over the image" not in stacks("--yes", "--only", "service").stdout
+
+
+def test_an_interrupted_look_is_forgotten(cloud, stacks):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    cloud.on = {"describe-change-set": interrupt}
+    result = stacks("--yes")
+    assert result.exit_code == 1
+    assert "Aborted!" in result.stderr
+    assert (cloud.stacks, cloud.change_sets) == ({}, {})
+
+
+def test_an_interrupted_change_goes_on_without_us(made, stacks):
+    def execute(options):
+        made.execute_change_set(options)
+        made.on = {"describe-stacks": interrupt}
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    made.on = {"execute-change-set": execute}
+    result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 1
+    assert "CloudFormation goes on with colophon-network by itself." in result.stdout
+    assert not made.called("delete-change-set")
+    assert not made.called("delete-stack")
+
+
+def test_a_change_that_could_not_be_begun_is_forgotten(made, stacks):
+    def refuse(_):
+        raise CommandError(("aws",), 254, "An error occurred (AccessDenied) when calling: no")
+
+    made.on = {"execute-change-set": refuse}
+    result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 1
+    assert "AccessDenied" in result.stderr
+    assert made.change_sets == {}
+
+
+def test_any_other_trouble_than_that_it_is_not_there_is_not_taken_for_that(cloud, stacks):
+    def deny(_):
+        raise CommandError(("aws",), 254, "An error occurred (AccessDenied) when calling DescribeStacks")
+
+    cloud.on = {"describe-stacks": deny}
+    result = stacks("--yes")
+    assert "AccessDenied" in result.stderr
+    assert not cloud.called("create-change-set")
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"Action": "Add"}, "+ Thing (AWS::A::Thing)"),
+        ({"Action": "Remove"}, "- Thing (AWS::A::Thing)"),
+        (
+            {
+                "Action": "Modify",
+                "Replacement": "True",
+                "Details": [
+                    {"Target": {"Name": "Size"}},
+                    {"Target": {"Name": "Name"}},
+                    {"Target": {"Name": "Size"}},
+                    {"Target": {}},
+                ],
+            },
+            "~ Thing (AWS::A::Thing): Name, Size; is replaced",
+        ),
+        ({"Action": "Modify", "Replacement": "Conditional"}, "~ Thing (AWS::A::Thing); may be replaced"),
+    ],
+)
+def test_a_change_is_shown_in_a_line(change, text):
+    assert line({"LogicalResourceId": "Thing", "ResourceType": "AWS::A::Thing", **change}) == text

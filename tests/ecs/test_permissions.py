@@ -1,0 +1,231 @@
+"""Who may do what on AWS: no more than what each needs, and in words that AWS understands."""
+
+import re
+from functools import cache
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+from delivery.stacks import STACKS
+from policies import allowed, listed
+
+ECS = "arn:aws:ecs:eu-central-1:123456789012"
+SSM = "arn:aws:ssm:eu-central-1:123456789012:parameter/colophon"
+ROLE = "arn:aws:iam::123456789012:role/colophon"
+CLUSTER = f"{ECS}:cluster/colophon"
+# What stands for ARNs that only AWS knows.
+KNOWN = {
+    "<Cluster.Arn>": CLUSTER,
+    "<import colophon-RepositoryArn>": "arn:aws:ecr:eu-central-1:123456789012:repository/colophon",
+    "<import colophon-DatabaseSecretArn>": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1-aBc",
+    "<LogGroup.Arn>": "arn:aws:logs:eu-central-1:123456789012:log-group:/colophon/site:*",
+    "<FlowLogGroup.Arn>": "arn:aws:logs:eu-central-1:123456789012:log-group:/colophon/flow-log:*",
+    "<NewTasks>": "arn:aws:states:eu-central-1:123456789012:stateMachine:colophon-new-tasks",
+    "<ReceiptsBucket.Arn>": "arn:aws:s3:::colophon-receipts-123456789012-eu-central-1",
+}
+REPOSITORY, SECRET = KNOWN["<import colophon-RepositoryArn>"], KNOWN["<import colophon-DatabaseSecretArn>"]
+RECEIPTS = KNOWN["<ReceiptsBucket.Arn>"]
+
+
+def known(resource):
+    for name, arn in KNOWN.items():
+        resource = resource.replace(name, arn)
+    assert "<" not in resource
+    return resource
+
+
+def statements_of(policy):
+    return [one | {"Resource": [known(arn) for arn in listed(one["Resource"])]} for one in policy["Statement"]]
+
+
+@pytest.fixture(scope="session")
+def permissions(resources):
+    """The statements that each role has, by its name without the project's."""
+    found = {}
+    for stack in STACKS:
+        given = {"Trust": "runner"} if stack.name == "delivery" else {}
+        made = resources(stack.name, **given)
+        for name, properties in made.items():
+            if "AssumeRolePolicyDocument" in properties:
+                own = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+                added = [
+                    policy["PolicyDocument"]
+                    for policy in made.values()
+                    if f"<{name}>" in policy.get("Roles", []) and "PolicyDocument" in policy
+                ]
+                role = properties["RoleName"].removeprefix("colophon-").removesuffix("-eu-central-1")
+                found[role] = [one for policy in own + added for one in statements_of(policy)]
+    return found
+
+
+@pytest.fixture
+def deploy(permissions):
+    return permissions["deploy"]
+
+
+def test_these_are_the_roles_that_there_are(permissions):
+    assert set(permissions) == {
+        *("deploy", "execution", "flow-log", "instance"),
+        *("new-tasks", "push", "runner", "secret-rotated", "task"),
+    }
+
+
+def test_the_site_itself_may_do_nothing(permissions):
+    assert permissions["task"] == []
+
+
+def test_no_permission_has_a_wildcard_for_what_may_be_done(permissions):
+    for statements in permissions.values():
+        for statement in statements:
+            assert statement["Effect"] == "Allow"
+            assert all(re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", action) for action in listed(statement["Action"]))
+
+
+def formats(action):
+    """Return what AWS lets an action be about, as patterns of ARNs; nothing when it knows no narrower than all."""
+    service, name = action.split(":")
+    data = get_action_data(service, name)
+    assert data, f"AWS knows no {action}"
+    return {one["resource_arn_format"] for one in data[service]} - {"*"}
+
+
+def about(pattern, resource):
+    """Whether some ARN fits both AWS's pattern for what an action is about and the resource of a statement."""
+    # These have no colon or slash in them; other names may.
+    simple = re.sub(r"\$\{(Partition|Region|Account|BucketName)\}", "?", pattern)
+    return overlap(re.sub(r"\$\{\w+\}", "*", simple), resource)
+
+
+@cache
+def overlap(one, other):
+    """Whether two patterns, with `*` for any text and `?` for any without : and /, have a text in common."""
+    if not one or not other:
+        return not (one + other).strip("*?")
+    for mine, theirs in ((one, other), (other, one)):
+        if mine[0] in "*?":
+            taken = mine[0] == "*" or theirs[0] not in ":/"
+            return overlap(mine[1:], theirs) or (taken and overlap(mine, theirs[1:]))
+    return one[0] == other[0] and overlap(one[1:], other[1:])
+
+
+def test_every_permission_is_about_something_that_the_action_can_be_about(permissions):
+    for role, statements in permissions.items():
+        for statement in statements:
+            used = set()
+            for action in listed(statement["Action"]):
+                possible = formats(action)
+                fitting = {arn for arn in statement["Resource"] for one in possible if about(one, arn)}
+                if statement["Resource"] == ["*"]:
+                    assert not possible or "Condition" in statement, f"{role}: {action} on everything"
+                    fitting = {"*"}
+                assert fitting, f"{role}: {action} never allowed"
+                used |= fitting
+            assert used == set(statement["Resource"]), f"{role}: {statement}"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("ecs:DescribeContainerInstances", f"{ECS}:task/colophon/1"),
+        ("ecs:RunTask", f"{ECS}:service/colophon/colophon"),
+        ("s3:ListBucket", f"{RECEIPTS}/receipts/*"),
+        ("iam:PassRole", f"{ECS}:cluster/colophon"),
+    ],
+)
+def test_a_permission_about_what_the_action_is_never_about_is_found(action, resource):
+    assert not any(about(one, resource) for one in formats(action))
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("ecr:PutImage", REPOSITORY, {}),
+        ("ssm:GetParameter", f"{SSM}/site-url", {}),
+        ("ssm:PutParameter", f"{SSM}/released-image", {}),
+        ("ecs:DescribeTaskDefinition", "*", {}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon:8", {}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon:8", {"ecs__cluster": CLUSTER}),
+        ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {}),
+        ("ecs:StopServiceDeployment", f"{ECS}:service-deployment/colophon/colophon/1", {}),
+        ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("secretsmanager:DescribeSecret", SECRET, {}),
+        ("s3:PutObject", f"{RECEIPTS}/receipts/1.json", {}),
+        ("s3:DeleteObject", f"{RECEIPTS}/lease.json", {}),
+    ],
+)
+def test_the_deploy_job_may(deploy, action, resource, context):
+    assert allowed(deploy, action, resource, **context)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("secretsmanager:GetSecretValue", SECRET, {}),
+        ("ecr:UploadLayerPart", REPOSITORY, {}),
+        ("ecr:BatchDeleteImage", REPOSITORY, {}),
+        ("ssm:PutParameter", f"{SSM}/site-url", {}),
+        ("ssm:PutParameter", f"{SSM}2/released-image", {}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/other:1", {}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon:8", {"ecs__cluster": f"{ECS}:cluster/other"}),
+        ("ecs:ListTasks", "*", {"ecs__cluster": f"{ECS}:cluster/other"}),
+        ("ecs:UpdateService", f"{ECS}:service/colophon/other", {}),
+        ("ecs:DeleteService", f"{ECS}:service/colophon/colophon", {}),
+        ("iam:PassRole", f"{ROLE}-deploy", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ec2.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-task", {}),
+        ("s3:DeleteObject", f"{RECEIPTS}/receipts/1.json", {}),
+        ("s3:DeleteObjectVersion", f"{RECEIPTS}/lease.json", {}),
+        ("s3:PutBucketPolicy", RECEIPTS, {}),
+        ("cloudformation:UpdateStack", "*", {}),
+    ],
+)
+def test_the_deploy_job_may_not(deploy, action, resource, context):
+    assert not allowed(deploy, action, resource, **context)
+
+
+def test_the_build_job_may_push_images_and_nothing_else(permissions):
+    push = permissions["push"]
+    assert allowed(push, "ecr:PutImage", REPOSITORY)
+    assert not allowed(push, "ecr:PutImage", f"{REPOSITORY}-2")
+    assert {action.split(":")[0] for statement in push for action in listed(statement["Action"])} == {"ecr"}
+
+
+def test_a_task_is_started_with_its_own_image_log_and_secret(permissions):
+    execution = permissions["execution"]
+    assert allowed(execution, "secretsmanager:GetSecretValue", SECRET)
+    assert not allowed(execution, "secretsmanager:GetSecretValue", f"{SECRET}2")
+    assert allowed(execution, "logs:PutLogEvents", KNOWN["<LogGroup.Arn>"].replace("*", "log-stream:site/site/1"))
+    assert not allowed(execution, "ecr:PutImage", REPOSITORY)
+
+
+def test_a_runner_may_only_become_one_of_the_two_roles(permissions):
+    (statement,) = permissions["runner"]
+    assert (statement["Action"], statement["Resource"]) == ("sts:AssumeRole", [f"{ROLE}-push", f"{ROLE}-deploy"])
+
+
+@pytest.fixture
+def bucket_policy(resources):
+    document = resources("delivery")["ReceiptsBucketPolicy"]["PolicyDocument"]
+    return [one | {"Resource": [known(arn) for arn in listed(one["Resource"])]} for one in document["Statement"]]
+
+
+TLS = {"aws__SecureTransport": "true"}
+ONLY_NEW = {"s3__if-none-match": "*"}
+
+
+@pytest.mark.parametrize(
+    ("action", "key", "context", "may"),
+    [
+        ("s3:PutObject", "receipts/1.json", TLS | ONLY_NEW, True),
+        ("s3:PutObject", "receipts/1.json", TLS, False),
+        ("s3:DeleteObject", "receipts/1.json", TLS, False),
+        ("s3:DeleteObjectVersion", "receipts/1.json", TLS, False),
+        ("s3:PutObject", "lease.json", TLS, True),
+        ("s3:DeleteObject", "lease.json", TLS, True),
+        ("s3:GetObject", "receipts/1.json", TLS, True),
+        ("s3:GetObject", "receipts/1.json", {"aws__SecureTransport": "false"}, False),
+    ],
+)
+def test_receipts_are_written_once_and_stand_whoever_asks(bucket_policy, action, key, context, may):
+    administrator = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+    assert allowed([*administrator, *bucket_policy], action, f"{RECEIPTS}/{key}", **context) is may

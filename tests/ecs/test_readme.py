@@ -1,0 +1,95 @@
+"""ecs/README.md: its commands exist, its sums are right, and its example is one."""
+
+import re
+import shlex
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from importlib import import_module
+
+import pytest
+
+from conftest import unavailable
+from delivery import parameters, templates
+from delivery.checkout import ROOT
+from delivery.stacks import ECS, STACKS
+
+README = (ECS / "README.md").read_text()
+SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
+# What the AWS command line does by itself, beside the calls of AWS's API.
+OWN = {"aws configure", "aws s3", "aws ecr get-login-password"}
+
+
+def aws_calls():
+    """Return the calls of AWS in the README as words without `aws`, those within $(…) too."""
+    lines = re.findall(r"""(?:^ *|\$\()(aws (?:'[^']*'|"[^"]*"|[^\n#)|;'"])*)""", SHELL, re.MULTILINE)
+    words = [shlex.split(line) for line in lines if not any(line.startswith(own) for own in OWN)]
+    return [one[1:] for one in words]
+
+
+@pytest.fixture(scope="module")
+def api():
+    """The AWS command line's session, which knows AWS's API, and how it spells names."""
+    try:
+        session = import_module("awscli.botocore.session").get_session()
+    except ImportError:
+        unavailable("the AWS command line is not installed (make .venv/for-delivery)")
+    return session, partial(import_module("awscli.botocore").xform_name, sep="-")
+
+
+def test_every_call_of_aws_is_one_that_there_is(api):
+    session, named = api
+    calls = aws_calls()
+    assert len(calls) > 10
+    for service, action, *words in calls:
+        if action == "wait":
+            assert words[0] in map(named, session.get_waiter_model(service).waiter_names)
+            continue
+        model = session.get_service_model(service)
+        operations = {named(name): model.operation_model(name).input_shape for name in model.operation_names}
+        options = set(map(named, operations[action].members if operations[action] else ()))
+        # Of the command line's own, these; and each option that is a yes may be said with a no.
+        given = {word.removeprefix("--").removeprefix("no-") for word in words if word.startswith("--")}
+        assert given - {"query", "output"} <= options, (service, action)
+
+
+def test_every_line_of_the_menu_is_one_that_there_is():
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"^ *make ([\w./-]+)", SHELL, re.MULTILINE))
+    assert named >= {"stacks", "build"}
+    assert all(re.search(rf"^{re.escape(name)}:", makefile, re.MULTILINE) for name in named)
+
+
+def test_every_stack_and_parameter_that_is_set_is_one_that_there_is():
+    for stack, parameter in re.findall(r"--set ([a-z-]+)\.(\w+)=", README):
+        assert parameter in templates.parameters(ECS / f"{stack}.yml")
+    assert {stack.file for stack in STACKS} == set(re.findall(r"\]\(([a-z-]+\.yml)\)", README))
+
+
+def test_stacks_are_taken_away_in_the_opposite_order():
+    named = re.search(r"for stack in (.+); do", SHELL)
+    assert named
+    assert named[1].split() == [stack.name for stack in reversed(STACKS)]
+
+
+def test_the_costs_add_up():
+    rows = re.findall(r"^\| .+? \| ([\d× .]+) \| ([\d.]+) \|$", README, re.MULTILINE)
+    total = re.search(r"\*\*together\*\* \| \| \*\*([\d.]+)\*\*", README)
+    assert total
+    for arithmetic, dollars in rows:
+        product = Decimal(1)
+        for factor in arithmetic.split("×"):
+            product *= Decimal(factor.strip())
+        assert product.quantize(Decimal("0.01"), ROUND_HALF_UP) == Decimal(dollars), arithmetic
+    assert sum(Decimal(dollars) for _, dollars in rows) == Decimal(total[1])
+    assert len(rows) == 12
+
+
+def test_the_example_of_parameters_is_complete():
+    example = parameters.read(ECS / "parameters.example.toml")
+    declared = {stack.name: templates.parameters(ECS / stack.file) for stack in STACKS}
+    values = parameters.complete(example, declared, {"Project": "colophon"}, ECS / "parameters.example.toml")
+    assert values["load-balancer"]["Domain"] == "books.example.org"
+
+
+def test_what_you_choose_stays_out_of_git():
+    assert "/ecs/parameters.toml" in (ROOT / ".gitignore").read_text().splitlines()

@@ -1,0 +1,235 @@
+"""The tasks, and what replaces them."""
+
+import json
+import re
+import shlex
+
+import pytest
+
+from colophon.settings import Settings
+from delivery.checkout import ROOT
+
+IMAGE = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/colophon@sha256:{'a' * 64}"
+
+
+@pytest.fixture
+def service(resources):
+    return resources("service")
+
+
+@pytest.fixture
+def container(service):
+    (only,) = service["TaskDefinition"]["ContainerDefinitions"]
+    return only
+
+
+def environment(container):
+    return {one["Name"]: one["Value"] for one in container["Environment"]}
+
+
+def server_setting(name):
+    """Return a number of the server's configuration."""
+    found = re.search(rf"^{name} = (\d+)$", (ROOT / "src/gunicorn.conf.py").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def attribute(resource, key):
+    (value,) = (one["Value"] for one in resource if one["Key"] == key)
+    return int(value)
+
+
+def test_the_site_runs_as_nobody_special_in_a_container_that_it_cannot_change(container):
+    assert container["User"] == "10001"
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert container["DockerSecurityOptions"] == ["no-new-privileges"]
+    assert not {"Privileged", "MountPoints"} & set(container)
+
+
+def test_every_variable_is_one_of_the_site_s_settings(container):
+    assert set(environment(container)) <= {name.upper() for name in Settings.__dataclass_fields__}
+
+
+def test_the_health_check_is_the_image_s_own(container):
+    text = (ROOT / "src/Dockerfile").read_text()
+    found = re.search(r"^HEALTHCHECK (.+?) \\\n  CMD (.+)$", text, re.MULTILINE)
+    assert found
+    options = dict(option.removeprefix("--").split("=") for option in shlex.split(found[1]))
+    assert container["HealthCheck"] == {
+        "Command": ["CMD", *json.loads(found[2])],
+        "Interval": int(options["interval"].rstrip("s")),
+        "Timeout": int(options["timeout"].rstrip("s")),
+        "Retries": int(options["retries"]),
+        "StartPeriod": int(options["start-period"].rstrip("s")),
+    }
+
+
+def test_a_task_is_given_the_time_that_the_site_takes_to_finish(container, resources):
+    assert server_setting("graceful_timeout") < container["StopTimeout"]
+    # In whatever order ECS did the two, the load balancer would be done with a task before the site is.
+    drain = attribute(
+        resources("load-balancer")["TargetGroup"]["TargetGroupAttributes"], "deregistration_delay.timeout_seconds"
+    )
+    assert drain < server_setting("graceful_timeout")
+
+
+def test_the_load_balancer_never_sends_into_a_connection_that_the_site_just_closed(resources):
+    idle = attribute(
+        resources("load-balancer")["LoadBalancer"]["LoadBalancerAttributes"], "idle_timeout.timeout_seconds"
+    )
+    assert idle < server_setting("keepalive")
+
+
+def test_a_log_that_cannot_be_sent_does_not_stop_the_site(container, service):
+    options = container["LogConfiguration"]["Options"]
+    assert options["mode"] == "non-blocking"
+    assert options["awslogs-group"] == "<LogGroup>"
+    assert service["LogGroup"] == {"LogGroupName": "/colophon/site", "RetentionInDays": "30"}
+
+
+@pytest.mark.parametrize("launch", ["EC2", "FARGATE"])
+def test_tasks_run_on_what_was_chosen(resources, launch):
+    made = resources("service", LaunchType=launch)
+    on_fargate = launch == "FARGATE"
+    (strategy,) = made["Service"]["CapacityProviderStrategy"]
+    assert strategy["CapacityProvider"] == ("FARGATE" if on_fargate else "<import colophon-CapacityProviderName>")
+    assert made["TaskDefinition"]["RequiresCompatibilities"] == [launch]
+    # What Fargate does not take, and what it asks for.
+    assert ("PlacementStrategies" in made["Service"]) is not on_fargate
+    assert ("DockerSecurityOptions" in made["TaskDefinition"]["ContainerDefinitions"][0]) is not on_fargate
+    assert ("Memory" in made["TaskDefinition"]) is on_fargate
+
+
+def test_tasks_are_spread_over_the_zones_first(service):
+    first, then = service["Service"]["PlacementStrategies"]
+    assert first == {"Type": "spread", "Field": "attribute:ecs.availability-zone"}
+    assert then == {"Type": "binpack", "Field": "memory"}
+
+
+def test_visitors_have_as_many_tasks_during_a_rollout_as_before(service):
+    deployment = service["Service"]["DeploymentConfiguration"]
+    assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (100, 200)
+
+
+def test_the_second_failed_task_ends_a_rollout(service):
+    assert service["Service"]["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {
+        "Enable": True,
+        "Rollback": True,
+        "ResetOnHealthyTask": False,
+        "ThresholdConfiguration": {"Type": "COUNT", "Value": 2},
+    }
+
+
+def test_every_alarm_ends_a_rollout(stack, service):
+    made = stack("service")["Resources"]
+    alarms = {f"<{name}>" for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    deployment = service["Service"]["DeploymentConfiguration"]["Alarms"]
+    assert set(deployment["AlarmNames"]) == alarms
+    assert len(alarms) == 4
+    assert deployment["Enable"]
+    assert deployment["Rollback"]
+
+
+def test_an_alarm_tells_somebody_when_it_is_told_whom(resources):
+    assert "AlarmActions" not in resources("service")["SiteErrors"]
+    topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
+    assert resources("service", AlarmTopicArn=topic)["SiteErrors"]["AlarmActions"] == [topic]
+
+
+def test_a_night_without_visitors_is_no_alarm(service):
+    assert {one["TreatMissingData"] for one in service.values() if "TreatMissingData" in one} == {"notBreaching"}
+
+
+def test_before_the_first_release_nothing_runs(resources):
+    made = resources("service", ReleasedImage="none")
+    assert made["Service"]["DesiredCount"] == 0
+    assert made["TaskDefinition"]["ContainerDefinitions"][0]["Image"] == "<import colophon-RepositoryUri>:none"
+    # It would start tasks at once, as many as there must be at least.
+    assert not {"ScalableTarget", "ScaleOnCpu", "ScaleOnRequests"} & set(made)
+
+
+def test_after_it_the_released_image_runs_in_as_many_tasks_as_there_are(resources):
+    made = resources("service", ReleasedImage=IMAGE)
+    assert "DesiredCount" not in made["Service"]
+    assert made["TaskDefinition"]["ContainerDefinitions"][0]["Image"] == IMAGE
+    assert made["ScalableTarget"]["MinCapacity"] == "2"
+
+
+def test_tasks_come_with_load_and_with_visitors(resources):
+    made = resources("service", ReleasedImage=IMAGE)
+    metrics = {
+        name: one["TargetTrackingScalingPolicyConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        for name, one in made.items()
+        if "TargetTrackingScalingPolicyConfiguration" in one
+    }
+    assert metrics == {"ScaleOnCpu": "ECSServiceAverageCPUUtilization", "ScaleOnRequests": "ALBRequestCountPerTarget"}
+
+
+@pytest.mark.parametrize(
+    ("given", "url"), [("", "<import colophon-SiteUrl>"), ("https://example.org", "https://example.org")]
+)
+def test_the_site_and_whoever_proves_it_know_one_address(resources, given, url):
+    made = resources("service", SiteUrl=given)
+    (container,) = made["TaskDefinition"]["ContainerDefinitions"]
+    assert environment(container)["SITE_URL"] == made["SiteUrlParameter"]["Value"] == url
+    assert made["SiteUrlParameter"]["Name"] == "/colophon/site-url"
+
+
+def test_a_rotated_secret_brings_new_tasks(service):
+    rule = service["SecretRotated"]
+    assert rule["EventPattern"]["detail"]["additionalEventData"] == {
+        "SecretId": ["<import colophon-DatabaseSecretArn>"]
+    }
+    assert rule["EventPattern"]["detail"]["eventName"] == ["RotationSucceeded"]
+    assert rule["Targets"][0]["Arn"] == "<NewTasks>"
+    states = service["NewTasks"]["Definition"]["States"]
+    (state,) = states.values()
+    assert state["Resource"] == "arn:aws:states:::aws-sdk:ecs:updateService"
+    assert state["Parameters"]["ForceNewDeployment"] is True
+
+
+@pytest.mark.parametrize(("trail", "made"), [("create", True), ("existing", False)])
+def test_the_event_of_it_needs_a_trail_which_is_made_unless_there_is_one(resources, trail, made):
+    assert ("RotationTrail" in resources("database", Trail=trail)) is made
+
+
+def test_visitors_come_over_https_alone(resources):
+    made = resources("load-balancer")
+    assert made["HttpListener"]["DefaultActions"] == [
+        {"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}
+    ]
+    assert made["HttpsListener"]["SslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-")
+
+
+def test_the_certificate_is_made_or_given(resources):
+    given = "arn:aws:acm:eu-central-1:123456789012:certificate/0"
+    assert resources("load-balancer")["HttpsListener"]["Certificates"] == [{"CertificateArn": "<Certificate>"}]
+    made = resources("load-balancer", HostedZoneId="", CertificateArn=given)
+    assert made["HttpsListener"]["Certificates"] == [{"CertificateArn": given}]
+    assert not {"Certificate", "DomainRecord"} & set(made)
+
+
+def test_a_task_is_sent_visitors_when_it_can_serve(resources):
+    group = resources("load-balancer")["TargetGroup"]
+    assert (group["TargetType"], group["Port"], group["HealthCheckPath"]) == ("ip", 8000, "/readyz")
+    assert group["Matcher"] == {"HttpCode": "200"}
+
+
+def test_the_database_is_hard_to_lose_and_easy_to_restore(stack):
+    database = stack("database")["Resources"]["Database"]
+    assert database["DeletionPolicy"] == database["UpdateReplacePolicy"] == "Snapshot"
+    properties = database["Properties"]
+    assert properties["DeletionProtection"] == "true"
+    assert properties["BackupRetentionPeriod"] == "14"
+    assert properties["DeleteAutomatedBackups"] is False
+
+
+def test_the_database_is_private_encrypted_and_keeps_its_own_password(stack, resources):
+    properties = resources("database")["Database"]
+    assert properties["PubliclyAccessible"] is False
+    assert properties["StorageEncrypted"] is True
+    assert properties["ManageMasterUserPassword"] is True
+    assert "MasterUserPassword" not in properties
+    assert resources("database")["ParameterGroup"]["Parameters"] == {"rds.force_ssl": "1"}
+    assert str(properties["EngineVersion"]) == "17"

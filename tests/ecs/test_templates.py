@@ -1,0 +1,161 @@
+"""What holds for every template of ecs/."""
+
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from cloudformation import parse, walk
+from delivery.stacks import ECS, STACKS, ZONES
+
+RESOURCE = re.compile(r"^  (\w+):$")
+
+
+def lint(cfn_lint, *files):
+    # A region in the environment would have it look at that one alone.
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [cfn_lint, "--include-checks", "I", "--", *files], env=settings, capture_output=True, text=True, check=False
+    )
+
+
+def uncommented(text):
+    """Return the resources of a template above which no comment stands."""
+    lines = text.split("\nResources:\n")[1].split("\nOutputs:\n")[0].splitlines()
+    above = ["", *lines]
+    named = [(before, found[1]) for before, line in zip(above, lines, strict=False) if (found := RESOURCE.match(line))]
+    return [name for before, name in named if not before.startswith("  # ")]
+
+
+def exports(template):
+    return {
+        output["Export"]["Name"]["Fn::Sub"] for output in template.get("Outputs", {}).values() if "Export" in output
+    }
+
+
+def imports(template):
+    calls = [part for _, part in walk(template) if isinstance(part, dict) and "Fn::ImportValue" in part]
+    return {call["Fn::ImportValue"]["Fn::Sub"] for call in calls}
+
+
+def test_there_is_a_template_for_each_stack_and_no_other():
+    assert sorted(path.name for path in ECS.glob("*.yml")) == sorted(stack.file for stack in STACKS)
+
+
+def test_the_linter_finds_nothing(cfn_lint):
+    found = lint(cfn_lint, *sorted(ECS.glob("*.yml")))
+    assert (found.returncode, found.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("network.yml", "CidrBlock: !Ref VpcCidr", "CidrBlok: !Ref VpcCidr"),
+        ("service.yml", "TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref TaskDefiniton"),
+        ("delivery.yml", "ecr:DescribeImageScanFindings", "ecr:DescribeImageScanFinding"),
+    ],
+    ids=["a property", "a reference", "an action"],
+)
+def test_the_linter_finds_what_is_wrong(cfn_lint, tmp_path, file, right, wrong):
+    text = (ECS / file).read_text()
+    assert right in text
+    (tmp_path / file).write_text(text.replace(right, wrong))
+    assert lint(cfn_lint, tmp_path / file).returncode != 0
+
+
+@pytest.mark.parametrize("file", [stack.file for stack in STACKS])
+def test_every_resource_says_what_it_is_for(file):
+    assert uncommented((ECS / file).read_text()) == []
+
+
+def test_a_resource_without_a_reason_is_found():
+    text = (ECS / "registry.yml").read_text().replace("\n  ReleasedImage:", "\n\n  ReleasedImage:")
+    assert uncommented(text) == ["ReleasedImage"]
+
+
+def test_every_parameter_is_described_and_used(templates):
+    for template in templates.values():
+        text = str([template[part] for part in ("Resources", "Outputs", "Conditions", "Rules") if part in template])
+        for name, parameter in template["Parameters"].items():
+            assert parameter["Description"].endswith(".")
+            assert f"'{name}'" in text or f"${{{name}}}" in text
+
+
+def test_the_name_of_all_is_asked_for_alike_everywhere(templates):
+    asked = [template["Parameters"]["Project"] for template in templates.values()]
+    assert all(one == asked[0] for one in asked)
+
+
+@pytest.mark.parametrize("name", ["colophon", "c", "book-site-2", "a" * 20])
+def test_a_name_that_every_resource_can_bear_is_accepted(templates, name):
+    project = templates["network"]["Parameters"]["Project"]
+    assert re.fullmatch(project["AllowedPattern"], name)
+    assert len(name) <= project["MaxLength"]
+
+
+@pytest.mark.parametrize("name", ["Colophon", "ecs-site", "aws", "fargate1", "2books", "a--b", "a-", "a_b", ""])
+def test_a_name_that_some_resource_cannot_bear_is_refused(templates, name):
+    assert not re.fullmatch(templates["network"]["Parameters"]["Project"]["AllowedPattern"], name)
+
+
+def test_the_longest_name_makes_no_name_too_long(stack):
+    limits = {"AWS::S3::Bucket": 63, "AWS::IAM::Role": 64, "AWS::ElasticLoadBalancingV2::LoadBalancer": 32}
+    measured = 0
+    for name in (one.name for one in STACKS):
+        for resource in stack(name, Project="a" * 20)["Resources"].values():
+            if limit := limits.get(resource["Type"]):
+                properties = resource["Properties"]
+                called = next(properties[key] for key in ("BucketName", "RoleName", "Name") if key in properties)
+                assert len(called.replace("eu-central-1", "ap-southeast-3")) <= limit
+                measured += 1
+    assert measured > 10
+
+
+def test_a_stack_asks_only_for_what_stacks_before_it_export(templates):
+    exported, imported = set(), set()
+    for template in templates.values():
+        assert imports(template) <= exported
+        imported |= imports(template)
+        exported |= exports(template)
+    assert exported == imported
+
+
+def test_the_network_has_as_many_zones_as_the_menu_looks_for(templates):
+    subnets = [part for part in templates["network"]["Resources"].values() if part["Type"] == "AWS::EC2::Subnet"]
+    assert len({str(subnet["Properties"]["AvailabilityZone"]) for subnet in subnets}) == ZONES
+
+
+def test_what_must_not_be_lost_outlives_its_stack(templates):
+    kept = []
+    for template in templates.values():
+        for name, resource in template["Resources"].items():
+            if resource["Type"] in ("AWS::S3::Bucket", "AWS::ECR::Repository") or name == "ReleasedImage":
+                # Except one whose making failed: what it left behind would be in the way of the next attempt.
+                assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+                assert resource["UpdateReplacePolicy"] == "Retain"
+                kept.append(name)
+    assert sorted(kept) == ["LogBucket", "ReceiptsBucket", "ReleasedImage", "Repository", "TrailBucket"]
+
+
+def test_every_bucket_is_closed_to_the_public_and_to_whoever_comes_without_tls(resources):
+    for name in ("database", "delivery", "load-balancer"):
+        made = resources(name)
+        (bucket,) = (one for one in made if one.endswith("Bucket"))
+        assert set(made[bucket]["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(made[bucket]["PublicAccessBlockConfiguration"]) == 4
+        refused = made[f"{bucket}Policy"]["PolicyDocument"]["Statement"][-1]
+        assert refused == {
+            "Sid": "NobodyWithoutTls",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"<{bucket}.Arn>", f"<{bucket}.Arn>/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+
+
+def test_a_key_that_stands_twice_is_refused():
+    with pytest.raises(yaml.YAMLError, match="a key stands twice"):
+        parse("Resources:\n  A: 1\n  A: 2\n")

@@ -1,0 +1,20 @@
+"""The version of ministack that is extended: this one, and no other."""
+
+import pytest
+
+from rehearsal.emulator import base
+
+
+def test_the_version_that_is_known_is_taken():
+    base.check(base.VERSION)
+
+
+@pytest.mark.parametrize("installed", ["1.5.34", "none"])
+def test_another_one_is_refused_by_name(installed):
+    with pytest.raises(base.VersionError, match=rf"ministack 1\.5\.33, and {installed} is installed"):
+        base.check(installed)
+
+
+def test_the_lock_holds_that_version(pytestconfig):
+    locked = (pytestconfig.rootpath / "tests/rehearsal/requirements.txt").read_text()
+    assert f"ministack=={base.VERSION} " in locked

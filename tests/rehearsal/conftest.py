@@ -1,0 +1,61 @@
+"""The emulator, started once for each process of the tests; and a service on it whose first release is live."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import unavailable
+from rehearsal.cloud import PROGRAMS, Cloud
+from rehearsal.service import Service
+from rehearsal.visitors import Visitors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def ready() -> None:
+    """What the emulator needs: its libraries, and an engine to run tasks in."""
+    if not (PROGRAMS / "python").exists():
+        unavailable("what the rehearsal needs is not installed (make build/rehearsal-venv/complete)")
+    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
+        unavailable("no Docker engine answers")
+
+
+@pytest.fixture(scope="session")
+def cloud(ready: None) -> Iterator[Cloud]:
+    """An emulator with an empty registry, for tests to share."""
+    cloud = Cloud()
+    try:
+        cloud("ecr", "create_repository", repositoryName="site")
+        cloud.log_in()
+        yield cloud
+    finally:
+        cloud.end()
+
+
+@pytest.fixture(scope="session")
+def service(cloud: Cloud) -> Service:
+    """A service of two tasks behind a load balancer. Tests leave it as they found it: steady."""
+    return Service(cloud)
+
+
+@pytest.fixture
+def live(service: Service) -> Service:
+    """The service, with a good release live and nothing going on."""
+    service.steady()
+    return service
+
+
+@pytest.fixture
+def visitors(live: Service) -> Iterator[Visitors]:
+    """Visitors who come for as long as a test lasts, none of whom may meet a failure."""
+    with Visitors(live.url, rate=60, seconds=300, identify=lambda headers, _: headers["release"]) as visitors:
+        yield visitors
+    report = visitors.report()
+    assert report.requests
+    assert not report.failures

@@ -1,0 +1,93 @@
+"""Start the emulator: `python -m rehearsal.emulator`.
+
+It prints its URL when it is ready, and removes all it made when it ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from urllib.parse import urlsplit
+
+from . import base
+
+ACCOUNT = "123456789012"
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C. Return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.emulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="of the API; by default a free one")
+    parser.add_argument("--region", default="eu-central-1")
+    parser.add_argument("--pace", type=_pace, default=10.0, help="how many times faster AWS's own waits pass (10)")
+    parser.add_argument(
+        "--database", type=_database, help="URL of the PostgreSQL server that stands for RDS's, as containers reach it"
+    )
+    wanted = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
+    port = _port(wanted.port)
+    if port is None:
+        print(f"Port {wanted.port} of 127.0.0.1 is taken.", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        base.check()
+        base.settle(port, wanted.region, ACCOUNT)
+        from .engine import Engine, EngineError
+        from .server import Emulator
+    except base.VersionError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    try:
+        engine = Engine(str(port))
+    except EngineError as error:
+        print(f"The emulator runs tasks as containers, and {error}", file=sys.stderr)
+        return 2
+    emulator = None
+    try:
+        emulator = Emulator(engine, port, wanted.region, wanted.pace, wanted.database)
+        asyncio.run(emulator.serve())
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):  # what was made is removed, however often someone asks
+            signal.signal(name, signal.SIG_IGN)
+        if emulator:
+            emulator.end()
+        engine.clean(f"127.0.0.1:{port}")
+    return 0
+
+
+def _port(wanted: int) -> int | None:
+    """Return a port that is free, the wanted one if one is wanted; None when that is not."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _pace(text: str) -> float:
+    pace = float(text)
+    if pace < 1:
+        raise argparse.ArgumentTypeError("1 is AWS's own pace, and the slowest")
+    return pace
+
+
+def _database(text: str) -> str:
+    if not urlsplit(text).hostname or not text.startswith("postgresql://"):
+        raise argparse.ArgumentTypeError("must be a URL such as postgresql://user:password@host:5432/database")
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""How fast AWS's own clocks run here.
+
+A container's own time, such as its start and its stop, is real and never shortened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Pace:
+    """AWS's waits, divided by `factor`, but never below what the machine can keep up with. All in seconds."""
+
+    factor: float = 10.0
+
+    def interval(self, seconds: float) -> float:
+        """Return the time between two health checks of a load balancer."""
+        return max(0.3, seconds / self.factor)
+
+    def container_interval(self, seconds: float) -> float:
+        """Return the time between two health checks inside a container, each of which starts a process there."""
+        return max(min(3.0, seconds), seconds / self.factor)
+
+    def drain(self, seconds: float) -> float:
+        """Return a deregistration delay."""
+        return seconds / self.factor
+
+    def grace(self, seconds: float) -> float:
+        """Return a grace period or a start period: less is taken off, as in it a container starts in its own time."""
+        return seconds / max(1.0, self.factor / 4)

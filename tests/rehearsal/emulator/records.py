@@ -1,0 +1,114 @@
+"""What ministack keeps and the rest of this package reads.
+
+Clusters, task definitions, alarms, and the machines behind them.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from ministack.core.responses import error_response_json, request_scope
+from ministack.services import autoscaling, cloudwatch, ec2, ecs
+
+from . import access
+from .capacity import Fleet, offer
+
+if TYPE_CHECKING:
+    from .model import Json, Service
+
+
+class RefusedError(Exception):
+    """A request that ECS refuses. `code` is the name of its error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def scope(service: Service) -> Any:
+    """Make ministack's records those of the service's account and region."""
+    return request_scope(service.account, service.region)
+
+
+def cluster(data: Json) -> Json:
+    """Return the cluster that a request names. Raises RefusedError."""
+    name = ecs._resolve_cluster_name(data.get("cluster") or "default")
+    found: Json | None = ecs._clusters.get(name) if name else None
+    if found is None:
+        raise RefusedError("ClusterNotFoundException", "Cluster not found.")
+    return found
+
+
+def definition(reference: object) -> Json:
+    """Return a copy of the task definition of that name or ARN. Raises RefusedError."""
+    found: Json | None = ecs._task_defs.get(ecs._resolve_td_key(str(reference or "")))
+    if not found:
+        raise RefusedError("ClientException", "Unable to find task definition.")
+    if found["status"] != "ACTIVE":
+        raise RefusedError("ClientException", "TaskDefinition is inactive")
+    return copy.deepcopy(found)
+
+
+def register_task_definition(data: Json) -> Any:
+    """Register a task definition as ministack does, after what ECS checks and ministack does not."""
+    try:
+        for container in data.get("containerDefinitions") or []:
+            if not (container.get("memory") or container.get("memoryReservation") or data.get("memory")):
+                raise RefusedError(
+                    "ClientException",
+                    f"Invalid setting for container '{container.get('name')}'. At least one of 'memory' or "
+                    "'memoryReservation' must be specified.",
+                )
+        check_roles(data)
+    except RefusedError as refused:
+        return error_response_json(refused.code, str(refused), 400)
+    return ecs._register_task_definition(data)
+
+
+def check_roles(task_definition: Json) -> None:
+    """Raise RefusedError when the caller may not pass a task definition's roles to tasks."""
+    for key in ("executionRoleArn", "taskRoleArn"):
+        role = task_definition.get(key)
+        reason = access.may_not_pass(role) if role else None
+        if reason:
+            raise RefusedError("AccessDeniedException", reason)
+
+
+def alarmed(service: Service) -> list[str]:
+    """Return the names of the alarms that a service watches and that are in ALARM."""
+    with scope(service):
+        names = (service.configuration.get("alarms") or {}).get("alarmNames") or []
+        return [name for name in names if (cloudwatch._alarms.get(name) or {}).get("StateValue") == "ALARM"]
+
+
+def fleet(of: Json) -> Fleet:
+    """Return what stands behind a cluster: the Auto Scaling group of its capacity provider, if it has one."""
+    group = _group(of)
+    if group is None:
+        return Fleet()
+    least = int(group.get("MinSize") or 0)
+    return Fleet(max(int(group.get("DesiredCapacity") or 0), least), *offer(_instance_type(group)))
+
+
+def grow(of: Json) -> None:
+    """Add an instance to a cluster that has no room, as managed scaling does, up to the largest size of its group."""
+    group = _group(of)
+    if group and int(group.get("DesiredCapacity") or group.get("MinSize") or 0) < int(group.get("MaxSize") or 0):
+        group["DesiredCapacity"] = fleet(of).size + 1
+
+
+def _group(of: Json) -> Json | None:
+    for name in of.get("capacityProviders") or []:
+        provider = (ecs._capacity_providers.get(name) or {}).get("autoScalingGroupProvider") or {}
+        found: Json | None = autoscaling._asgs.get(str(provider.get("autoScalingGroupArn") or "").rsplit("/", 1)[-1])
+        if found:
+            return found
+    return None
+
+
+def _instance_type(group: Json) -> str:
+    named = group.get("LaunchTemplate") or {}
+    template = ec2._launch_templates.get(str(named.get("LaunchTemplateId"))) or {}
+    versions = template.get("Versions") or [{}]
+    return str((versions[-1].get("LaunchTemplateData") or {}).get("InstanceType") or "t3.medium")

@@ -1,0 +1,149 @@
+"""The image registry: ministack's, on this machine's address, for those who logged in.
+
+With the findings of its scans.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import error_response_json, get_account_id, json_response
+from ministack.core.router import extract_access_key_id
+from ministack.services import ecr
+
+from . import access
+from .environment import UNABLE, StartError
+
+if TYPE_CHECKING:
+    from .model import Json, Task
+
+# What each kind of request to the registry needs:
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+PULLING = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+PUSHING = (
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:BatchCheckLayerAvailability",
+)
+
+
+class Registry:
+    """The registry at HOST:PORT, where the engine of this machine trusts it without TLS."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._passwords: dict[str, str] = {}  # to the access key that each was given to; the agent's have none
+
+    def install(self) -> None:
+        """Take the registry over from ministack."""
+        ecr._repo_uri = lambda name: f"{self.address}/{name}"
+        answer, serve = ecr.handle_request, ecr.handle_registry_request
+
+        async def handle(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:
+            action = str(headers.get("x-amz-target", "")).rpartition(".")[2]
+            if action == "GetAuthorizationToken":
+                return self._token(extract_access_key_id(headers, query))
+            if action == "DescribeImageScanFindings":
+                return _findings(body)
+            return await answer(method, path, headers, body, query)
+
+        async def registry(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:
+            return self._refused(method, path, headers) or await serve(method, path, headers, body, query)
+
+        ecr.handle_request, ecr.handle_registry_request = handle, registry
+
+    def credentials(self, task: Task, image: str) -> Json:
+        """Return what the engine logs in with to pull a task's image: a password of its execution role.
+
+        Raises StartError when the role may not pull from this registry. Another registry gets none.
+        """
+        if not image.startswith(f"{self.address}/"):
+            return {}
+        role = str(task.definition.get("executionRoleArn") or "")
+        name = image.removeprefix(f"{self.address}/").partition("@")[0].partition(":")[0]
+        arn = f"arn:aws:ecr:{task.region}:{task.account}:repository/{name}"
+        for action, resource in (("ecr:GetAuthorizationToken", "*"), *((action, arn) for action in PULLING)):
+            if not access.allowed(role, action, resource):
+                raise StartError(
+                    f"{UNABLE}unable to pull registry auth from Amazon ECR: AccessDeniedException: "
+                    f"{access.refusal(task, action, resource)}"
+                )
+        return {"username": "AWS", "password": self._password("")}
+
+    def _password(self, owner: str) -> str:
+        password = secrets.token_urlsafe(32)
+        self._passwords[password] = owner
+        return password
+
+    def _token(self, access_key: str) -> Any:
+        token = base64.b64encode(f"AWS:{self._password(access_key)}".encode()).decode()
+        expires = int(time.time()) + 43200
+        given = {"authorizationToken": token, "expiresAt": expires, "proxyEndpoint": f"http://{self.address}"}
+        return json_response({"authorizationData": [given]})
+
+    def _refused(self, method: str, path: str, headers: Json) -> Any:
+        """Refuse a request without a password given out here, or whose owner's policies do not allow it."""
+        kind, _, encoded = str(headers.get("authorization", "")).partition(" ")
+        try:
+            user, _, password = base64.b64decode(encoded).decode().partition(":")
+        except ValueError:
+            user = password = ""
+        if kind.lower() != "basic" or user != "AWS" or password not in self._passwords:
+            status, fields, body = ecr._registry_error(401, "UNAUTHORIZED", "authentication required")
+            return status, {**fields, "WWW-Authenticate": f'Basic realm="http://{self.address}/"'}, body
+        verb, name, _ = ecr._parse_v2_path(path) or ("", "", "")
+        key = self._passwords[password]
+        if not key or verb == "ping":
+            return None
+        principal = iam_evaluator.resolve_principal(key, get_account_id())
+        if getattr(principal, "policies", ()) is None:
+            return None  # the account itself
+        needed = PULLING if method in ("GET", "HEAD") else ("ecr:PutImage",) if verb == "manifest" else PUSHING
+        for action in needed:
+            decided = iam_evaluator.evaluate(_context(principal, action, name), principal.policies, *principal.limits)
+            if decided.decision != "Allow":
+                message = f"User: {principal.arn} is not authorized to perform: {action} on resource: repository/{name}"
+                return ecr._registry_error(403, "DENIED", message)
+        return None
+
+
+def _context(principal: Any, action: str, name: str) -> Any:
+    region = next((region for _, region, known in ecr._repositories.to_dict() if known == name), "")
+    return iam_evaluator.EvalContext(
+        principal_arn=principal.arn, principal_type=principal.type, principal_account=principal.account, action=action,
+        resource_arn=f"arn:aws:ecr:{region}:{principal.account}:repository/{name}", region=region,
+        principal_keys=principal.keys,
+    )  # fmt: skip
+
+
+def _findings(body: bytes) -> Any:
+    """Answer that a scan is complete and found nothing.
+
+    What there is to find is the business of the release's own scans.
+    """
+    data = json.loads(body or b"{}")
+    name, image = data.get("repositoryName", ""), data.get("imageId") or {}
+    if name not in ecr._repositories:
+        return error_response_json(
+            "RepositoryNotFoundException", f"The repository with name '{name}' does not exist", 400
+        )
+    found = ecr._find_image(name, image)
+    if not found:
+        return error_response_json("ImageNotFoundException", f"The image with imageId {image} does not exist", 400)
+    if not (ecr._repositories[name].get("imageScanningConfiguration") or {}).get("scanOnPush"):
+        return error_response_json(
+            "ScanNotFoundException", f"Image scan does not exist for the image with '{image}'", 400
+        )
+    return json_response({
+        "registryId": get_account_id(), "repositoryName": name, "imageId": {"imageDigest": found["imageDigest"]},
+        "imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
+        "imageScanFindings": {
+            "imageScanCompletedAt": found["imagePushedAt"], "findings": [], "findingSeverityCounts": {},
+        },
+    })  # fmt: skip

@@ -1,0 +1,83 @@
+"""What the service scheduler does next: numbers in, decisions out, nothing started or stopped here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model import Json, Service, Task
+
+
+@dataclass
+class Plan:
+    """How many tasks of the newest deployment to start, and which tasks to stop."""
+
+    start: int = 0
+    stop: list[Task] = field(default_factory=list)
+
+
+def limits(configuration: Json, desired: int) -> tuple[int, int]:
+    """Return how many tasks must stay healthy, and how many may run.
+
+    The lower limit is rounded up and the upper one down:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+    """
+    least = configuration.get("minimumHealthyPercent")
+    most = configuration.get("maximumPercent")
+    return (
+        math.ceil(desired * int(100 if least is None else least) / 100),
+        math.floor(desired * int(200 if most is None else most) / 100),
+    )
+
+
+def threshold(breaker: Json, desired: int) -> int:
+    """Return after how many failed tasks the circuit breaker opens.
+
+    Half of the desired tasks, but at least 3 and at most 200, unless the service says otherwise:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
+    """
+    configured = breaker.get("thresholdConfiguration") or {}
+    kind, value = configured.get("type", "BOUNDED_PERCENT"), float(configured.get("value", 50))
+    if kind == "COUNT":
+        return max(1, int(value))
+    share = math.ceil(desired * value / 100)
+    return max(1, share) if kind == "UNBOUNDED_PERCENT" else min(200, max(3, share))
+
+
+def plan(service: Service, tasks: list[Task]) -> Plan:
+    """Return what brings a service nearer to its newest deployment, within its limits.
+
+    `tasks` are those of the service that have not stopped. Tasks of older deployments go one by one, as new ones become
+    healthy; those that serve nobody go first.
+    """
+    wanted = [task for task in tasks if task.wanted]
+    new = [task for task in wanted if task.deployment is service.primary]
+    old = [task for task in wanted if task.deployment is not service.primary]
+    if service.desired == 0:
+        return Plan(stop=wanted)
+
+    least, most = limits(service.configuration, service.desired)
+    missing = max(0, service.desired - len(new))
+    # One that is not healthy counts for nothing: it makes room, and is never missed.
+    stop = [task for task in old if not task.healthy]
+    room = max(0, most - len(wanted) + len(stop))
+    healthy = sum(task.healthy for task in wanted)
+    kept = service.desired if room >= missing else least
+    for task in (task for task in old if task.healthy):
+        if healthy <= kept:
+            break
+        stop.append(task)
+        healthy -= 1
+    # Too many of the new: the ones that are not healthy yet go first, then the youngest.
+    ranked = sorted(new, key=lambda task: (task.healthy, -task.times["createdAt"]))
+    stop += ranked[: max(0, len(new) - service.desired)]
+    start = 0 if service.primary.state == "FAILED" else min(missing, room)
+    return Plan(start, stop)
+
+
+def finished(service: Service, tasks: list[Task]) -> bool:
+    """Tell whether the newest deployment has its tasks, all healthy, and the older ones are gone with their tasks."""
+    new = [task for task in tasks if task.deployment is service.primary and task.wanted]
+    return len(tasks) == len(new) == service.desired and all(task.healthy for task in new)

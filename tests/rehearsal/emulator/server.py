@@ -1,0 +1,130 @@
+"""The emulator as a whole: its parts, how they know each other, and the one process that serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from typing import TYPE_CHECKING, Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app
+
+from . import access, api, records
+from .balancers import Balancers
+from .inert import INERT
+from .model import World
+from .pace import Pace
+from .registry import Registry
+from .scheduler import Scheduler
+from .stacks import Stacks
+from .tasks import Runner
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .model import Json
+
+LAST_TASKS = 10.0  # seconds that tasks get to end by themselves before they are removed
+
+
+class Emulator:
+    """Everything, at 127.0.0.1:`port`, with the engine to run tasks in."""
+
+    def __init__(self, engine: Engine, port: int, region: str, factor: float, database: str | None) -> None:
+        self.port = port
+        self.region = region
+        self.world = World(Pace(factor))
+        self.engine = engine
+        self.balancers = Balancers(self.world)
+        self.registry = Registry(f"127.0.0.1:{port}")
+        # Containers reach the host by the gateway of their network; where the engine runs in a machine of its own, by
+        # name.
+        self.hosts, reached = _hosts(self.engine.gateway)
+        self.runner = Runner(self.world, self.engine, self.balancers, self.registry, f"http://{reached}:{port}")
+        self.api = api.Api(self.world, self.runner)
+        self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, records.alarmed)
+        self.runner.ended = self.scheduler.ended
+        access.install()
+        self.registry.install()
+        self.balancers.install()
+        self.api.install()
+        Stacks(self.world, self.balancers, database).install()
+        # ministack removes containers that are not its own; these are, and are removed here.
+        app._stop_docker_containers = lambda *_: None
+        app.container_reaper.start = lambda *_: None
+        app.BANNER = ""
+
+    async def serve(self) -> None:
+        """Answer until SIGTERM or Ctrl-C. Print the URL once requests are answered."""
+        config = Config()
+        config.bind = [f"{host}:{self.port}" for host in self.hosts]
+        config.loglevel = "WARNING"
+        config.graceful_timeout = 1
+        config.keep_alive_timeout = 75
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stopped.set)
+        self.scheduler.start()
+        announcing = loop.create_task(self._announce())
+        await serve(self._answer, config, shutdown_trigger=stopped.wait)
+        announcing.cancel()
+
+    def end(self) -> None:
+        """Stop the tasks, and remove everything that was made."""
+        self.scheduler.end()
+        with self.world.lock:
+            for task in self.world.tasks.values():
+                task.stop("The emulator ends", "UserInitiated")
+        self.runner.ending.set()
+        self.balancers.end()
+        self.engine.clean(self.registry.address)
+        self.runner.join(LAST_TASKS)
+
+    async def _announce(self) -> None:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                writer.close()
+                print(f"http://127.0.0.1:{self.port}", flush=True)
+                return
+            await asyncio.sleep(0.05)
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request: one to /_rehearsal here, all others by ministack."""
+        if scope["type"] != "http" or scope["path"] != "/_rehearsal":
+            if scope["type"] == "http":
+                # AWS's own API is always encrypted, and policies that demand it are held against every request.
+                scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+            await app.app(scope, receive, send)
+            return
+        body = json.dumps(self.state()).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": body})
+
+    def state(self) -> Json:
+        """Return what a rehearsal wants to know beside AWS's API."""
+        with self.world.lock:
+            return {
+                "region": self.region,
+                "pace": self.world.pace.factor,
+                "network": self.engine.network,
+                "gateway": self.engine.gateway,
+                "load_balancers": {
+                    arn.split("/")[-2]: f"http://{address}" for arn, address in self.balancers.addresses.items()
+                },
+                "inert": [entry._asdict() for entry in INERT],
+            }
+
+
+def _hosts(gateway: str) -> tuple[list[str], str]:
+    """Return the addresses to listen at, and the one that containers reach this machine by."""
+    import socket
+
+    with socket.socket() as probe:
+        try:
+            probe.bind((gateway, 0))
+        except OSError:
+            return ["127.0.0.1"], "host.docker.internal"
+    return ["127.0.0.1", gateway], gateway

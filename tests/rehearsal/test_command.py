@@ -1,0 +1,111 @@
+"""The command: ready in a moment, gone without a trace, and plain about what it cannot do."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from rehearsal.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
+from rehearsal.service import Service
+
+
+def traces(cloud):
+    """What an emulator has made in the engine."""
+    port = cloud.registry.rpartition(":")[2]
+    label = f"--filter=label=colophon.rehearsal={port}"
+    return [
+        *docker("ps", "--all", "--quiet", label).split(),
+        *docker("network", "ls", "--quiet", label).split(),
+        *docker("image", "ls", "--quiet", f"{cloud.registry}/*").split(),
+    ]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_when_it_ends(ready, how):
+    cloud = Cloud()
+    try:
+        cloud("ecr", "create_repository", repositoryName="site")
+        cloud.log_in()
+        service = Service(cloud)
+        assert len(service.tasks()) == 2
+        guest = docker("run", "--detach", f"--network={cloud.state()['network']}", BASE, "sleep", "600").strip()
+        assert len(traces(cloud)) > 3
+    finally:
+        status = cloud.end(how)
+    docker("rm", "--force", guest)
+    assert status == 0
+    assert traces(cloud) == []
+
+
+def test_two_of_them_do_not_disturb_each_other(ready, cloud):
+    before = traces(cloud)
+    other = Cloud()
+    assert other.url != cloud.url
+    assert other.end() == 0
+    assert traces(cloud) == before
+
+
+def test_what_is_only_pretended_is_listed_with_the_reason(cloud):
+    inert = cloud.state()["inert"]
+    assert all(entry.keys() == {"what", "why"} and entry["why"] for entry in inert)
+    assert {"TLS", "RDS"} <= {entry["what"] for entry in inert}
+
+
+def run(program, **environment):
+    return subprocess.run(
+        [PROGRAMS / "python", *program],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **environment},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_without_an_engine_it_says_so_in_a_sentence(ready):
+    done = run(["-m", "rehearsal.emulator"], DOCKER_HOST="unix:///nowhere.sock")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("The emulator runs tasks as containers, and no Docker engine answers here: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("--pace=0.5", "1 is AWS's own pace, and the slowest"),
+        ("--database=books", "must be a URL such as postgresql://"),
+        ("--port=none", "invalid int value"),
+    ],
+)
+def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
+    done = run(["-m", "rehearsal.emulator", argument])
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named(cloud):
+    port = cloud.registry.rpartition(":")[2]
+    done = run(["-m", "rehearsal.emulator", f"--port={port}"])
+    assert done.returncode == 2
+    assert done.stderr == f"Port {port} of 127.0.0.1 is taken.\n"
+    assert cloud.state()
+
+
+def test_what_one_that_was_killed_left_is_removed_by_the_next_at_its_port(ready):
+    killed = Cloud()
+    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    assert traces(killed)
+    successor = Cloud(f"--port={killed.registry.rpartition(':')[2]}")
+    try:
+        assert len(traces(successor)) == 1  # its own network
+    finally:
+        successor.end()
+    assert traces(successor) == []
+
+
+def test_with_another_ministack_it_says_so_in_a_sentence(ready):
+    changed = "import rehearsal.emulator.base as base, rehearsal.emulator.__main__ as command; base.VERSION = '9'"
+    done = run(["-c", f"{changed}; raise SystemExit(command.main())"])
+    assert done.returncode == 2
+    assert "replaces parts of ministack 9, and 1.5.33 is installed" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,202 @@
+"""Stacks: the types of resources that the real ones are made of, created, changed and deleted by the real command."""
+
+import json
+
+import pytest
+
+from rehearsal.cloud import REGION, CallError, until
+
+TEMPLATE = """
+Parameters:
+  Image: {Type: String}
+  Count: {Type: Number, Default: 0}
+  Ami: {Type: "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", Default: /aws/service/ecs/optimized-ami/any}
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.7.0.0/16}}
+  Address: {Type: AWS::EC2::EIP}
+  Gateway: {Type: AWS::EC2::NatGateway, Properties: {AllocationId: !GetAtt Address.AllocationId, SubnetId: subnet-1}}
+  Provider: {Type: AWS::IAM::OIDCProvider, Properties: {Url: "https://ci.example.com/gitlab", ClientIdList: [aws]}}
+  Template:
+    Type: AWS::EC2::LaunchTemplate
+    Properties: {LaunchTemplateData: {InstanceType: t3.small, ImageId: !Ref Ami}}
+  Instances:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      MinSize: "1"
+      MaxSize: "2"
+      LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}
+  Capacity:
+    Type: AWS::ECS::CapacityProvider
+    Properties: {Name: stacked, AutoScalingGroupProvider: {AutoScalingGroupArn: !Ref Instances}}
+  Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: stacked}}
+  Capacities:
+    Type: AWS::ECS::ClusterCapacityProviderAssociations
+    Properties:
+      Cluster: !Ref Cluster
+      CapacityProviders: [!Ref Capacity]
+      DefaultCapacityProviderStrategy: [{CapacityProvider: !Ref Capacity, Weight: 1}]
+  Database:
+    Type: AWS::RDS::DBInstance
+    Properties:
+      {Engine: postgres, MasterUsername: books, ManageMasterUserPassword: true, DBInstanceClass: db.t4g.micro}
+  Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [subnet-1, subnet-2]}}
+  Group:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      {Port: 8000, Protocol: HTTP, TargetType: ip, VpcId: !Ref Vpc, HealthCheckPath: /readyz, TargetGroupAttributes: [
+        {Key: deregistration_delay.timeout_seconds, Value: "10"}]}
+  Listener:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      LoadBalancerArn: !Ref Balancer
+      Port: 80
+      Protocol: HTTP
+      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Group}]
+  Definition:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: stacked
+      NetworkMode: awsvpc
+      ExecutionRoleArn: arn:aws:iam::123456789012:role/execution
+      ContainerDefinitions:
+        - Name: site
+          Image: !Ref Image
+          Memory: "64"
+          StopTimeout: "2"
+          PortMappings: [{ContainerPort: "8000"}]
+          LinuxParameters: {Capabilities: {Drop: [ALL]}}
+          HealthCheck: {Command: [CMD, "true"], Interval: "5"}
+          DockerLabels: {Kept: AsItIs}
+          Secrets: [{Name: PGPASSWORD, ValueFrom: !Sub "${Database.MasterUserSecret.SecretArn}:password::"}]
+  Service:
+    Type: AWS::ECS::Service
+    DependsOn: [Listener, Capacities]
+    Properties:
+      ServiceName: stacked
+      Cluster: !Ref Cluster
+      TaskDefinition: !Ref Definition
+      DesiredCount: !Ref Count
+      HealthCheckGracePeriodSeconds: 30
+      LoadBalancers: [{ContainerName: site, ContainerPort: 8000, TargetGroupArn: !Ref Group}]
+      DeploymentConfiguration:
+        DeploymentCircuitBreaker: {Enable: true, Rollback: true, ThresholdConfiguration: {Type: COUNT, Value: 1}}
+Outputs:
+  Network: {Value: !GetAtt Vpc.CidrBlock}
+  Address: {Value: !GetAtt Balancer.DNSName}
+  Secret: {Value: !GetAtt Database.MasterUserSecret.SecretArn}
+  Provider: {Value: !Ref Provider}
+  Ami: {Value: !Ref Ami}
+"""
+
+
+@pytest.fixture(scope="module")
+def deploy(cloud, service, tmp_path_factory):
+    """Create the stack or change it, by `aws cloudformation deploy`."""
+    path = tmp_path_factory.mktemp("stack") / "stack.yml"
+    path.write_text(TEMPLATE)
+
+    def run(**parameters):
+        cloud.aws(
+            "cloudformation", "deploy", "--stack-name=stacked", f"--template-file={path}",
+            "--no-fail-on-empty-changeset",
+            "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items()),
+        )  # fmt: skip
+        (stack,) = cloud("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
+        return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def made(deploy, service):
+    return deploy(Image=service.image("good"))
+
+
+def shown(cloud):
+    return cloud("ecs", "describe_services", cluster="stacked", services=["stacked"])["services"][0]
+
+
+def test_a_stack_of_such_types_is_made(made, cloud):
+    status, outputs = made
+    assert status == "CREATE_COMPLETE"
+    assert outputs["Network"] == "10.7.0.0/16"
+    assert f"http://{outputs['Address']}" in cloud.state()["load_balancers"].values()
+    assert outputs["Provider"] == "arn:aws:iam::123456789012:oidc-provider/ci.example.com/gitlab"
+    assert outputs["Ami"].startswith("ami-")
+
+
+def test_a_service_of_a_stack_has_what_its_template_says(made, cloud):
+    service = shown(cloud)
+    assert service["desiredCount"] == 0
+    assert service["healthCheckGracePeriodSeconds"] == 30
+    assert service["capacityProviderStrategy"] == [{"capacityProvider": "stacked", "weight": 1}]
+    breaker = service["deploymentConfiguration"]["deploymentCircuitBreaker"]
+    assert breaker["thresholdConfiguration"] == {"type": "COUNT", "value": 1}
+
+
+def test_a_task_definition_of_a_stack_can_be_registered_again_as_it_is_described(made, cloud):
+    definition = cloud("ecs", "describe_task_definition", taskDefinition="stacked")["taskDefinition"]
+    container = definition["containerDefinitions"][0]
+    assert container["memory"] == 64
+    assert container["healthCheck"]["command"] == ["CMD", "true"]
+    assert container["dockerLabels"] == {"Kept": "AsItIs"}
+    wanted = json.dumps({key: definition[key] for key in ("family", "networkMode", "containerDefinitions")})
+    assert cloud.aws("ecs", "register-task-definition", "--cli-input-json", wanted)["taskDefinition"]["revision"] == 2
+
+
+def test_the_databases_password_is_kept_as_rds_keeps_it(made, cloud):
+    secret = json.loads(cloud("secretsmanager", "get_secret_value", SecretId=made[1]["Secret"])["SecretString"])
+    assert secret["username"] == "books"
+    assert len(secret["password"]) > 16
+
+
+def test_a_cluster_has_the_instances_of_its_group(made, cloud):
+    arns = cloud("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]
+    (instance,) = cloud("ecs", "describe_container_instances", cluster="stacked", containerInstances=arns)[
+        "containerInstances"
+    ]
+    assert {r["name"]: r["integerValue"] for r in instance["registeredResources"]}["MEMORY"] == 1925
+
+
+def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, service, cloud):
+    allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": made[1]["Secret"]}
+    cloud(
+        "iam", "put_role_policy", RoleName="execution", PolicyName="stacked",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+    )  # fmt: skip
+    assert deploy(Image=service.image("good"), Count=2)[0] == "UPDATE_COMPLETE"
+    assert shown(cloud)["runningCount"] == 2
+    assert deploy(Image=service.image("better"), Count=2)[0] == "UPDATE_COMPLETE"
+    assert len(cloud("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]) == 2
+    assert len(shown(cloud)["deployments"]) == 1
+
+
+def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service, cloud):
+    deploy(Image=service.image("better"), Count=1)
+    with pytest.raises(CallError, match="Failed to create/update the stack"):
+        deploy(Image=service.image("exits", EXIT="3"), Count=1)
+    (stack,) = cloud("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    until(lambda: shown(cloud)["deployments"][0]["rolloutState"] == "COMPLETED")
+    reasons = [
+        event.get("ResourceStatusReason", "")
+        for event in cloud("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
+    ]
+    assert any("ECS Deployment Circuit Breaker was triggered" in reason for reason in reasons)
+
+
+def test_a_stack_that_is_deleted_leaves_no_task(made, cloud):
+    cloud("cloudformation", "delete_stack", StackName="stacked")
+    until(lambda: not _stacks(cloud), 120)
+    assert "stacked" not in str(cloud("ecs", "list_clusters")["clusterArns"])
+
+
+def _stacks(cloud):
+    listed = cloud(
+        "cloudformation", "list_stacks", StackStatusFilter=["DELETE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
+    )
+    return [stack for stack in listed["StackSummaries"] if stack["StackName"] == "stacked"]
+
+
+def test_the_region_is_the_one_that_was_asked_for(cloud):
+    assert cloud.state()["region"] == REGION

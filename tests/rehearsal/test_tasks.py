@@ -1,0 +1,255 @@
+"""Tasks of their own, such as migrations: what they get, what they may, and how they end."""
+
+import json
+
+import pytest
+
+from rehearsal.cloud import CallError, docker, until
+
+REPORT = """
+import json, os, urllib.request
+uri = os.environ["ECS_CONTAINER_METADATA_URI_V4"]
+own, task = (json.load(urllib.request.urlopen(uri + path)) for path in ("", "/task"))
+print(json.dumps({"own": own, "task": task, "environment": dict(os.environ)}))
+"""
+BOUNDS = """
+import json, os, pathlib
+def may(path):
+    try: pathlib.Path(path).write_text("x")
+    except OSError: return False
+    return True
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status") if ":\\t" in line)
+capabilities = int(status["CapBnd"], 16)
+print(json.dumps({"user": os.getuid(), "root": may("/x"), "own": may("/own/x"), "capabilities": capabilities}))
+"""
+
+
+def report(service, definition, script, **override):
+    """Return what a script, run as a task, prints as JSON; and the task."""
+    task = service.run(definition, command=["python3", "-c", script], **override)
+    assert task["containers"][0]["exitCode"] == 0, service.log(task)
+    (line,) = until(lambda: service.log(task))
+    return json.loads(line), task
+
+
+def test_a_task_runs_to_its_end(service):
+    task = service.run(service.register("good"), command=["python3", "-c", "print('done')"])
+    assert task["lastStatus"] == task["desiredStatus"] == "STOPPED"
+    assert task["stopCode"] == "EssentialContainerExited"
+    assert task["containers"][0]["exitCode"] == 0
+    assert task["group"] == "family:site"
+    assert task["createdAt"] <= task["pullStartedAt"] <= task["startedAt"] <= task["stoppedAt"]
+    assert until(lambda: service.log(task)) == ["done"]
+
+
+def test_a_task_that_fails_says_how(service):
+    task = service.run(service.register("good"), command=["python3", "-c", "raise SystemExit('no such column')"])
+    assert task["containers"][0]["exitCode"] == 1
+    assert until(lambda: service.log(task)) == ["no such column"]
+
+
+def test_a_task_gets_its_environment_its_secrets_and_what_the_run_adds(service):
+    arn = service.cloud("secretsmanager", "create_secret", Name="site/two", SecretString='{"password": "s3cret"}')[
+        "ARN"
+    ]
+    service.cloud("ssm", "put_parameter", Name="/site/greeting", Value="hello", Type="String")
+    definition = service.register(
+        "good",
+        environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+        secrets=[
+            {"name": "PASSWORD", "valueFrom": f"{arn}:password::"},
+            {"name": "WHOLE", "valueFrom": arn},
+            {"name": "GREETING", "valueFrom": "/site/greeting"},
+        ],
+    )
+    found, _ = report(service, definition, REPORT, environment=[{"name": "B", "value": "3"}])
+    own = {name: found["environment"][name] for name in ("A", "B", "PASSWORD", "WHOLE", "GREETING")}
+    assert own == {"A": "1", "B": "3", "PASSWORD": "s3cret", "WHOLE": '{"password": "s3cret"}', "GREETING": "hello"}
+
+
+def test_a_task_can_learn_what_it_is(service):
+    definition = service.register("good")
+    found, task = report(service, definition, REPORT)
+    assert found["own"]["Image"] == service.image("good")
+    assert found["own"]["Labels"]["com.amazonaws.ecs.task-arn"] == task["taskArn"]
+    assert found["task"]["TaskARN"] == task["taskArn"]
+    assert f"{found['task']['Family']}:{found['task']['Revision']}" == definition.rpartition("/")[2]
+    assert found["task"]["AvailabilityZone"] == "eu-central-1a"
+    assert found["task"]["LaunchType"] == "EC2"
+
+
+def test_a_container_is_held_to_its_definition(service):
+    definition = service.register(
+        "good", user="10001", readonlyRootFilesystem=True,
+        linuxParameters={
+            "capabilities": {"drop": ["ALL"]},
+            "tmpfs": [{"containerPath": "/own", "size": 8, "mountOptions": ["mode=1777"]}],
+        },
+    )  # fmt: skip
+    found, _ = report(service, definition, BOUNDS)
+    assert found == {"user": 10001, "root": False, "own": True, "capabilities": 0}
+
+
+def test_without_such_a_definition_it_is_not(service):
+    found, _ = report(service, service.register("good"), BOUNDS)
+    assert found["user"] == 0
+    assert found["root"]
+    assert found["capabilities"]
+
+
+def test_a_container_has_no_more_memory_than_it_is_given(service):
+    task = service.run(service.register("good"), command=["python3", "-c", "print(len(bytearray(10**9)))"])
+    assert task["containers"][0]["exitCode"] == 137
+    assert task["containers"][0]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+
+
+def test_the_digest_that_was_pulled_is_told(service):
+    _, task = report(service, service.register("good"), REPORT)
+    assert task["containers"][0]["imageDigest"] == service.image("good").partition("@")[2]
+
+
+def test_a_log_group_that_is_missing_keeps_a_container_from_starting(service):
+    options = {"awslogs-group": "/site/none", "awslogs-region": "eu-central-1", "awslogs-stream-prefix": "x"}
+    task = service.run(service.register("good", logConfiguration={"logDriver": "awslogs", "options": options}))
+    assert task["stopCode"] == "TaskFailedToStart"
+    reason = task["containers"][0]["reason"]
+    assert reason.startswith("CannotStartContainerError: ")
+    assert reason.endswith("ResourceNotFoundException: The specified log group does not exist.")
+
+
+def test_a_program_that_is_missing_keeps_a_container_from_starting(service):
+    task = service.run(service.register("good"), command=["nonsense"])
+    assert task["containers"][0]["reason"].startswith("CannotStartContainerError: Error response from daemon: ")
+
+
+def test_a_role_that_may_not_pull_gets_no_image(service):
+    service.cloud("iam", "create_role", RoleName="nobody", AssumeRolePolicyDocument="{}")
+    arn = service.register("good")
+    definition = service.cloud("ecs", "describe_task_definition", taskDefinition=arn)["taskDefinition"]
+    wanted = {key: definition[key] for key in ("family", "networkMode", "containerDefinitions")}
+    changed = service.cloud(
+        "ecs", "register_task_definition", **wanted, executionRoleArn="arn:aws:iam::123456789012:role/nobody"
+    )
+    task = service.run(changed["taskDefinition"]["taskDefinitionArn"])
+    assert "not authorized to perform: ecr:GetAuthorizationToken" in task["stoppedReason"]
+
+
+def test_a_task_can_be_stopped(service):
+    arn = service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good"))["tasks"][0][
+        "taskArn"
+    ]
+    shown = lambda: service.cloud("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]  # noqa: E731
+    until(lambda: shown()["lastStatus"] == "RUNNING")
+    stopped = service.cloud("ecs", "stop_task", cluster="site", task=arn, reason="Enough")["task"]
+    assert stopped["desiredStatus"] == "STOPPED"
+    until(lambda: shown()["lastStatus"] == "STOPPED")
+    assert (shown()["stopCode"], shown()["stoppedReason"]) == ("UserInitiated", "Enough")
+    assert arn in [task["taskArn"] for task in service.tasks("STOPPED")]
+
+
+def test_a_task_that_fits_nowhere_is_refused_with_the_reason(service):
+    answer = service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=60000))
+    assert answer["tasks"] == []
+    assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:MEMORY"]
+
+
+def test_instances_tell_what_is_left(service):
+    def left():
+        shown = service.cloud("ecs", "describe_container_instances", cluster="site", containerInstances=arns)
+        assert not shown["failures"]
+        return sum(
+            resource["integerValue"]
+            for instance in shown["containerInstances"]
+            for resource in instance["remainingResources"]
+            if resource["name"] == "MEMORY"
+        )
+
+    service.steady()
+    arns = service.cloud("ecs", "list_container_instances", cluster="site")["containerInstanceArns"]
+    until(lambda: left() == 2 * 3850 - 2 * 64)
+    service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=100))
+    assert left() == 2 * 3850 - 2 * 64 - 100
+    clusters = service.cloud("ecs", "describe_clusters", clusters=["site"])["clusters"]
+    assert clusters[0]["registeredContainerInstancesCount"] == 2
+
+
+def test_a_port_of_the_host_can_be_had_once_on_each_instance(service):
+    definition = service.register(
+        "good", portMappings=[{"containerPort": 8000, "hostPort": 80}], task={"networkMode": "bridge"}
+    )
+    answer = service.cloud("ecs", "run_task", cluster="site", taskDefinition=definition, count=3)
+    assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:PORTS"]
+    for task in answer["tasks"]:
+        service.cloud("ecs", "stop_task", cluster="site", task=task["taskArn"])
+
+
+def test_a_container_without_a_limit_of_memory_is_refused(service):
+    with pytest.raises(CallError, match="At least one of 'memory' or 'memoryReservation' must be specified"):
+        service.cloud("ecs", "register_task_definition", family="x", containerDefinitions=[{"name": "a", "image": "b"}])
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "code"),
+    [
+        ("describe_services", {"cluster": "none", "services": ["site"]}, "ClusterNotFoundException"),
+        ("update_service", {"cluster": "site", "service": "none"}, "ServiceNotFoundException"),
+        ("run_task", {"cluster": "site", "taskDefinition": "none"}, "ClientException"),
+        ("stop_task", {"cluster": "site", "task": "none"}, "InvalidParameterException"),
+        ("stop_service_deployment", {"serviceDeploymentArn": "none"}, "ServiceDeploymentNotFoundException"),
+        (
+            "create_service",
+            {"cluster": "site", "serviceName": "site", "taskDefinition": "site"},
+            "InvalidParameterException",
+        ),
+    ],
+)
+def test_what_is_not_there_is_refused_by_its_name(service, operation, arguments, code):
+    with pytest.raises(CallError) as refused:
+        service.cloud("ecs", operation, **arguments)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "part"),
+    [
+        ("describe_services", {"cluster": "site", "services": ["none"]}, "services"),
+        ("describe_tasks", {"cluster": "site", "tasks": ["none"]}, "tasks"),
+        ("describe_service_deployments", {"serviceDeploymentArns": ["none"]}, "serviceDeployments"),
+        ("describe_service_revisions", {"serviceRevisionArns": ["none"]}, "serviceRevisions"),
+        ("describe_container_instances", {"cluster": "site", "containerInstances": ["none"]}, "containerInstances"),
+    ],
+)
+def test_what_is_not_there_is_described_as_missing(service, operation, arguments, part):
+    answer = service.cloud("ecs", operation, **arguments)
+    assert answer[part] == []
+    assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
+
+
+def test_the_command_line_shows_all_of_it(service):
+    aws = service.cloud.aws
+    shown = aws("ecs", "describe-services", "--cluster=site", "--services=site")["services"][0]
+    assert shown["deployments"][0].keys() >= {
+        "id",
+        "status",
+        "rolloutState",
+        "rolloutStateReason",
+        "failedTasks",
+        "createdAt",
+    }
+    release = aws("ecs", "list-service-deployments", "--cluster=site", "--service=site")["serviceDeployments"][-1]
+    arn = release["serviceDeploymentArn"]
+    whole = aws("ecs", "describe-service-deployments", f"--service-deployment-arns={arn}")["serviceDeployments"][0]
+    revision = whole["targetServiceRevision"]["arn"]
+    revisions = aws("ecs", "describe-service-revisions", f"--service-revision-arns={revision}")["serviceRevisions"]
+    assert revisions[0]["containerImages"][0]["image"] == service.image("good")
+    (task, *_) = aws("ecs", "list-tasks", "--cluster=site", "--service-name=site")["taskArns"]
+    shown = aws("ecs", "describe-tasks", "--cluster=site", f"--tasks={task}")["tasks"][0]
+    assert shown["containers"][0]["lastStatus"] == "RUNNING"
+    assert aws("ecs", "wait", "services-stable", "--cluster=site", "--services=site") == {}
+    with pytest.raises(CallError, match="ConflictException"):
+        aws("ecs", "stop-service-deployment", f"--service-deployment-arn={arn}")
+
+
+def test_no_container_is_left_of_a_task_that_has_stopped(service):
+    task = service.run(service.register("good"), command=["true"])
+    assert task["taskArn"].rpartition("/")[2][:12] not in docker("ps", "--all", "--format={{.Names}}")
