@@ -55,7 +55,7 @@ def test_a_healthy_target_has_no_reason():
 
 
 def test_a_draining_target_stays_so():
-    assert states(target("draining"), None, WRONG) == ["draining"] * 2
+    assert states(target("draining"), *[None] * 3, *[WRONG] * 3) == ["draining"] * 6
 
 
 @pytest.mark.parametrize(("matcher", "accepted"), [("200", {200}), ("200-202,301", {200, 201, 202, 301})])
@@ -74,7 +74,10 @@ def targets():
 def add(targets, *names):
     added = [targets.add(GROUP, f"10.0.0.{number}", 8000, "127.0.0.1", 1) for number, _ in enumerate(names)]
     for one, name in zip(added, names, strict=True):
-        one.name = name
+        if name == "draining":
+            targets.drain(one)
+        else:
+            one.name = name
     return added
 
 
