@@ -62,6 +62,7 @@ class FakeSite:
         self.site_says: Json | None = None
         self.cluster_status, self.service_status = "ACTIVE", "ACTIVE"
         self._numbers = 0
+        self._writing = threading.Lock()
         definition = self.register(None)
         self.service_definition = definition
         self.running_definition = definition
@@ -301,6 +302,10 @@ class FakeSite:
         return {"ETag": tag, "ContentLength": len(body)}
 
     def _s3api_put_object(self, given: Json) -> Json:
+        with self._writing:  # the condition and the write are one
+            return self._put(given)
+
+    def _put(self, given: Json) -> Json:
         key, known = given["key"], self.objects.get(given["key"])
         if "if-none-match" in given and known:
             raise Fault("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")

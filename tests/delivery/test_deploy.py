@@ -260,6 +260,20 @@ def test_a_site_that_does_not_serve_what_was_rolled_out_gets_back_what_ran(deplo
     assert not receipt(aws)["verified"]
 
 
+def test_going_back_is_followed_itself_and_not_the_deployment_that_went_there_before(
+    deploy, aws, commits, git, monkeypatch
+):
+    deploy()
+    git("commit", "--allow-empty", "--message=Go on")
+    aws.push(git("rev-parse", "HEAD"))
+    monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
+    aws.site_says = {"commit": commits.old}
+    aws.scripts = [["SUCCESSFUL"], ["IN_PROGRESS", "ROLLBACK_FAILED"]]
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert "And it could not be undone" in result.output
+
+
 def test_a_task_with_another_digest_is_no_proof(deploy, aws, commits, monkeypatch):
     monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
     aws.site_says = {"commit": commits.new}

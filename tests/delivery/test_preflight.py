@@ -118,6 +118,14 @@ def test_a_finding_that_is_granted_is_no_reason(check, aws, commits, monkeypatch
     assert check().exit_code == 0
 
 
+def test_an_exception_grants_no_other_finding(check, aws, commits, monkeypatch, tmp_path):
+    granted = tmp_path / "exceptions.yaml"
+    granted.write_text("vulnerabilities:\n  - {id: CVE-2099-0001, statement: Not used., expired_at: 2199-01-01}\n")
+    monkeypatch.setattr("delivery.scanning.EXCEPTIONS", granted)
+    aws.findings += [{"name": f"CVE-2099-000{number}", "severity": "CRITICAL"} for number in (1, 2)]
+    assert "found CVE-2099-0002, of critical severity" in line(check().output, "scan")
+
+
 def test_findings_that_are_not_critical_are_counted(check, aws, commits):
     aws.findings += [{"name": "CVE-2099-0002", "severity": "HIGH"}, {"name": "CVE-2099-0003", "severity": "LOW"}]
     assert line(check().output, "scan") == "ok       scan: 1 high, 1 low"
