@@ -7,6 +7,7 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 from delivery.stacks import STACKS
+from deliverycalls import DEPLOY, PUSH
 from policies import allowed, listed
 
 ECS = "arn:aws:ecs:eu-central-1:123456789012"
@@ -150,7 +151,7 @@ def test_a_permission_about_what_the_action_is_never_about_is_found(action, reso
         ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
         ("secretsmanager:DescribeSecret", SECRET, {}),
         ("s3:PutObject", f"{RECEIPTS}/receipts/1.json", {}),
-        ("s3:DeleteObject", f"{RECEIPTS}/lease.json", {}),
+        ("s3:PutObject", f"{RECEIPTS}/lease.json", {}),
     ],
 )
 def test_the_deploy_job_may(deploy, action, resource, context):
@@ -183,11 +184,41 @@ def test_the_deploy_job_may_not(deploy, action, resource, context):
     assert not allowed(deploy, action, resource, **context)
 
 
+def action(call):
+    """Return what a role must be allowed for a call of the aws CLI, as policies name it; None where nobody asks."""
+    special = {"s3api list-objects-v2": "s3:ListBucket", "sts get-caller-identity": None}
+    if call in special:
+        return special[call]
+    service, operation = call.split()
+    prefix = {"s3api": "s3", "elbv2": "elasticloadbalancing"}.get(service, service)
+    return f"{prefix}:{''.join(word.capitalize() for word in operation.split('-'))}"
+
+
+def actions(statements):
+    return {action for statement in statements for action in listed(statement["Action"])}
+
+
+def test_the_deploy_job_may_make_the_calls_it_makes_and_no_others(deploy):
+    # Tasks are given their roles, which is no call of its own.
+    assert actions(deploy) == {action(call) for call in DEPLOY} - {None} | {"iam:PassRole"}
+
+
+def test_the_build_job_may_make_the_calls_it_makes_and_those_of_docker(permissions):
+    docker = {
+        f"ecr:{name}"
+        for name in (
+            *("GetAuthorizationToken", "BatchCheckLayerAvailability", "GetDownloadUrlForLayer"),
+            *("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "PutImage"),
+        )
+    }
+    assert actions(permissions["push"]) == {action(call) for call in PUSH} - {None} | docker
+
+
 def test_the_build_job_may_push_images_and_nothing_else(permissions):
     push = permissions["push"]
     assert allowed(push, "ecr:PutImage", REPOSITORY)
     assert not allowed(push, "ecr:PutImage", f"{REPOSITORY}-2")
-    assert {action.split(":")[0] for statement in push for action in listed(statement["Action"])} == {"ecr"}
+    assert {action.split(":")[0] for action in actions(push)} == {"ecr"}
 
 
 def test_a_task_is_started_with_its_own_image_log_and_secret(permissions):
