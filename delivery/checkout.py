@@ -29,7 +29,8 @@ class Checkout:
 
     def copy(self, folder: str, into: Path) -> None:
         """Copy a folder as the commit has it, nothing else that lies there. Raises CommandError."""
-        command = ("git", "archive", f"{self.commit}:{folder}")
+        # Git would let the group write; and only newer Pythons take that away.
+        command = ("git", "-c", "tar.umask=0022", "archive", f"{self.commit}:{folder}")
         announce(command)
         ended = run(command, cwd=self.root, check=False, capture_output=True)  # noqa: S603 -- no shell
         if ended.returncode:

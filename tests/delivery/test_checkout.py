@@ -34,6 +34,13 @@ def test_only_what_was_committed_is_copied(root, tmp_path):
     assert sorted(found.changed) == ["src/notes.txt", "src/site.py"]
 
 
+def test_what_is_copied_can_be_changed_by_nobody_else(root, tmp_path, monkeypatch):
+    # As Pythons before 3.11.4 unpack it: the mode that is in the archive.
+    monkeypatch.delattr("tarfile.data_filter")
+    checkout.read(root).copy("src", tmp_path / "copy")
+    assert {path.stat().st_mode & 0o022 for path in (tmp_path / "copy").rglob("*")} == {0}
+
+
 @pytest.mark.parametrize("commits", [False, True])
 def test_a_folder_without_a_commit_cannot_be_built(tmp_path, commits, git):
     folder = tmp_path / "checkout" if commits else tmp_path

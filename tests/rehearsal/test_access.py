@@ -46,7 +46,11 @@ def account(cloud, service):
         (["cloudwatch:DescribeAlarms"], f"arn:aws:cloudwatch:{place}:alarm:site-*"),
         (["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"arn:aws:s3:::{BUCKET}/*"),
         (["ecr:GetAuthorizationToken"], "*"),
-        (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], f"arn:aws:ecr:{place}:repository/site"),
+        (
+            ["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"],
+            f"arn:aws:ecr:{place}:repository/site",
+        ),
+        (["ecs:DescribeCapacityProviders"], f"arn:aws:ecs:{place}:capacity-provider/site"),
     )
     cloud("iam", "put_role_policy", RoleName="deploy", PolicyName="deploy", PolicyDocument=may)
     cloud("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -159,6 +163,13 @@ def test_the_role_may_read_one_log_and_see_its_own_alarms(may, service):
     assert may("logs", "get_log_events", logGroupName="/other", logStreamName=stream) == "AccessDeniedException"
     assert may("cloudwatch", "describe_alarms", AlarmNames=["site-errors"]) is None
     assert "AccessDenied" in str(may("cloudwatch", "describe_alarms", AlarmNames=["other"]))
+
+
+def test_the_role_may_see_its_own_repository_and_capacity_provider(may):
+    assert may("ecr", "describe_repositories", repositoryNames=["site"]) is None
+    assert may("ecr", "describe_repositories", repositoryNames=["other"]) == "AccessDeniedException"
+    assert may("ecs", "describe_capacity_providers", capacityProviders=["site"]) is None
+    assert may("ecs", "describe_capacity_providers", capacityProviders=["other"]) == "AccessDeniedException"
 
 
 def test_the_role_reads_no_secret(account, may):

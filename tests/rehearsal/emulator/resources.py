@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Replace what ministack says of ECS, CloudWatch and its logs, and add condition keys of ECS and S3."""
+    """Replace what ministack says of ECS, ECR, CloudWatch and its logs, and add condition keys of ECS and S3."""
     extract, tagged, of_s3 = (
         iam_actions.extract_resource_arn,
         iam_actions.request_tag_context,
@@ -28,7 +28,7 @@ def install() -> None:
     def resource(
         service: str, method: str, path: str, headers: Json, body: bytes, query: Json, region: str, account: str
     ) -> Any:
-        own = {"ecs": _ecs, "logs": _logs, "monitoring": _cloudwatch}.get(service)
+        own = {"ecs": _ecs, "ecr": _ecr, "logs": _logs, "monitoring": _cloudwatch}.get(service)
         found = own(f":{region}:{account}:", _action(headers, path), _input(headers, body)) if own else None
         return found or extract(service, method, path, headers, body, query, region, account)
 
@@ -98,7 +98,15 @@ def _ecs(place: str, action: str, data: Json) -> str | None:
         return arn("container-instance", _first(data, "containerInstances"))
     if action in ("DescribeClusters", "ListContainerInstances", "UpdateCluster", "PutClusterCapacityProviders"):
         return arn("cluster", _first(data, "clusters") or cluster, within=False)
+    if action == "DescribeCapacityProviders":
+        return arn("capacity-provider", _first(data, "capacityProviders"), within=False)
     return "*"
+
+
+def _ecr(place: str, action: str, data: Json) -> str | None:
+    if action != "DescribeRepositories":
+        return None
+    return f"arn:aws:ecr{place}repository/{_first(data, 'repositoryNames') or '*'}"
 
 
 def _logs(place: str, action: str, data: Json) -> str | None:
