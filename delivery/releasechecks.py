@@ -76,7 +76,7 @@ def image(wanted: Wanted) -> str:
 
 def scan(wanted: Wanted) -> str:
     if wanted.image is None:
-        raise No("not scanned: it is not there", "push it first.")
+        raise No("not scanned: it is not there")
     place = wanted.situation.place
     for _ in place.waiting.looks(place.settings.scan):
         try:

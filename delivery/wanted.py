@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class No(Exception):  # noqa: N818 -- an answer
     """A check says no. What was found, then what to change."""
 
-    def __init__(self, sentence: str, change: str) -> None:
+    def __init__(self, sentence: str, change: str = "") -> None:
         super().__init__(sentence)
         self.change = change
 

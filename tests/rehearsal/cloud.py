@@ -41,6 +41,7 @@ class Cloud:
         self._emulator = subprocess.Popen(
             [PROGRAMS / "python", "-m", "rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}", *settings],
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests")}, stdout=subprocess.PIPE, text=True,
+            process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
         )  # fmt: skip
         assert self._emulator.stdout
         self.url = self._emulator.stdout.readline().strip()
@@ -52,7 +53,7 @@ class Cloud:
         }  # fmt: skip
         self._calls = subprocess.Popen(
             [PROGRAMS / "python", Path(__file__).with_name("calls.py")],
-            env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0,
         )  # fmt: skip
 
     @property

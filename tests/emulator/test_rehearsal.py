@@ -1,0 +1,159 @@
+"""The rehearsal, as far as it needs no container: its programme, what it changes in a release, and what it says."""
+
+import ast
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from delivery.outcomes import Outcome
+from rehearsal import changes, report
+from rehearsal.__main__ import main
+from rehearsal.clone import Ended, token
+from rehearsal.scenes import SCENES, Played, Scene
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """The sources, to be changed."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "static"))
+    return tmp_path
+
+
+def files(root):
+    return {path.relative_to(root): path.read_text() for path in root.rglob("*") if path.suffix in (".py", ".html")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changes.EXITS, changes.BOOTS_SLOWLY, changes.EATS_MEMORY, changes.MIGRATES, changes.FAILS_TO_MIGRATE,
+        changes.not_ready, changes.another_footer,
+    ],
+)  # fmt: skip
+def test_a_change_changes_one_file_which_is_still_a_program(checkout, change):
+    before = files(checkout)
+    change(checkout)
+    changed = {path: text for path, text in files(checkout).items() if before.get(path) != text}
+    assert len(changed) == 1
+    for path, text in changed.items():
+        if path.suffix == ".py":
+            ast.parse(text)
+
+
+def test_migrations_follow_each_other(checkout):
+    newest = max((checkout / changes.MIGRATIONS).glob("0*.py")).name[:4]
+    changes.MIGRATES(checkout)
+    changes.FAILS_TO_MIGRATE(checkout)
+    second = max((checkout / changes.MIGRATIONS).glob("0*.py"))
+    assert f'revision = "{int(newest) + 2:04}"' in second.read_text()
+    assert f'down_revision = "{int(newest) + 1:04}"' in second.read_text()
+
+
+def test_a_token_says_which_job_has_it():
+    claims = token("feature/covers", "somebody/else", lasts=-60).split(".")[1]
+    said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    assert said["sub"] == "project_path:somebody/else:ref_type:branch:ref:feature/covers"
+    assert said["iss"] == said["aud"]
+
+
+def rehearse(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_the_programme_is_listed_by_number_and_name():
+    said = rehearse("--list")
+    assert said.exit_code == 0
+    assert len(said.output.splitlines()) == len(SCENES) == len({scene.slug for scene in SCENES})
+    short = rehearse("--list", "--short").output.splitlines()
+    assert 0 < len(short) < len(SCENES)
+    assert set(short) < set(said.output.splitlines())
+
+
+def test_scenes_are_chosen_by_number_or_name_and_played_in_order():
+    chosen = rehearse("--list", "rollback", "2").output
+    assert [line.split()[1] for line in chosen.splitlines()] == ["first-release", "rollback"]
+
+
+def test_an_unknown_scene_is_wrong_usage():
+    said = rehearse("no-such-scene")
+    assert said.exit_code == 2
+    assert "There is no scene 'no-such-scene'" in said.output
+
+
+def receipt(**facts):
+    return {"diagnosis": None, "seconds": {"preflight": 5.0}, **facts}
+
+
+def test_seconds_are_from_the_update_to_the_proof():
+    ended = Ended(0, "", receipt(seconds={"preflight": 5.0, "rollout": 8.5, "proof": 2.0}))
+    assert ended.seconds == 10.5
+    assert Ended(3, "", receipt()).seconds is None
+    assert Ended(3, "", None).seconds is None
+
+
+def test_a_diagnosis_is_read_from_the_receipt_or_from_what_was_said():
+    written = receipt(diagnosis={"sentence": "It exits.", "kind": "exits"})
+    assert Ended(5, "", written).diagnosis == "It exits."
+    refused = Outcome.REFUSED
+    said = f"== Preflight\n{refused.title.capitalize()}: {refused.meaning}.\nNo role.\n  | evidence\n"
+    assert Ended(3, said, None).diagnosis == "No role."
+    assert Ended(0, "Live", None).diagnosis is None
+
+
+class Stage:
+    """A stage with nobody on it."""
+
+    live = None
+
+
+def test_a_scene_that_ends_otherwise_is_no_success():
+    def play(_stage):
+        return Ended(0, "", None)
+
+    result = Scene("a scene", play, Outcome.REFUSED, "older").played(Stage())
+    assert not result.passed
+    assert result.problems == ["ended with 0, and not with 3", "the diagnosis is None"]
+    assert Scene("a scene", play, Outcome.LIVE).played(Stage()).passed
+
+
+def test_a_scene_that_breaks_off_is_no_success():
+    def play(_stage):
+        raise AssertionError("there is no receipt")
+
+    result = Scene("a scene", play, Outcome.LIVE).played(Stage())
+    assert (result.outcome, result.problems) == ("not played to its end", ["there is no receipt"])
+
+
+PLAYED = [
+    Played("good release", "live", "live", 0, None, 900, 0, 10.5),
+    Played("older commit", "refused: older", "live", 0, "x" * 400, 20, 3, None, ["3 visitors met 502 Bad Gateway"]),
+]
+
+
+def test_the_table_has_a_row_for_each_scene_and_says_what_was_wrong():
+    head, good, bad, problem = report.table(PLAYED, 120)
+    assert good.split() == ["ok", "good", "release", "live", "0", "10.5", "900", "0"]
+    assert bad.startswith("NO  older commit")
+    assert len(bad) <= 120
+    assert bad.endswith("…")
+    assert problem.strip() == "3 visitors met 502 Bad Gateway"
+    assert head.index("seconds") > head.index("outcome")
+
+
+def test_the_result_says_what_was_played_and_what_was_not(tmp_path):
+    report.write(tmp_path / "rehearsal.json", PLAYED, 40.0, 90.0)
+    found = json.loads((tmp_path / "rehearsal.json").read_text())
+    first, second = found["scenes"]
+    assert first | {"passed": True} == first
+    assert (second["passed"], second["failed_requests"], second["exit_code"]) == (False, 3, 0)
+    assert {"name", "expected", "outcome", "exit_code", "diagnosis", "requests", "failed_requests", "seconds"} < {
+        *first
+    }
+    assert all(each["what"] and each["why"] for each in found["not_rehearsed"])
+    assert len(found["commit"]) == 40

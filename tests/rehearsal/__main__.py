@@ -1,0 +1,136 @@
+"""Play the delivery on this machine, with visitors: `make rehearse`.
+
+It needs a Docker engine, or Debian and root. Each scene is a deployment, good or broken, and has to end as the list
+says, with its one cause named, and without one failed request.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from . import report
+from .clone import Clone
+from .cloud import ROOT
+from .ground import GroundError, laid
+from .scenes import SCENES, Played, Scene, Stage
+
+BUILD = ROOT / "build"
+LOGS = BUILD / "rehearsal"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@click.command(help=__doc__)
+@click.argument("chosen", metavar="[SCENE]...", nargs=-1)
+@click.option("--list", "listed", is_flag=True, help="List the scenes, and play none.")
+@click.option("--short", is_flag=True, help="Play the most telling scenes only.")
+def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
+    """Play the scenes, and end with 0 when each went as it has to, else with 1."""
+    scenes = _chosen(chosen, short)
+    if listed:
+        for scene in scenes:
+            click.echo(f"{SCENES.index(scene) + 1:>2}  {scene.slug:<26} {scene.expected}")
+        return
+    for number in SIGNALS:
+        signal.signal(number, _end)
+    if _git("status", "--porcelain"):
+        click.secho("What is not committed is not played.", fg="yellow", err=True)
+    try:
+        played = Rehearsal().play(scenes)
+    except GroundError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo("\nEnded, and nothing of it is left running.", err=True)
+        sys.exit(130)
+    sys.exit(0 if all(scene.passed for scene in played) else 1)
+
+
+def _end(_number: int, _frame: object) -> None:
+    """End, and clean up, which takes some seconds and is not ended in its turn."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _chosen(wanted: tuple[str, ...], short: bool) -> list[Scene]:
+    """Return scenes by their numbers or names, in the order of the programme. Raises UsageError for an unknown one."""
+    known = {name: scene for number, scene in enumerate(SCENES, 1) for name in (str(number), scene.slug)}
+    for one in wanted:
+        if one not in known:
+            raise click.UsageError(f"There is no scene {one!r}: --list lists them, by number and name.")
+    picked = [known[one] for one in wanted]
+    return [scene for scene in SCENES if (scene in picked if wanted else scene.short or not short)]
+
+
+class Rehearsal:
+    """One run: the ground laid, the scenes played, everything removed."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        shutil.rmtree(LOGS, ignore_errors=True)
+        LOGS.mkdir(parents=True)
+
+    def play(self, scenes: list[Scene]) -> list[Played]:
+        """Play scenes, tell how each went, and write build/rehearsal.json. Raises GroundError."""
+        played: list[Played] = []
+        with TemporaryDirectory(prefix="rehearsal-") as folder, laid(LOGS, self._tell) as ground:
+            clone = Clone(Path(folder), ground, LOGS, self._tell)
+            try:
+                stage = Stage(ground, clone)
+                first = self._seconds()
+                self._tell("the ground is laid")
+                for scene in scenes:
+                    self._prepare(stage, scene)
+                    played.append(self._one(stage, scene))
+            finally:
+                clone.close()
+                self._tell("cleaning up")
+        report.write(BUILD / "rehearsal.json", played, first, self._seconds())
+        click.echo("\n".join(["", *report.table(played, shutil.get_terminal_size((160, 0)).columns)]))
+        click.echo(f"\nNot rehearsed: {len(report.not_rehearsed())} things, which build/rehearsal.json lists.")
+        return played
+
+    def _prepare(self, stage: Stage, scene: Scene) -> None:
+        """Have a site live for a scene that needs one, and one to go back to for a rollback."""
+        needed = 0 if scene.first else 2 if scene.name in ("rollback", "older commit") else 1
+        while len(stage.released) < needed:
+            stage.clone.scene = "preparation"
+            self._tell("prepare: a release")
+            try:
+                code = stage.release("Have something to start from").code
+                assert not code, f"deploy ended with {code}"
+            except AssertionError as error:
+                log = LOGS / "preparation.log"
+                raise GroundError(f"There is no release to start from: {error}. {log} says why.") from None
+
+    def _one(self, stage: Stage, scene: Scene) -> Played:
+        number = SCENES.index(scene) + 1
+        stage.clone.scene = f"{number:02}-{scene.slug}"
+        self._tell(f"scene {number}: {scene.name}", bold=True)
+        result = scene.played(stage)
+        words = f"{result.outcome}{f': {result.diagnosis}' if result.diagnosis else ''}"
+        self._tell(f"{'ok' if result.passed else 'NO'}: {words}", fg="green" if result.passed else "red")
+        for problem in result.problems:
+            self._tell(f"  {problem}", fg="red")
+        return result
+
+    def _tell(self, text: str, **style: object) -> None:
+        click.echo(f"{self._seconds():7.1f} s  {click.style(text, **style)}")  # type: ignore[arg-type]
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 1)
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What must stand before the first scene: an engine, images, the emulator, a database, the stacks. And its end."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, until
+from .visitors import Visitors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+GITLAB, PROJECT = "https://gitlab.example.org", "group/colophon"
+DOMAIN = "books.example.org"
+BUCKET = f"colophon-receipts-{ACCOUNT}-{REGION}"
+# The waits that suit AWS itself are too long for an emulator that is ten times faster.
+PACE = {"DELIVERY_POLL": "0.5", "DELIVERY_VISIT": "0.1"}
+PAGES = ("/", "/books", "/books?q=moby", "/colophon")
+VISITS = 25.0  # requests per second, all visitors together
+
+
+class GroundError(Exception):
+    """The rehearsal cannot be played here. The message says why, and what would help."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The account on the emulator. `url` is the site's address, `images` the variables that name base images."""
+
+    cloud: Cloud
+    url: str
+    images: Mapping[str, str]
+
+    def variables(self) -> dict[str, str]:
+        """Return what any command needs to reach the emulator and nothing else; no credentials."""
+        return {
+            "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.cloud.url, "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_BUILDKIT": "1", **self.images, **PACE,
+        }  # fmt: skip
+
+    def visitors(self) -> Visitors:
+        """Return visitors of the site, who note which release answered them."""
+        return Visitors(
+            self.url, rate=VISITS, paths=PAGES, identify=lambda headers, _: headers.get("colophon-release", "")
+        )
+
+
+@contextmanager
+def laid(folder: Path, tell: Callable[[str], None]) -> Iterator[Ground]:
+    """Yield an account with the stacks of ecs/ in it, as whoever sets the site up has it before the first release.
+
+    `folder` takes what the commands say. All that was started is ended, and all that was made removed. Raises
+    GroundError.
+    """
+    with ExitStack() as ended:
+        tell("engine and images")
+        images = _images(folder)
+        tell("emulator and database")
+        host, password = "database", secrets.token_urlsafe(12)
+        cloud = Cloud(f"--database=postgresql://colophon:{password}@{host}:5432/colophon")
+        ended.callback(cloud.end)
+        name = f"{cloud.state()['network']}-database"
+        ended.callback(subprocess.run, ["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
+        _start_database(name, host, password, cloud.state()["network"], images)
+        yield _with_stacks(cloud, images, folder, tell)
+
+
+def _images(folder: Path) -> dict[str, str]:
+    """Return the variables that name the images to build on; empty where the hub has its own.
+
+    On a Debian machine without an engine or a hub, both are made. Raises GroundError.
+    """
+    given = {name: os.environ[name] for name in ("BASE", "POSTGRES_IMAGE") if name in os.environ}
+    if given and _answers("docker", "info"):
+        return given
+    if _answers("docker", "info") and _answers("docker", "pull", _default("src/Dockerfile", r"BASE=(\S+)")):
+        return {}
+    with (folder / "engine.log").open("w") as log:
+        made = subprocess.run([ROOT / ".ci/engine"], stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+    if made.returncode:
+        raise GroundError(
+            "No Docker engine answers that has images, and .ci/engine could not make them: it needs Debian and root. "
+            f"What it said is in {log.name}."
+        )
+    return dict(re.findall(r"(\w+)=(\S+)", made.stdout))
+
+
+def _answers(*command: str) -> bool:
+    try:
+        return not subprocess.run(command, capture_output=True, check=False, timeout=600).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _default(file: str, pattern: str) -> str:
+    """Return the image that a file names where no variable names another."""
+    found = re.search(pattern, (ROOT / file).read_text())
+    assert found, file
+    return found[1]
+
+
+def _start_database(name: str, host: str, password: str, network: str, images: Mapping[str, str]) -> None:
+    """Start what stands for RDS: PostgreSQL with TLS, without which the site's tasks would not speak to it."""
+    image = images.get("POSTGRES_IMAGE") or _default("docker-compose.yml", r"POSTGRES_IMAGE:-([^}]+)")
+    base = images.get("BASE") or _default("src/Dockerfile", r"BASE=(\S+)")
+    pair = docker(
+        "run", "--rm", base, "openssl", "req", "-new", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={host}",
+        "-keyout", "-", "-out", "-",
+    )  # fmt: skip
+    start = (
+        'umask 077; echo "$PAIR" >/tmp/tls; printf %s "$PASSWORD" >/tmp/password; exec docker-entrypoint.sh postgres '
+        "-c ssl=on -c ssl_cert_file=/tmp/tls -c ssl_key_file=/tmp/tls"
+    )
+    docker(
+        "run", "--detach", f"--name={name}", f"--network={network}", f"--network-alias={host}", "--user=postgres",
+        f"--env=PAIR={pair}", f"--env=PASSWORD={password}", "--env=POSTGRES_PASSWORD_FILE=/tmp/password",
+        "--env=POSTGRES_USER=colophon", "--env=POSTGRES_DB=colophon", "--entrypoint=sh", image, "-c", start,
+    )  # fmt: skip
+    ask = ("exec", name, "pg_isready", "--host=127.0.0.1", "--dbname=colophon", "--quiet")
+    until(lambda: _answers("docker", *ask), 60)
+
+
+def _with_stacks(cloud: Cloud, images: Mapping[str, str], folder: Path, tell: Callable[[str], None]) -> Ground:
+    zone = cloud("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
+    chosen = [
+        f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
+        f"delivery.GitLabUrl={GITLAB}", f"delivery.GitLabProject={PROJECT}",
+    ]  # fmt: skip
+
+    def make(*names: str) -> None:
+        for name in names:
+            tell(f"stack {name}")
+            choices = [word for one in chosen for word in ("--set", one)]
+            command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *choices)
+            with (folder / "stacks.log").open("a") as log:
+                made = subprocess.run(
+                    command, cwd=ROOT, env=cloud.environment, stdout=log, stderr=log, check=False, timeout=300
+                )
+            if made.returncode:
+                raise GroundError(f"The stack {name} could not be made; {log.name} says why.")
+
+    make("network", "registry", "cluster", "load-balancer")
+    # Its name has no address here: the emulator's load balancer is visited by its port.
+    url = cloud.state()["load_balancers"]["colophon"]
+    chosen.append(f"service.SiteUrl={url}")
+    make("database", "service", "delivery")
+    return Ground(cloud, url, images)

@@ -1,0 +1,63 @@
+"""What comes of a rehearsal: a table for people, and build/rehearsal.json for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+from .cloud import ROOT
+from .emulator.inert import INERT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from .scenes import Played
+
+# Beside what the emulator only pretends.
+NOT_REHEARSED = (
+    ("GitLab", "gitlab-ci-local plays the pipeline: no runner registers, no resource_group locks, nothing is retried"),
+    ("protected branches and variables", "GitLab's own; here every job is given the variables that a branch lacks"),
+    ("jobs in images", "they run on this machine itself, each in a folder of its own"),
+    ("the whole suite in the test job", "one file of it; make test runs the rest"),
+)
+
+
+def table(scenes: list[Played], width: int = 100) -> list[str]:
+    """Return the lines of a table with a row for each scene, and what was wrong below its row."""
+    name = max(len(scene.name) for scene in scenes)
+    outcome = max(len("outcome"), *(len(scene.outcome) for scene in scenes))
+    lines = [f"    {'scene':<{name}}  {'outcome':<{outcome}}  code  seconds  requests  failed  diagnosis"]
+    for scene in scenes:
+        seconds = "-" if scene.seconds is None else f"{scene.seconds:.1f}"
+        code = "-" if scene.exit_code is None else scene.exit_code
+        row = (
+            f"{'ok ' if scene.passed else 'NO '} {scene.name:<{name}}  {scene.outcome:<{outcome}}  {code:>4}  "
+            f"{seconds:>7}  {scene.requests:>8}  {scene.failed_requests:>6}  "
+        )
+        lines.append(row + _short(scene.diagnosis or "", max(30, width - len(row))))
+        lines += [f"      {problem}" for problem in scene.problems]
+    return lines
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def not_rehearsed() -> list[dict[str, str]]:
+    """Return what was not rehearsed, and why."""
+    return [{"what": what, "why": why} for what, why in (*NOT_REHEARSED, *INERT)]
+
+
+def write(path: Path, scenes: list[Played], seconds_to_first: float, seconds: float) -> None:
+    """Write the whole result as JSON. Times in seconds."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = {
+        "commit": commit.stdout.strip(),
+        "seconds_to_first_scene": seconds_to_first,
+        "seconds": seconds,
+        "scenes": [scene.as_json() for scene in scenes],
+        "not_rehearsed": not_rehearsed(),
+    }
+    path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,315 @@
+"""The scenes: what happens, and how it has to end. Each is played on a live site with visitors, and leaves it so."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from delivery.outcomes import Outcome
+
+from . import changes
+from .clone import token
+from .ground import BUCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .changes import Change
+    from .clone import Clone, Ended
+    from .ground import Ground
+
+EXECUTION = "colophon-execution"
+
+
+@dataclass
+class Played:
+    """How a scene went. `seconds` are from the call that changes the service to its end; None when there was none."""
+
+    name: str
+    expected: str
+    outcome: str = ""
+    exit_code: int | None = None
+    diagnosis: str | None = None
+    requests: int = 0
+    failed_requests: int = 0
+    seconds: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"passed": self.passed}
+
+
+class Stage:
+    """Where scenes are played: the account, the clone, and which commit is live (None before the first release)."""
+
+    def __init__(self, ground: Ground, clone: Clone) -> None:
+        self.ground, self.clone = ground, clone
+        self.live: str | None = None
+        self.released: list[str] = []
+
+    def goes_live(self, ended: Ended) -> Ended:
+        """Remember a release that is live."""
+        if ended.code == 0:
+            self.live = self.clone.head
+            self.released.append(self.live)
+        return ended
+
+    def release(self, why: str, change: Change | None = None, *arguments: str) -> Ended:
+        """Commit a change on top of what is live, build it, push it and deploy it."""
+        if self.live:
+            self.clone.back_to(self.live)
+        self.clone.commit(why, change)
+        self.clone.publish()
+        return self.goes_live(self.clone.deliver("deploy", *arguments))
+
+    def shown(self) -> Any:
+        """Return which commit the site says that it is."""
+        with urllib.request.urlopen(f"{self.ground.url}/release.json", timeout=10) as answer:
+            return json.load(answer)["commit"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene: what is done, and the outcome and cause that are right; `cause` is a part of the diagnosis."""
+
+    name: str
+    play: Callable[[Stage], Ended]
+    outcome: Outcome
+    cause: str = ""
+    first: bool = False  # needs no live site
+    short: bool = False  # is in the shortened rehearsal too
+
+    @property
+    def slug(self) -> str:
+        return self.name.replace(" ", "-")
+
+    @property
+    def expected(self) -> str:
+        return f"{self.outcome.title}: {self.cause}" if self.cause else self.outcome.title
+
+    def played(self, stage: Stage) -> Played:
+        """Play it, and say how it went. What goes wrong is a problem of the scene, and raises nothing."""
+        result = Played(self.name, self.expected)
+        before = stage.live
+        with _visited(stage, result):
+            try:
+                ended = self.play(stage)
+            except AssertionError as error:
+                result.outcome = "not played to its end"
+                result.problems.append(str(error) or "an assertion without words")
+                return result
+        result.exit_code, result.diagnosis, result.seconds = ended.code, ended.diagnosis, ended.seconds
+        result.outcome = next((each.title for each in Outcome if each.code == ended.code), f"exit code {ended.code}")
+        if ended.code != self.outcome.code:
+            result.problems.append(f"ended with {ended.code}, and not with {self.outcome.code}")
+        if self.cause and self.cause not in (ended.diagnosis or ""):
+            result.problems.append(f"the diagnosis is {ended.diagnosis!r}")
+        if stage.live:
+            right = stage.live if self.outcome is Outcome.LIVE else before
+            if (shown := stage.shown()) != right:
+                result.problems.append(f"the site says that it is {shown}, and not {right}")
+        return result
+
+
+@contextmanager
+def _visited(stage: Stage, result: Played) -> Iterator[None]:
+    """Have visitors come while a scene is played, none of whom may meet a failure or a release that is not live."""
+    if not stage.live:
+        yield
+        return
+    with stage.ground.visitors() as visitors:
+        yield
+    report = visitors.report()
+    result.requests, result.failed_requests = report.requests, len(report.failures)
+    if report.failures:
+        result.problems += [f"{count} visitors met {reason}" for reason, count in report.reasons.items()]
+    if strange := set(report.seen) - set(stage.released):
+        result.problems.append(f"visitors saw {', '.join(sorted(strange))}")
+
+
+# -- what happens in them
+
+
+def a_feature_branch(stage: Stage) -> Ended:
+    clone, start = stage.clone, stage.clone.head
+    masters = clone.jobs()
+    clone.branch("feature/covers")
+    clone.commit("Draw better covers", changes.another_footer)
+    jobs = clone.jobs()
+    # Whoever pushes to a branch can write any job, even one that says that it is master's: only its token does not lie.
+    ended = clone.deliver("deploy", job_token=token("feature/covers"))
+    clone.back_to(start)
+    assert jobs == {"test", "scan", "build"}, f"the branch's jobs are {sorted(jobs)}"
+    assert masters == {"test", "scan", "push", "deploy"}, f"master's jobs are {sorted(masters)}"
+    return ended
+
+
+def the_first_release(stage: Stage) -> Ended:
+    return stage.goes_live(stage.clone.pipeline())
+
+
+def a_good_release(stage: Stage) -> Ended:
+    return stage.release("Say what these books are", changes.another_footer)
+
+
+def a_release_with_a_migration(stage: Stage) -> Ended:
+    return stage.release("Keep something more", changes.MIGRATES)
+
+
+def the_same_release_again(stage: Stage) -> Ended:
+    ended = stage.clone.deliver("deploy")
+    assert ended.receipt, "there is no receipt of it"
+    assert "Nothing to do" in ended.said, "it did not see that there is nothing to do"
+    return ended
+
+
+def broken(why: str, change: Change) -> Callable[[Stage], Ended]:
+    """Return a scene in which a broken commit is merged."""
+
+    def play(stage: Stage) -> Ended:
+        return stage.release(why, change)
+
+    return play
+
+
+def a_missing_secret(stage: Stage) -> Ended:
+    aws, secret = stage.ground.cloud, _secret(stage)
+    aws("secretsmanager", "delete_secret", SecretId=secret, RecoveryWindowInDays=7)
+    try:
+        return stage.clone.deliver("deploy", "--force")
+    finally:
+        aws("secretsmanager", "restore_secret", SecretId=secret)
+
+
+def a_secret_without_its_key(stage: Stage) -> Ended:
+    aws, secret = stage.ground.cloud, _secret(stage)
+    value = aws("secretsmanager", "get_secret_value", SecretId=secret)["SecretString"]
+    aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString='{"username": "colophon"}')
+    try:
+        return stage.clone.deliver("deploy", "--force")
+    finally:
+        aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString=value)
+
+
+def _secret(stage: Stage) -> str:
+    (database,) = stage.ground.cloud("rds", "describe_db_instances")["DBInstances"]
+    arn: str = database["MasterUserSecret"]["SecretArn"]
+    return arn
+
+
+def an_image_that_cannot_be_pulled(stage: Stage) -> Ended:
+    """The role that tasks are started with may not read the registry any more."""
+    aws = stage.ground.cloud
+    policy = aws("iam", "get_role_policy", RoleName=EXECUTION, PolicyName="start-tasks")["PolicyDocument"]
+    policy = policy if isinstance(policy, dict) else json.loads(policy)
+    less = {**policy, "Statement": [each for each in policy["Statement"] if each.get("Sid") != "PullImage"]}
+    assert less != policy, "the role has no permission that could be taken away"
+
+    def put(document: Any) -> None:
+        aws("iam", "put_role_policy", RoleName=EXECUTION, PolicyName="start-tasks", PolicyDocument=json.dumps(document))
+
+    put(less)
+    try:
+        return stage.clone.deliver("deploy", "--force")
+    finally:
+        put(policy)
+
+
+def with_a_token(**of: Any) -> Callable[[Stage], Ended]:
+    """Return a scene in which a job with another token than master's deploys."""
+
+    def play(stage: Stage) -> Ended:
+        return stage.clone.deliver("deploy", job_token=token(**of))
+
+    return play
+
+
+def a_second_deployment(stage: Stage) -> Ended:
+    """The second is refused, and the first is none the worse for it."""
+    clone = stage.clone
+    assert stage.live
+    clone.back_to(stage.live)
+    clone.commit("Release this while somebody else releases, too")
+    clone.publish()
+    first = clone.start("deploy")
+    first.until_it_says("== Preflight")
+    second = clone.deliver("deploy")
+    done = stage.goes_live(first.end())
+    assert done.code == 0, f"the first one ended with {done.code}"
+    return second
+
+
+def a_cancelled_deployment(stage: Stage) -> Ended:
+    clone = stage.clone
+    assert stage.live
+    clone.back_to(stage.live)
+    clone.commit("Release this, or rather not")
+    clone.publish()
+    deploy = clone.start("deploy")
+    deploy.until_it_says("== Rollout")
+    deploy.until_it_says("IN_PROGRESS")
+    time.sleep(1)
+    deploy.process.send_signal(signal.SIGTERM)
+    ended = deploy.end()
+    lease = json.loads(stage.ground.cloud("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
+    assert lease["holder"] is None, f"the lease was not handed back: {lease}"
+    return ended
+
+
+def an_older_commit(stage: Stage) -> Ended:
+    assert len(stage.released) > 1
+    return stage.clone.deliver("deploy", "--commit", stage.released[-2])
+
+
+def a_rollback(stage: Stage) -> Ended:
+    *_, before, _now = stage.released
+    ended = stage.clone.deliver("rollback", "--yes")
+    if ended.code == 0:
+        stage.live = before
+    return ended
+
+
+NO_ROLE = "does not give this pipeline the role"
+LIVE, REFUSED, ROLLED_BACK, MIGRATION = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.MIGRATION_FAILED
+SCENES = (
+    Scene("feature branch", a_feature_branch, REFUSED, NO_ROLE, first=True, short=True),
+    Scene("first release", the_first_release, LIVE, first=True, short=True),
+    Scene("good release", a_good_release, LIVE, short=True),
+    Scene("release with a migration", a_release_with_a_migration, LIVE),
+    Scene("same release again", the_same_release_again, LIVE, short=True),
+    Scene("exits at once", broken("End at once", changes.EXITS), ROLLED_BACK, "exit", short=True),
+    Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz"),
+    Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "listen"),
+    Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "memory"),
+    Scene("missing secret", a_missing_secret, REFUSED, "is being deleted"),
+    Scene("secret without its key", a_secret_without_its_key, MIGRATION, "password"),
+    Scene("image cannot be pulled", an_image_that_cannot_be_pulled, MIGRATION, "pulled"),
+    Scene("failing migration", broken("Change a table", changes.FAILS_TO_MIGRATE), MIGRATION, "Preparing the database"),
+    Scene(
+        "token of another branch",
+        with_a_token(branch="feature/covers"),
+        REFUSED,
+        "does not give this pipeline the role",
+        short=True,
+    ),
+    Scene(
+        "token of another project",
+        with_a_token(project="somebody/else"),
+        REFUSED,
+        "does not give this pipeline the role",
+    ),
+    Scene("expired token", with_a_token(lasts=-60), REFUSED, "too old"),
+    Scene("second deployment at once", a_second_deployment, REFUSED, "deploys"),
+    Scene("cancelled in the middle", a_cancelled_deployment, Outcome.CANCELLED, "SIGTERM", short=True),
+    Scene("older commit", an_older_commit, REFUSED, "older"),
+    Scene("rollback", a_rollback, LIVE, short=True),
+)
