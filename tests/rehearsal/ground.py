@@ -133,6 +133,8 @@ def _with_stacks(cloud: Cloud, images: Mapping[str, str], folder: Path, tell: Ca
     chosen = [
         f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
         f"delivery.GitLabUrl={GITLAB}", f"delivery.GitLabProject={PROJECT}",
+        # A site that wants more has it sooner.
+        "service.Memory=512",
     ]  # fmt: skip
 
     def make(*names: str) -> None:

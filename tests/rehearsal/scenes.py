@@ -49,18 +49,24 @@ class Played:
 
 
 class Stage:
-    """Where scenes are played: the account, the clone, and which commit is live (None before the first release)."""
+    """Where scenes are played: the account and the clone.
+
+    `live` is the commit that is live (None before the first release), `released` those that were, in order, and
+    `to_be_seen` those that visitors may be served.
+    """
 
     def __init__(self, ground: Ground, clone: Clone) -> None:
         self.ground, self.clone = ground, clone
         self.live: str | None = None
         self.released: list[str] = []
+        self.to_be_seen: set[str] = set()
 
     def goes_live(self, ended: Ended) -> Ended:
         """Remember a release that is live."""
         if ended.code == 0:
             self.live = self.clone.head
             self.released.append(self.live)
+            self.to_be_seen.add(self.live)
         return ended
 
     def release(self, why: str, change: Change | None = None, *arguments: str) -> Ended:
@@ -99,7 +105,6 @@ class Scene:
     def played(self, stage: Stage) -> Played:
         """Play it, and say how it went. What goes wrong is a problem of the scene, and raises nothing."""
         result = Played(self.name, self.expected)
-        before = stage.live
         with _visited(stage, result):
             try:
                 ended = self.play(stage)
@@ -113,10 +118,10 @@ class Scene:
             result.problems.append(f"ended with {ended.code}, and not with {self.outcome.code}")
         if self.cause and self.cause not in (ended.diagnosis or ""):
             result.problems.append(f"the diagnosis is {ended.diagnosis!r}")
-        if stage.live:
-            right = stage.live if self.outcome is Outcome.LIVE else before
-            if (shown := stage.shown()) != right:
-                result.problems.append(f"the site says that it is {shown}, and not {right}")
+        if stage.live and (shown := stage.shown()) != stage.live:
+            result.problems.append(f"the site says that it is {shown}, and not {stage.live}")
+            stage.live = shown  # so that the next scene is not blamed for this one
+            stage.to_be_seen.add(shown)
         return result
 
 
@@ -132,7 +137,7 @@ def _visited(stage: Stage, result: Played) -> Iterator[None]:
     result.requests, result.failed_requests = report.requests, len(report.failures)
     if report.failures:
         result.problems += [f"{count} visitors met {reason}" for reason, count in report.reasons.items()]
-    if strange := set(report.seen) - set(stage.released):
+    if strange := set(report.seen) - stage.to_be_seen:
         result.problems.append(f"visitors saw {', '.join(sorted(strange))}")
 
 
@@ -201,12 +206,29 @@ def a_secret_without_its_key(stage: Stage) -> Ended:
 
 
 def _secret(stage: Stage) -> str:
-    (database,) = stage.ground.cloud("rds", "describe_db_instances")["DBInstances"]
-    arn: str = database["MasterUserSecret"]["SecretArn"]
-    return arn
+    """Return the ARN of the secret that the running tasks have their password from."""
+    aws = stage.ground.cloud
+    (service,) = aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
+    running = aws("ecs", "describe_task_definition", taskDefinition=service["taskDefinition"])["taskDefinition"]
+    arn: str = running["containerDefinitions"][0]["secrets"][0]["valueFrom"]
+    return ":".join(arn.split(":")[:7])
 
 
-def an_image_that_cannot_be_pulled(stage: Stage) -> Ended:
+def an_image_that_vanishes(stage: Stage) -> Ended:
+    """The image is deleted when everything has been checked, and the database is prepared."""
+    clone = stage.clone
+    assert stage.live
+    clone.back_to(stage.live)
+    clone.commit("Release this, and clear the registry up")
+    clone.publish()
+    image = {"imageDigest": json.loads((clone.folder / "build/image.json").read_text())["digest"]}
+    deploy = clone.start("deploy")
+    deploy.until_it_says("== Rollout")
+    stage.ground.cloud("ecr", "batch_delete_image", repositoryName="colophon", imageIds=[image])
+    return deploy.end()
+
+
+def a_role_that_may_not_pull(stage: Stage) -> Ended:
     """The role that tasks are started with may not read the registry any more."""
     aws = stage.ground.cloud
     policy = aws("iam", "get_role_policy", RoleName=EXECUTION, PolicyName="start-tasks")["PolicyDocument"]
@@ -254,6 +276,8 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     clone.back_to(stage.live)
     clone.commit("Release this, or rather not")
     clone.publish()
+    # Until it is cancelled it is a good release, which serves as soon as it can.
+    stage.to_be_seen.add(clone.head)
     deploy = clone.start("deploy")
     deploy.until_it_says("== Rollout")
     deploy.until_it_says("IN_PROGRESS")
@@ -292,7 +316,8 @@ SCENES = (
     Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "memory"),
     Scene("missing secret", a_missing_secret, REFUSED, "is being deleted"),
     Scene("secret without its key", a_secret_without_its_key, MIGRATION, "password"),
-    Scene("image cannot be pulled", an_image_that_cannot_be_pulled, MIGRATION, "pulled"),
+    Scene("image cannot be pulled", an_image_that_vanishes, ROLLED_BACK, "pulled"),
+    Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "may not ecr:BatchGetImage"),
     Scene("failing migration", broken("Change a table", changes.FAILS_TO_MIGRATE), MIGRATION, "Preparing the database"),
     Scene(
         "token of another branch",
@@ -307,8 +332,8 @@ SCENES = (
         REFUSED,
         "does not give this pipeline the role",
     ),
-    Scene("expired token", with_a_token(lasts=-60), REFUSED, "too old"),
-    Scene("second deployment at once", a_second_deployment, REFUSED, "deploys"),
+    Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
+    Scene("second deployment at once", a_second_deployment, REFUSED, "is deploying"),
     Scene("cancelled in the middle", a_cancelled_deployment, Outcome.CANCELLED, "SIGTERM", short=True),
     Scene("older commit", an_older_commit, REFUSED, "older"),
     Scene("rollback", a_rollback, LIVE, short=True),
