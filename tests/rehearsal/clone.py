@@ -229,6 +229,8 @@ class Clone:
             **self._ground.variables(), "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push", "AWS_ROLE_DEPLOY": f"{ROLE}-deploy", "AWS_REGION": REGION,
             "AWS_ID_TOKEN": token(), "SITE_URL": self._ground.url, "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
+            # Where the jobs' homes and caches are; it would be a folder that only containers have.
+            "CI_PROJECT_DIR": str(self.folder.parent / "project"),
             # The whole suite takes longer than all scenes together.
             "TESTS": "tests/unit/test_passport.py",
         }  # fmt: skip
@@ -238,6 +240,8 @@ class Clone:
         command = (
             str(node if node.exists() else shutil.which("node")), str(RUNNER / "gitlab-ci-local/dist/index.js"),
             "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--no-color",
-            "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED", *words, *given,
+            "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR", *words, *given,
         )  # fmt: skip
-        return self._start(command, {"PATH": os.environ["PATH"], "HOME": str(self._home)})
+        # As on a runner's machine: its own settings, but nobody's credentials.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CI"))}
+        return self._start(command, own | {"HOME": str(self._home)})

@@ -229,6 +229,14 @@ def test_an_image_is_found_by_its_tag_and_its_digest(cloud, service):
     assert found["imageTags"] == ["good"]
 
 
+def test_an_image_that_was_deleted_cannot_be_pulled_any_more(cloud, service):
+    name = service.image("doomed", DOOMED="1")
+    definition = service.register("doomed")
+    cloud("ecr", "batch_delete_image", repositoryName="site", imageIds=[{"imageDigest": name.partition("@")[2]}])
+    reason = service.run(definition)["containers"][0]["reason"]
+    assert reason.startswith("CannotPullContainerError: Error response from daemon: manifest unknown")
+
+
 def test_scans_are_complete_where_they_are_asked_for(cloud):
     cloud(
         "ecr",

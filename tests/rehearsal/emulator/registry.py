@@ -51,7 +51,10 @@ class Registry:
                 return self._token(extract_access_key_id(headers, query))
             if action == "DescribeImageScanFindings":
                 return _findings(body)
-            return await answer(method, path, headers, body, query)
+            answered = await answer(method, path, headers, body, query)
+            if action == "BatchDeleteImage":
+                _forget(str(json.loads(body or b"{}").get("repositoryName", "")))
+            return answered
 
         async def registry(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:
             return self._refused(method, path, headers) or await serve(method, path, headers, body, query)
@@ -120,6 +123,14 @@ def _context(principal: Any, action: str, name: str) -> Any:
         resource_arn=f"arn:aws:ecr:{region}:{principal.account}:repository/{name}", region=region,
         principal_keys=principal.keys,
     )  # fmt: skip
+
+
+def _forget(name: str) -> None:
+    """Serve no manifest any more whose image was deleted."""
+    known = {image["imageDigest"] for image in ecr._images.get(name, [])}
+    manifests = ecr._manifest_blobs.get(name, {})
+    for digest in manifests.keys() - known:
+        del manifests[digest]
 
 
 def _findings(body: bytes) -> Any:
