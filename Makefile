@@ -57,7 +57,8 @@ history: .venv/for-delivery ## List the deployments by their receipts
 	@exec $(BIN)/python -m delivery history $(ARGS)
 
 try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
-	@$(PYTEST) --dist=loadfile tests/image
+# In this folder, not in /tmp: the engine opens the files that compose names, and from a job's container it sees this one.
+	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
 try-emulator: .venv/for-test build/rehearsal-venv/complete ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
 	@$(PYTEST) --dist=loadfile tests/rehearsal
