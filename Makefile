@@ -12,7 +12,7 @@ help: ## Print this menu
 run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
 	@exec $(BIN)/python -m colophon serve
 
-test: .venv/for-test check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
+test: .venv/for-test $(if $(CI),.venv/for-delivery) check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
 	@mkdir -p build && rm -f build/tested build/junit.xml build/coverage.xml
 	@git describe --always --dirty --abbrev=40 --exclude='*' > build/testing 2>/dev/null || true
 	@$(PYTEST) --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(if $(TESTS),--cov-fail-under=0 $(TESTS))
@@ -57,7 +57,8 @@ history: .venv/for-delivery ## List the deployments by their receipts
 	@exec $(BIN)/python -m delivery history $(ARGS)
 
 try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
-	@$(PYTEST) --dist=loadfile tests/image
+# In this folder, not in /tmp: the engine opens the files that compose names, and from a job's container it sees this one.
+	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
 try-emulator: .venv/for-test build/rehearsal-venv/complete ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
 	@$(PYTEST) --dist=loadfile tests/rehearsal

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import unavailable
 from delivery import diagnosis
 from delivery.aws import AwsError
 from delivery.diagnosis import Evidence
@@ -42,7 +43,7 @@ def test_a_failure_has_one_cause_with_its_evidence_and_what_to_change(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_diagnosed_is_what_aws_really_gives(name):
     if model("ecs") is None:
-        pytest.skip("the aws CLI, whose models say so, is not installed (make .venv/for-delivery)")
+        unavailable("the aws CLI, whose models say so, is not installed (make .venv/for-delivery)")
     given = load(name)
     evidence = given.get("evidence", {})
     parts = [

@@ -50,6 +50,14 @@ def test_two_tokens_make_two_entries(start):
     assert all(not entry["docker"].get("privileged") for entry in entries(config))
 
 
+def test_a_job_has_an_engine_and_shares_its_files_and_the_loopback_address_with_it(start):
+    _, config = start(branches="glrt-fake", master="glrt-fake")
+    for entry in entries(config):
+        folder, container = entry["builds_dir"], entry["docker"]
+        assert {"/var/run/docker.sock:/var/run/docker.sock", f"{folder}:{folder}"} <= set(container["volumes"])
+        assert container["network_mode"] == "host"
+
+
 def test_nobody_else_can_read_it(start):
     _, config = start(branches="glrt-fake")
     assert config.stat().st_mode & 0o777 == 0o600

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,15 @@ def image(described: dict[str, Any]) -> str:
     """The image, by its id: a test that builds its commit again takes its name away for a while."""
     id_: str = described["id"]
     return id_
+
+
+@pytest.fixture
+def named(image: str) -> Iterator[str]:
+    """The image, by a name of the test's own: BuildKit would look for an id on the hub."""
+    name = f"colophon-test:{uuid.uuid4().hex[:8]}"
+    docker("tag", image, name)
+    yield name
+    docker("image", "rm", name)
 
 
 @pytest.fixture(scope="module")
