@@ -77,6 +77,12 @@ class Stage:
         self.clone.publish()
         return self.goes_live(self.clone.deliver("deploy", *arguments))
 
+    def again(self, *arguments: str, **job: Any) -> Ended:
+        """Deploy the live commit once more."""
+        if self.live:
+            self.clone.back_to(self.live)
+        return self.clone.deliver("deploy", *arguments, **job)
+
     def shown(self) -> Any:
         """Return which commit the site says that it is."""
         with urllib.request.urlopen(f"{self.ground.url}/release.json", timeout=10) as answer:
@@ -171,8 +177,7 @@ def a_release_with_a_migration(stage: Stage) -> Ended:
 
 
 def the_same_release_again(stage: Stage) -> Ended:
-    ended = stage.clone.deliver("deploy")
-    assert ended.receipt, "there is no receipt of it"
+    ended = stage.again()
     assert "Nothing to do" in ended.said, "it did not see that there is nothing to do"
     return ended
 
@@ -190,7 +195,7 @@ def a_missing_secret(stage: Stage) -> Ended:
     aws, secret = stage.ground.cloud, _secret(stage)
     aws("secretsmanager", "delete_secret", SecretId=secret, RecoveryWindowInDays=7)
     try:
-        return stage.clone.deliver("deploy", "--force")
+        return stage.again("--force")
     finally:
         aws("secretsmanager", "restore_secret", SecretId=secret)
 
@@ -200,7 +205,7 @@ def a_secret_without_its_key(stage: Stage) -> Ended:
     value = aws("secretsmanager", "get_secret_value", SecretId=secret)["SecretString"]
     aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString='{"username": "colophon"}')
     try:
-        return stage.clone.deliver("deploy", "--force")
+        return stage.again("--force")
     finally:
         aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString=value)
 
@@ -241,7 +246,7 @@ def a_role_that_may_not_pull(stage: Stage) -> Ended:
 
     put(less)
     try:
-        return stage.clone.deliver("deploy", "--force")
+        return stage.again("--force")
     finally:
         put(policy)
 
@@ -250,7 +255,7 @@ def with_a_token(**of: Any) -> Callable[[Stage], Ended]:
     """Return a scene in which a job with another token than master's deploys."""
 
     def play(stage: Stage) -> Ended:
-        return stage.clone.deliver("deploy", job_token=token(**of))
+        return stage.again(job_token=token(**of))
 
     return play
 
@@ -291,7 +296,7 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
 
 def an_older_commit(stage: Stage) -> Ended:
     assert len(stage.released) > 1
-    return stage.clone.deliver("deploy", "--commit", stage.released[-2])
+    return stage.again("--commit", stage.released[-2])
 
 
 def a_rollback(stage: Stage) -> Ended:
