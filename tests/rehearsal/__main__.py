@@ -94,7 +94,8 @@ class Rehearsal:
                 self._tell("cleaning up")
         report.write(BUILD / "rehearsal.json", played, first, self._seconds())
         click.echo("\n".join(["", *report.table(played, shutil.get_terminal_size((160, 0)).columns)]))
-        click.echo(f"\nNot rehearsed: {len(report.not_rehearsed())} things, which build/rehearsal.json lists.")
+        away = "; ".join(one["what"] for one in report.not_rehearsed())
+        click.echo(f"\nNot rehearsed, as build/rehearsal.json explains: {away}.")
         return played
 
     def _prepare(self, stage: Stage, scene: Scene) -> None:

@@ -15,7 +15,7 @@ from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, until
 from .visitors import Visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 GITLAB, PROJECT = "https://gitlab.example.org", "group/colophon"
@@ -33,11 +33,16 @@ class GroundError(Exception):
 
 @dataclass(frozen=True)
 class Ground:
-    """The account on the emulator. `url` is the site's address, `images` the variables that name base images."""
+    """The account on the emulator. `url` is the site's address, `images` the variables that name base images.
+
+    `choices` are those of the stacks' parameters, `logs` the folder for what commands say.
+    """
 
     cloud: Cloud
     url: str
     images: Mapping[str, str]
+    choices: tuple[str, ...]
+    logs: Path
 
     def variables(self) -> dict[str, str]:
         """Return what any command needs to reach the emulator and nothing else; no credentials."""
@@ -51,6 +56,10 @@ class Ground:
         return Visitors(
             self.url, rate=VISITS, paths=PAGES, identify=lambda headers, _: headers.get("colophon-release", "")
         )
+
+    def make_stack(self, name: str) -> None:
+        """Make a stack of ecs/, or change it, as whoever may do everything does. Raises GroundError."""
+        _make_stack(self.cloud, name, self.choices, self.logs)
 
 
 @contextmanager
@@ -140,18 +149,22 @@ def _with_stacks(cloud: Cloud, images: Mapping[str, str], folder: Path, tell: Ca
     def make(*names: str) -> None:
         for name in names:
             tell(f"stack {name}")
-            choices = [word for one in chosen for word in ("--set", one)]
-            command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *choices)
-            with (folder / "stacks.log").open("a") as log:
-                made = subprocess.run(
-                    command, cwd=ROOT, env=cloud.environment, stdout=log, stderr=log, check=False, timeout=300
-                )
-            if made.returncode:
-                raise GroundError(f"The stack {name} could not be made; {log.name} says why.")
+            _make_stack(cloud, name, chosen, folder)
 
     make("network", "registry", "cluster", "load-balancer")
     # Its name has no address here: the emulator's load balancer is visited by its port.
     url = cloud.state()["load_balancers"]["colophon"]
     chosen.append(f"service.SiteUrl={url}")
     make("database", "service", "delivery")
-    return Ground(cloud, url, images)
+    return Ground(cloud, url, images, tuple(chosen), folder)
+
+
+def _make_stack(cloud: Cloud, name: str, choices: Iterable[str], folder: Path) -> None:
+    chosen = [word for one in choices for word in ("--set", one)]
+    command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *chosen)
+    with (folder / "stacks.log").open("a") as log:
+        made = subprocess.run(
+            command, cwd=ROOT, env=cloud.environment, stdout=log, stderr=log, check=False, timeout=300
+        )
+    if made.returncode:
+        raise GroundError(f"The stack {name} could not be made; {log.name} says why.")

@@ -14,7 +14,7 @@ from delivery.outcomes import Outcome
 
 from . import changes
 from .clone import token
-from .ground import BUCKET
+from .ground import BUCKET, GroundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -179,7 +179,21 @@ def a_release_with_a_migration(stage: Stage) -> Ended:
 def the_same_release_again(stage: Stage) -> Ended:
     ended = stage.again()
     assert "Nothing to do" in ended.said, "it did not see that there is nothing to do"
+    assert stage.live
+    for command in ("plan", "preflight", "status", "history"):
+        looked = stage.clone.deliver(command)
+        assert looked.code == 0, f"`{command}` ended with {looked.code}"
+        assert stage.live[:12] in looked.said, f"`{command}` does not speak of what is live"
     return ended
+
+
+def the_stacks_again(stage: Stage) -> Ended:
+    """The service's stack has no released image yet, and is not to bring back that it had none."""
+    try:
+        stage.ground.make_stack("service")
+    except GroundError as error:
+        raise AssertionError(str(error)) from None
+    return stage.again()
 
 
 def broken(why: str, change: Change) -> Callable[[Stage], Ended]:
@@ -294,6 +308,23 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     return ended
 
 
+def an_alarm(stage: Stage) -> Ended:
+    clone, aws = stage.clone, stage.ground.cloud
+    assert stage.live
+    clone.back_to(stage.live)
+    clone.commit("Release this, which visitors will not like")
+    clone.publish()
+    stage.to_be_seen.add(clone.head)
+    deploy = clone.start("deploy")
+    deploy.until_it_says("IN_PROGRESS")
+    alarm = {"AlarmName": "colophon-site-errors", "StateReason": "A rehearsal"}
+    aws("cloudwatch", "set_alarm_state", StateValue="ALARM", **alarm)
+    try:
+        return deploy.end()
+    finally:
+        aws("cloudwatch", "set_alarm_state", StateValue="OK", **alarm)
+
+
 def an_older_commit(stage: Stage) -> Ended:
     assert len(stage.released) > 1
     return stage.again("--commit", stage.released[-2])
@@ -315,6 +346,7 @@ SCENES = (
     Scene("good release", a_good_release, LIVE, short=True),
     Scene("release with a migration", a_release_with_a_migration, LIVE),
     Scene("same release again", the_same_release_again, LIVE, short=True),
+    Scene("stacks made again", the_stacks_again, LIVE, short=True),
     Scene("exits at once", broken("End at once", changes.EXITS), ROLLED_BACK, "exit", short=True),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz"),
     Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "listen"),
@@ -340,6 +372,7 @@ SCENES = (
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
     Scene("second deployment at once", a_second_deployment, REFUSED, "is deploying"),
     Scene("cancelled in the middle", a_cancelled_deployment, Outcome.CANCELLED, "SIGTERM", short=True),
+    Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors went off"),
     Scene("older commit", an_older_commit, REFUSED, "older"),
     Scene("rollback", a_rollback, LIVE, short=True),
 )

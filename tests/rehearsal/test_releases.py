@@ -173,6 +173,7 @@ def test_an_alarm_undoes_a_release(live, visitors):
     live.cloud("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="OK", StateReason="a test")
     assert release["status"] == "ROLLBACK_SUCCESSFUL"
     assert release["statusReason"] == "ECS deployment failed: alarm detected."
+    assert release["alarms"] == {"status": "TRIGGERED", "alarmNames": ["errors"], "triggeredAlarmNames": ["errors"]}
 
 
 def test_a_task_that_dies_is_replaced(live):

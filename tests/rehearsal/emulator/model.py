@@ -146,6 +146,7 @@ class Release:
     failures: int = 0
     threshold: int = 3
     rollback: Json | None = None
+    alarms: list[str] = field(default_factory=list)  # those that ended it
     times: dict[str, float] = field(default_factory=lambda: {"createdAt": time.time()})
 
     @property

@@ -171,7 +171,8 @@ class Scheduler:
                 "ECS deployment circuit breaker: tasks failed to start.",
                 roll_back=bool(breaker.get("rollback")),
             )
-        elif alarms.get("enable") and not release.rollback and self._alarmed(service):
+        elif alarms.get("enable") and not release.rollback and (gone_off := self._alarmed(service)):
+            release.alarms = gone_off
             self._fail(service, "ECS deployment failed: alarm detected.", roll_back=bool(alarms.get("rollback")))
 
     def _fail(self, service: Service, reason: str, *, roll_back: bool) -> None:

@@ -139,7 +139,21 @@ def release(world: World, owner: Service, shown: Release) -> Json:
         "targetServiceRevision": revision(shown.target_revision),
         "deploymentConfiguration": shown.configuration,
         "deploymentCircuitBreaker": {"status": breaker, "failureCount": shown.failures, "threshold": shown.threshold},
+        "alarms": _alarms(shown),
         **({"rollback": shown.rollback} if shown.rollback else {}),
+    }
+
+
+def _alarms(shown: Release) -> Json:
+    """Return how a service deployment's alarms are (ServiceDeploymentAlarms)."""
+    configured = shown.configuration.get("alarms") or {}
+    if not configured.get("enable"):
+        return {"status": "DISABLED"}
+    watching = "MONITORING" if shown.ongoing else "MONITORING_COMPLETE"
+    return {
+        "status": "TRIGGERED" if shown.alarms else watching,
+        "alarmNames": configured.get("alarmNames") or [],
+        "triggeredAlarmNames": shown.alarms,
     }
 
 
