@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -71,6 +72,9 @@ def laid(folder: Path, tell: Callable[[str], None]) -> Iterator[Ground]:
     """
     with ExitStack() as ended:
         tell("engine and images")
+        missing = [name for name in ("docker", "git", "rsync") if not shutil.which(name)]
+        if missing:
+            raise GroundError(f"The rehearsal needs {' and '.join(missing)}, and this machine has not.")
         images = _images(folder)
         tell("emulator and database")
         host, password = "database", secrets.token_urlsafe(12)
