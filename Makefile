@@ -100,7 +100,7 @@ lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproje
 	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/rehearsal/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays
-	@rm -rf .venv build assets/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv build assets/node_modules tests/rehearsal/runner/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 UV := 0.13.8

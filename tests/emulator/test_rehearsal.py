@@ -5,15 +5,18 @@ import base64
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from delivery.outcomes import Outcome
-from rehearsal import changes, report
+from rehearsal import changes, report, scenes
 from rehearsal.__main__ import main
-from rehearsal.clone import Ended, token
+from rehearsal.clone import token
+from rehearsal.command import Ended
 from rehearsal.scenes import SCENES, Played, Scene
+from rehearsal.visitors import Failure, Report, Sight
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,28 +109,104 @@ def test_a_diagnosis_is_read_from_the_receipt_or_from_what_was_said():
     assert Ended(0, "Live", None).diagnosis is None
 
 
-class Stage:
-    """A stage with nobody on it."""
+class Clone:
+    """A clone in which nothing runs."""
 
-    live = None
+    def stop(self):
+        pass
+
+
+class Visited:
+    """Visitors of one second, who met what a test says."""
+
+    def __init__(self, **met):
+        self.met = {"seconds": 1.0, "requests": 25, "failures": [], "seen": {"good": Sight(0, 1, 25)}} | met
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def report(self):
+        return Report(p50=0.01, p95=0.02, slowest=0.03, **self.met)
+
+
+class Stage:
+    """A stage whose site is live, or is not."""
+
+    def __init__(self, live="good", shows="good", **met):
+        self.live, self.shows, self.clone, self.to_be_seen = live, shows, Clone(), set()
+        self.ground = SimpleNamespace(visitors=lambda: Visited(**met))
+
+    def shown(self):
+        if isinstance(self.shows, Exception):
+            raise self.shows
+        return self.shows
+
+
+@pytest.fixture(autouse=True)
+def nobody_lingers(monkeypatch):
+    monkeypatch.setattr(scenes, "LINGER", 0)
+
+
+def ends(code, diagnosis=None, **receipt_has):
+    """Return a scene's play that ends like this at once."""
+    written = receipt(diagnosis=diagnosis and {"sentence": diagnosis}, **receipt_has)
+    return lambda _stage: Ended(code, "", written)
+
+
+def problems(stage, outcome=Outcome.LIVE, cause="", play=None):
+    return Scene("a scene", play or ends(outcome.code), outcome, cause).played(stage).problems
+
+
+def test_a_scene_that_goes_as_it_has_to_has_no_problems():
+    assert problems(Stage()) == []
+    assert problems(Stage(live=None)) == []
+    assert problems(Stage(), Outcome.REFUSED, "is older", ends(3, "It is older.")) == []
 
 
 def test_a_scene_that_ends_otherwise_is_no_success():
+    assert problems(Stage(), Outcome.REFUSED, "is older", ends(0)) == [
+        "ended with 0, and not with 3", "the diagnosis is None",
+    ]  # fmt: skip
+    assert problems(Stage(), Outcome.REFUSED, "is older", ends(3, "No token.")) == ["the diagnosis is 'No token.'"]
+
+
+def test_a_rollback_of_what_was_never_rolled_out_is_no_success():
+    assert problems(Stage(), Outcome.ROLLED_BACK) == ["the service was never changed"]
+    assert problems(Stage(), Outcome.ROLLED_BACK, play=ends(5, seconds={"rollout": 3.0})) == []
+
+
+def test_a_site_that_shows_another_release_or_none_is_no_success():
+    assert problems(Stage(shows="bad")) == ["the site says that it is bad, and not good"]
+    assert problems(Stage(shows=OSError("nobody answers"))) == ["OSError: nobody answers"]
+
+
+@pytest.mark.parametrize("error", [AssertionError("it never said so"), KeyError("commit")])
+def test_a_scene_that_breaks_off_is_no_success(error):
     def play(_stage):
-        return Ended(0, "", None)
-
-    result = Scene("a scene", play, Outcome.REFUSED, "older").played(Stage())
-    assert not result.passed
-    assert result.problems == ["ended with 0, and not with 3", "the diagnosis is None"]
-    assert Scene("a scene", play, Outcome.LIVE).played(Stage()).passed
-
-
-def test_a_scene_that_breaks_off_is_no_success():
-    def play(_stage):
-        raise AssertionError("there is no receipt")
+        raise error
 
     result = Scene("a scene", play, Outcome.LIVE).played(Stage())
-    assert (result.outcome, result.problems) == ("not played to its end", ["there is no receipt"])
+    assert result.outcome == "not played to its end"
+    assert len(result.problems) == 1
+    assert str(error) in result.problems[0]
+
+
+def test_a_failed_request_is_no_success():
+    met = [Failure(0.5, 0.1, "/books", "502 Bad Gateway")] * 2
+    result = Scene("a scene", ends(0), Outcome.LIVE).played(Stage(failures=met))
+    assert (result.requests, result.failed_requests) == (25, 2)
+    assert result.problems == ["2 visitors met 502 Bad Gateway"]
+
+
+def test_visitors_who_do_not_come_are_no_success():
+    assert problems(Stage(requests=0)) == ["only 0 requests were made in 1 seconds"]
+
+
+def test_a_release_that_visitors_should_not_see_is_no_success():
+    assert problems(Stage(seen={"good": Sight(0, 1, 20), "bad": Sight(0, 1, 5)})) == ["visitors saw bad"]
 
 
 PLAYED = [
@@ -144,6 +223,7 @@ def test_the_table_has_a_row_for_each_scene_and_says_what_was_wrong():
     assert bad.endswith("…")
     assert problem.strip() == "3 visitors met 502 Bad Gateway"
     assert head.index("seconds") > head.index("outcome")
+    assert all(len(line) <= 60 for line in report.table(PLAYED, 60)[3:])
 
 
 def test_the_result_says_what_was_played_and_what_was_not(tmp_path):

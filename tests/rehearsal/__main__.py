@@ -17,14 +17,14 @@ from tempfile import TemporaryDirectory
 import click
 
 from . import report
-from .clone import Clone
+from .clone import Clone, sources
 from .cloud import ROOT
 from .ground import GroundError, laid
 from .scenes import SCENES, Played, Scene, Stage
 
 BUILD = ROOT / "build"
-LOGS = BUILD / "rehearsal"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LOGS, RESULT = BUILD / "rehearsal", BUILD / "rehearsal.json"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command(help=__doc__)
@@ -53,10 +53,14 @@ def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
 
 
 def _end(_number: int, _frame: object) -> None:
-    """End, and clean up, which takes some seconds and is not ended in its turn."""
+    _hear_no_more()
+    raise KeyboardInterrupt
+
+
+def _hear_no_more() -> None:
+    """Clean up undisturbed: it takes some seconds, and what was begun is all to be removed."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _chosen(wanted: tuple[str, ...], short: bool) -> list[Scene]:
@@ -74,34 +78,43 @@ class Rehearsal:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
+        self._played: list[Played] = []
+        self._first = 0.0
         shutil.rmtree(LOGS, ignore_errors=True)
         LOGS.mkdir(parents=True)
+        RESULT.unlink(missing_ok=True)
 
     def play(self, scenes: list[Scene]) -> list[Played]:
-        """Play scenes, tell how each went, and write build/rehearsal.json. Raises GroundError."""
-        played: list[Played] = []
-        with TemporaryDirectory(prefix="rehearsal-") as folder, laid(LOGS, self._tell) as ground:
-            clone = Clone(Path(folder), ground, LOGS, self._tell)
+        """Play scenes, tell how each went, and write the result, even of a run cut short. Raises GroundError."""
+        try:
+            with TemporaryDirectory(prefix="rehearsal-") as folder:
+                self._play(scenes, Path(folder))
+        finally:
+            if self._played:
+                report.write(RESULT, self._played, self._first, self._seconds())
+                click.echo("\n".join(["", *report.table(self._played, shutil.get_terminal_size((160, 0)).columns)]))
+        away = "; ".join(one["what"] for one in report.not_rehearsed())
+        click.echo(f"\nNot rehearsed, as build/rehearsal.json explains: {away}.")
+        return self._played
+
+    def _play(self, scenes: list[Scene], folder: Path) -> None:
+        with laid(sources(folder), LOGS, self._tell) as ground:
+            clone = Clone(ground, LOGS, self._tell)
             try:
                 stage = Stage(ground, clone)
-                first = self._seconds()
+                self._first = self._seconds()
                 self._tell("the ground is laid")
                 for scene in scenes:
                     self._prepare(stage, scene)
-                    played.append(self._one(stage, scene))
+                    self._played.append(self._one(stage, scene))
             finally:
-                clone.close()
+                _hear_no_more()
                 self._tell("cleaning up")
-        report.write(BUILD / "rehearsal.json", played, first, self._seconds())
-        click.echo("\n".join(["", *report.table(played, shutil.get_terminal_size((160, 0)).columns)]))
-        away = "; ".join(one["what"] for one in report.not_rehearsed())
-        click.echo(f"\nNot rehearsed, as build/rehearsal.json explains: {away}.")
-        return played
+                clone.close()
 
     def _prepare(self, stage: Stage, scene: Scene) -> None:
-        """Have a site live for a scene that needs one, and one to go back to for a rollback."""
-        needed = 0 if scene.first else 2 if scene.name in ("rollback", "older commit") else 1
-        while len(stage.released) < needed:
+        """Have a site live for a scene that needs one, and one to go back to for one that needs that."""
+        while len(stage.released) < scene.needs:
             stage.clone.scene = "preparation"
             self._tell("prepare: a release")
             try:

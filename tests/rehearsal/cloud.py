@@ -38,13 +38,20 @@ class Cloud:
     """A running emulator. `settings` are arguments of its command."""
 
     def __init__(self, *settings: str, pace: float = 10.0) -> None:
+        host = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
         self._emulator = subprocess.Popen(
-            [PROGRAMS / "python", "-m", "rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}", *settings],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests")}, stdout=subprocess.PIPE, text=True,
+            [PROGRAMS / "python", "-m", "rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}",
+             "--until-input-ends", *settings],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **host},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
         )  # fmt: skip
         assert self._emulator.stdout
-        self.url = self._emulator.stdout.readline().strip()
+        try:
+            self.url = self._emulator.stdout.readline().strip()
+        except BaseException:
+            self._emulator.terminate()
+            raise
         assert self.url, "the emulator did not start"
         self.environment = {
             "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION,
@@ -94,18 +101,21 @@ class Cloud:
         return found
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """Log out of the registry, end the emulator, and return its exit status."""
-        docker("logout", self.registry)
-        assert self._calls.stdin
-        self._calls.stdin.close()
-        self._calls.wait()
-        self._emulator.send_signal(how)
-        status = self._emulator.wait(60)
-        assert self._emulator.stdout
-        self._emulator.stdout.close()
-        assert self._calls.stdout
-        self._calls.stdout.close()
-        return status
+        """End the emulator with all that it made, and return its exit status."""
+        for process in (self._calls, self._emulator):
+            assert process.stdin
+            assert process.stdout
+            if process is self._emulator:
+                process.send_signal(how)
+            process.stdin.close()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+        subprocess.run(["docker", "logout", self.registry], capture_output=True, check=False)
+        return self._emulator.returncode
 
     # -- images
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, until
-from .visitors import Visitors
+from .visitors import LONGEST, Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,54 +36,58 @@ class GroundError(Exception):
 class Ground:
     """The account on the emulator. `url` is the site's address, `images` the variables that name base images.
 
-    `choices` are those of the stacks' parameters, `logs` the folder for what commands say.
+    `sources` is the clone whose stacks these are, `choices` are those of the stacks' parameters, `logs` the folder for
+    what commands say.
     """
 
     cloud: Cloud
     url: str
     images: Mapping[str, str]
+    sources: Path
     choices: tuple[str, ...]
     logs: Path
 
     def variables(self) -> dict[str, str]:
         """Return what any command needs to reach the emulator and nothing else; no credentials."""
+        engine = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
         return {
             "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.cloud.url, "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_BUILDKIT": "1", **self.images, **PACE,
+            "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_BUILDKIT": "1", **engine, **self.images, **PACE,
         }  # fmt: skip
 
     def visitors(self) -> Visitors:
         """Return visitors of the site, who note which release answered them."""
         return Visitors(
-            self.url, rate=VISITS, paths=PAGES, identify=lambda headers, _: headers.get("colophon-release", "")
-        )
+            self.url, rate=VISITS, seconds=LONGEST, paths=PAGES,
+            identify=lambda headers, _: headers.get("colophon-release", "no release"),
+        )  # fmt: skip
 
     def make_stack(self, name: str) -> None:
         """Make a stack of ecs/, or change it, as whoever may do everything does. Raises GroundError."""
-        _make_stack(self.cloud, name, self.choices, self.logs)
+        _make_stack(self.cloud, self.sources, name, self.choices, self.logs)
 
 
 @contextmanager
-def laid(folder: Path, tell: Callable[[str], None]) -> Iterator[Ground]:
-    """Yield an account with the stacks of ecs/ in it, as whoever sets the site up has it before the first release.
+def laid(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[Ground]:
+    """Yield an account with the stacks of a clone's ecs/ in it, as whoever sets it up has it before the first release.
 
     `folder` takes what the commands say. All that was started is ended, and all that was made removed. Raises
     GroundError.
     """
     with ExitStack() as ended:
         tell("engine and images")
-        missing = [name for name in ("docker", "git", "rsync") if not shutil.which(name)]
-        if missing:
-            raise GroundError(f"The rehearsal needs {' and '.join(missing)}, and this machine has not.")
+        if not shutil.which("rsync"):
+            raise GroundError("gitlab-ci-local copies a job's folder with rsync, which is not installed.")
         images = _images(folder)
         tell("emulator and database")
+        os.environ |= _engine()
         host, password = "database", secrets.token_urlsafe(12)
         cloud = Cloud(f"--database=postgresql://colophon:{password}@{host}:5432/colophon")
         ended.callback(cloud.end)
         name = f"{cloud.state()['network']}-database"
         ended.callback(subprocess.run, ["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
         _start_database(name, host, password, cloud.state()["network"], images)
-        yield _with_stacks(cloud, images, folder, tell)
+        yield _with_stacks(cloud, images, sources, folder, tell)
 
 
 def _images(folder: Path) -> dict[str, str]:
@@ -98,12 +102,21 @@ def _images(folder: Path) -> dict[str, str]:
         return {}
     with (folder / "engine.log").open("w") as log:
         made = subprocess.run([ROOT / ".ci/engine"], stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+    # Another client, earlier in the PATH, may lack what builds.
+    os.environ["PATH"] = f"/usr/bin{os.pathsep}{os.environ['PATH']}"
     if made.returncode:
         raise GroundError(
             "No Docker engine answers that has images, and .ci/engine could not make them: it needs Debian and root. "
             f"What it said is in {log.name}."
         )
     return dict(re.findall(r"(\w+)=(\S+)", made.stdout))
+
+
+def _engine() -> dict[str, str]:
+    """Return the variable that says where the engine is, for commands that do not know the user's own settings."""
+    asked = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    return {"DOCKER_HOST": found} if found else {}
 
 
 def _answers(*command: str) -> bool:
@@ -141,7 +154,9 @@ def _start_database(name: str, host: str, password: str, network: str, images: M
     until(lambda: _answers("docker", *ask), 60)
 
 
-def _with_stacks(cloud: Cloud, images: Mapping[str, str], folder: Path, tell: Callable[[str], None]) -> Ground:
+def _with_stacks(
+    cloud: Cloud, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None]
+) -> Ground:
     zone = cloud("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
     chosen = [
         f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
@@ -153,22 +168,26 @@ def _with_stacks(cloud: Cloud, images: Mapping[str, str], folder: Path, tell: Ca
     def make(*names: str) -> None:
         for name in names:
             tell(f"stack {name}")
-            _make_stack(cloud, name, chosen, folder)
+            _make_stack(cloud, sources, name, chosen, folder)
 
     make("network", "registry", "cluster", "load-balancer")
     # Its name has no address here: the emulator's load balancer is visited by its port.
     url = cloud.state()["load_balancers"]["colophon"]
     chosen.append(f"service.SiteUrl={url}")
     make("database", "service", "delivery")
-    return Ground(cloud, url, images, tuple(chosen), folder)
+    return Ground(cloud, url, images, sources, tuple(chosen), folder)
 
 
-def _make_stack(cloud: Cloud, name: str, choices: Iterable[str], folder: Path) -> None:
+def _make_stack(cloud: Cloud, sources: Path, name: str, choices: Iterable[str], folder: Path) -> None:
     chosen = [word for one in choices for word in ("--set", one)]
     command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *chosen)
-    with (folder / "stacks.log").open("a") as log:
-        made = subprocess.run(
-            command, cwd=ROOT, env=cloud.environment, stdout=log, stderr=log, check=False, timeout=300
-        )
-    if made.returncode:
-        raise GroundError(f"The stack {name} could not be made; {log.name} says why.")
+    log = folder / "stacks.log"
+    with log.open("a") as written:
+        try:
+            code = subprocess.run(
+                command, cwd=sources, env=cloud.environment, stdout=written, stderr=written, check=False, timeout=600
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    if code != 0:
+        raise GroundError(f"The stack {name} could not be made; {log} says why.")

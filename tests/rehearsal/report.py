@@ -19,25 +19,42 @@ if TYPE_CHECKING:
 NOT_REHEARSED = (
     ("GitLab", "gitlab-ci-local plays the pipeline: no runner registers, no resource_group locks, nothing is retried"),
     ("protected branches and variables", "GitLab's own; here every job is given the variables that a branch lacks"),
-    ("jobs in images", "they run on this machine itself, each in a folder of its own"),
+    (
+        "jobs in images",
+        "they run on this machine itself, each in a folder of its own, with the packages that are there",
+    ),
     ("the whole suite in the test job", "one file of it; make test runs the rest"),
+    ("the scan for vulnerabilities", "with SCAN_OFFLINE=1 it is left out, and the passport says so"),
 )
 
 
-def table(scenes: list[Played], width: int = 100) -> list[str]:
-    """Return the lines of a table with a row for each scene, and what was wrong below its row."""
+NARROW = 30  # columns that a diagnosis needs
+
+
+def table(scenes: list[Played], width: int) -> list[str]:
+    """Return the lines of a table with a row for each scene, and what was wrong below its row.
+
+    Where `width` columns are too few, the diagnosis stands below as well.
+    """
     name = max(len(scene.name) for scene in scenes)
     outcome = max(len("outcome"), *(len(scene.outcome) for scene in scenes))
-    lines = [f"    {'scene':<{name}}  {'outcome':<{outcome}}  code  seconds  requests  failed  diagnosis"]
+    lines = [f"    {'scene':<{name}}  {'outcome':<{outcome}}  code  seconds  requests  failed"]
+    beside = width - len(lines[0]) - 2
+    if beside >= NARROW:
+        lines[0] += "  diagnosis"
     for scene in scenes:
         seconds = "-" if scene.seconds is None else f"{scene.seconds:.1f}"
         code = "-" if scene.exit_code is None else scene.exit_code
-        row = (
+        lines.append(
             f"{'ok ' if scene.passed else 'NO '} {scene.name:<{name}}  {scene.outcome:<{outcome}}  {code:>4}  "
-            f"{seconds:>7}  {scene.requests:>8}  {scene.failed_requests:>6}  "
+            f"{seconds:>7}  {scene.requests:>8}  {scene.failed_requests:>6}"
         )
-        lines.append(row + _short(scene.diagnosis or "", max(30, width - len(row))))
-        lines += [f"      {problem}" for problem in scene.problems]
+        below = list(scene.problems)
+        if scene.diagnosis and beside >= NARROW:
+            lines[-1] += f"  {_short(scene.diagnosis, beside)}"
+        elif scene.diagnosis:
+            below.insert(0, scene.diagnosis)
+        lines += [f"      {_short(line, max(NARROW, width - 6))}" for line in below]
     return lines
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from urllib.parse import urlsplit
 
 from . import base
@@ -27,6 +29,9 @@ def main() -> int:
     parser.add_argument(
         "--database", type=_database, help="URL of the PostgreSQL server that stands for RDS's, as containers reach it"
     )
+    parser.add_argument(
+        "--until-input-ends", action="store_true", help="end with the standard input, and so with whoever started this"
+    )
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     port = _port(wanted.port)
@@ -34,6 +39,8 @@ def main() -> int:
         print(f"Port {wanted.port} of 127.0.0.1 is taken.", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if wanted.until_input_ends:
+        threading.Thread(target=_outlive_nobody, daemon=True).start()
     try:
         base.check()
         base.settle(port, wanted.region, ACCOUNT)
@@ -62,6 +69,11 @@ def main() -> int:
             emulator.end()
         engine.clean(f"127.0.0.1:{port}")
     return 0
+
+
+def _outlive_nobody() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _port(wanted: int) -> int | None:

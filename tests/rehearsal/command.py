@@ -1,0 +1,96 @@
+"""A command of the delivery, or of the pipeline: started, watched, ended; and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from delivery.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LONGEST = 900.0  # seconds that a command may take
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended: its exit code, all it said, and its receipt when it wrote one."""
+
+    code: int
+    said: str
+    receipt: dict[str, Any] | None
+
+    @property
+    def diagnosis(self) -> str | None:
+        """The one cause that it gave, None for none."""
+        if self.receipt and self.receipt["diagnosis"]:
+            return str(self.receipt["diagnosis"]["sentence"])
+        outcome = next((outcome for outcome in Outcome if outcome.code == self.code), None)
+        if outcome in (None, Outcome.LIVE):
+            return None
+        lines = self.said.splitlines()
+        heading = f"{outcome.title.capitalize()}: {outcome.meaning}."
+        return next((below for line, below in pairwise(lines) if line == heading), None)
+
+    @property
+    def seconds(self) -> float | None:
+        """From the call that changes the service to what is proven, or rolled back; None when there was no such."""
+        steps = self.receipt["seconds"] if self.receipt else {}
+        return round(steps["rollout"] + steps.get("proof", 0.0), 1) if "rollout" in steps else None
+
+
+class Command:
+    """A command that runs. What it says goes to a file."""
+
+    def __init__(self, words: tuple[str, ...], folder: Path, variables: Mapping[str, str], log: Path) -> None:
+        self._receipt, self._log = folder / "build/receipt.json", log
+        self._receipt.unlink(missing_ok=True)
+        with log.open("a") as written:
+            self._began = written.tell()
+            written.write(f"$ {' '.join(words)}\n")
+            written.flush()
+            self.process = subprocess.Popen(
+                words, cwd=folder, env=dict(variables), stdout=written, stderr=written, process_group=0
+            )
+
+    def said(self) -> str:
+        """Return what it said so far."""
+        with self._log.open() as written:
+            written.seek(self._began)
+            return written.read()
+
+    def until_it_says(self, text: str) -> None:
+        """Wait for a text. Raises AssertionError when it ends without, or takes too long."""
+        until = time.monotonic() + LONGEST
+        while text not in self.said():
+            assert self.process.poll() is None, f"it never said {text!r}"
+            assert time.monotonic() < until, f"it did not say {text!r} within {LONGEST:g} seconds"
+            time.sleep(0.1)
+
+    def end(self) -> Ended:
+        """Wait for its end. Raises AssertionError when it takes too long."""
+        try:
+            code = self.process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {LONGEST:g} seconds") from None
+        receipt = json.loads(self._receipt.read_text()) if self._receipt.exists() else None
+        return Ended(code, self.said(), receipt)
+
+    def stop(self) -> None:
+        """End it with all that it started: first as Ctrl-C does, so that it can clean up, then by force."""
+        for number, patience in ((signal.SIGINT, 40), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(patience)
+                if number != signal.SIGINT:
+                    return
