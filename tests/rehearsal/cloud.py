@@ -100,20 +100,13 @@ class Cloud:
             found: Json = json.load(answer)
         return found
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
-        """End the emulator with all that it made, and return its exit status."""
-        for process in (self._calls, self._emulator):
-            assert process.stdin
-            assert process.stdout
-            if process is self._emulator:
-                process.send_signal(how)
-            process.stdin.close()
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
+    def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
+        """End the emulator with all that it made, and return its exit status. Without a signal its input just ends."""
+        _close(self._calls)
+        if how:
+            self._emulator.send_signal(how)
+            _wait(self._emulator)
+        _close(self._emulator)
         subprocess.run(["docker", "logout", self.registry], capture_output=True, check=False)
         return self._emulator.returncode
 
@@ -139,6 +132,23 @@ class Cloud:
         docker("push", "--quiet", name)
         known: list[str] = json.loads(docker("image", "inspect", "--format={{json .RepoDigests}}", name))
         return next(digest for digest in known if digest.startswith(f"{self.registry}/site@sha256:"))
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """Let a process know that nobody listens to it any more, and wait for its end."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.close()
+    _wait(process)
+    process.stdout.close()
+
+
+def _wait(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def docker(*arguments: str, feed: str = "") -> str:

@@ -21,7 +21,7 @@ def traces(cloud):
     ]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, None], ids=["SIGTERM", "Ctrl-C", "its starter is gone"])
 def test_nothing_is_left_when_it_ends(ready, how):
     cloud = Cloud()
     try:
