@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .ground import Ground
 
 RUNNER = Path(__file__).with_name("runner") / "node_modules"
+NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 
@@ -194,6 +195,6 @@ class Clone:
             "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--no-color",
             "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR", *words, *given,
         )  # fmt: skip
-        # As on a runner's machine: its own settings, but nobody's credentials.
-        its = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CI"))}
+        # As on a runner's machine: its own settings, but nobody's credentials, nor what `make rehearse` was told.
+        its = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OF_THE_MACHINE)}
         return self._start(command, its | {"HOME": str(self._home), "TMPDIR": str(self._temporary)})
