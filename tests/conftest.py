@@ -221,10 +221,22 @@ class Server:
         self.stop()
         raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
 
+    def workers(self) -> list[int]:
+        """Return the processes that serve. Only Linux tells: a test that asks takes the fixture `linux`."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(child) for child in listed.read_text().split()]
+
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """End the server and return its exit code."""
         self.process.send_signal(signal_number)
         return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def linux() -> None:
+    """The system that lists the processes of others, their children and their files, in /proc."""
+    if sys.platform != "linux":
+        unavailable("only Linux lists processes in /proc")
 
 
 SETTING_NAMES = frozenset(name.upper() for name in Settings.__dataclass_fields__)

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.outcomes import Outcome
-from rehearsal import changes, report, scenes
+from rehearsal import changes, report, stage
 from rehearsal.__main__ import main
 from rehearsal.clone import token
 from rehearsal.command import Ended
-from rehearsal.scenes import SCENES, Played, Scene
+from rehearsal.scenes import SCENES
+from rehearsal.stage import Played, Scene
 from rehearsal.visitors import Failure, Report, Sight
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +148,7 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def nobody_lingers(monkeypatch):
-    monkeypatch.setattr(scenes, "LINGER", 0)
+    monkeypatch.setattr(stage, "LINGER", 0)
 
 
 def ends(code, diagnosis=None, **receipt_has):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,10 +16,11 @@ from tempfile import TemporaryDirectory
 import click
 
 from . import report
-from .clone import Clone, sources
-from .cloud import ROOT
+from .clone import Clone, git, sources
+from .cloud import ROOT, CallError
 from .ground import GroundError, laid
-from .scenes import SCENES, Played, Scene, Stage
+from .scenes import SCENES
+from .stage import Played, Scene, Stage
 
 BUILD = ROOT / "build"
 LOGS, RESULT = BUILD / "rehearsal", BUILD / "rehearsal.json"
@@ -40,11 +40,11 @@ def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
         return
     for number in SIGNALS:
         signal.signal(number, _end)
-    if _git("status", "--porcelain"):
-        click.secho("What is not committed is not played.", fg="yellow", err=True)
     try:
+        if git("status", "--porcelain", cwd=ROOT):
+            click.secho("What is not committed is not played.", fg="yellow", err=True)
         played = Rehearsal().play(scenes)
-    except GroundError as error:
+    except (GroundError, CallError, AssertionError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo("\nEnded, and nothing of it is left running.", err=True)
@@ -140,10 +140,6 @@ class Rehearsal:
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self._began, 1)
-
-
-def _git(*words: str) -> str:
-    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .ground import Ground
 
 RUNNER = Path(__file__).with_name("runner") / "node_modules"
-NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE")
+NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE", "PYTHON")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 

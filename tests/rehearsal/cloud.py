@@ -38,11 +38,10 @@ class Cloud:
     """A running emulator. `settings` are arguments of its command."""
 
     def __init__(self, *settings: str, pace: float = 10.0) -> None:
-        host = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
         self._emulator = subprocess.Popen(
             [PROGRAMS / "python", "-m", "rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}",
              "--until-input-ends", *settings],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **host},
+            env=machine() | {"PYTHONPATH": str(ROOT / "tests")},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
         )  # fmt: skip
@@ -132,6 +131,11 @@ class Cloud:
         docker("push", "--quiet", name)
         known: list[str] = json.loads(docker("image", "inspect", "--format={{json .RepoDigests}}", name))
         return next(digest for digest in known if digest.startswith(f"{self.registry}/site@sha256:"))
+
+
+def machine() -> dict[str, str]:
+    """Return the variables that say where programs and the engine are on this machine; no others, and no secrets."""
+    return {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
 
 
 def _close(process: subprocess.Popen[str]) -> None:

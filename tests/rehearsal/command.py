@@ -92,5 +92,6 @@ class Command:
                 os.killpg(self.process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
+                # What it started may outlive it, so its group is told once more.
                 if number != signal.SIGINT:
                     return

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, until
+from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, machine, until
 from .visitors import LONGEST, Visitors
 
 if TYPE_CHECKING:
@@ -49,10 +49,9 @@ class Ground:
 
     def variables(self) -> dict[str, str]:
         """Return what any command needs to reach the emulator and nothing else; no credentials."""
-        engine = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
         return {
-            "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.cloud.url, "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true", "DOCKER_BUILDKIT": "1", **engine, **self.images, **PACE,
+            **machine(), "AWS_ENDPOINT_URL": self.cloud.url, "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
+            "DOCKER_BUILDKIT": "1", **self.images, **PACE,
         }  # fmt: skip
 
     def visitors(self) -> Visitors:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
+from .clone import git
 from .cloud import ROOT
 from .emulator.inert import INERT
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from .scenes import Played
+    from .stage import Played
 
 # Beside what the emulator only pretends.
 NOT_REHEARSED = (
@@ -69,9 +69,8 @@ def not_rehearsed() -> list[dict[str, str]]:
 
 def write(path: Path, scenes: list[Played], seconds_to_first: float, seconds: float) -> None:
     """Write the whole result as JSON. Times in seconds."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, Any] = {
-        "commit": commit.stdout.strip(),
+        "commit": git("rev-parse", "HEAD", cwd=ROOT),
         "seconds_to_first_scene": seconds_to_first,
         "seconds": seconds,
         "scenes": [scene.as_json() for scene in scenes],

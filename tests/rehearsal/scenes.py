@@ -5,175 +5,23 @@ from __future__ import annotations
 import json
 import signal
 import time
-import urllib.request
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from delivery.outcomes import Outcome
 
 from . import changes
 from .clone import token
-from .ground import BUCKET, VISITS, GroundError
+from .ground import BUCKET
+from .stage import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .changes import Change
-    from .clone import Clone
     from .command import Ended
-    from .ground import Ground
+    from .stage import Stage
 
 EXECUTION = "colophon-execution"
-LINGER = 3.0  # seconds that visitors stay when a scene is over
-
-
-@dataclass
-class Played:
-    """How a scene went. `seconds` are from the call that changes the service to its end; None when there was none."""
-
-    name: str
-    expected: str
-    outcome: str = ""
-    exit_code: int | None = None
-    diagnosis: str | None = None
-    requests: int = 0
-    failed_requests: int = 0
-    seconds: float | None = None
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        return not self.problems
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"passed": self.passed}
-
-
-class Stage:
-    """Where scenes are played: the account and the clone.
-
-    `live` is the commit that is live (None before the first release), `released` those that were, in order, and
-    `to_be_seen` those that visitors may be served.
-    """
-
-    def __init__(self, ground: Ground, clone: Clone) -> None:
-        self.ground, self.clone = ground, clone
-        self.live: str | None = None
-        self.released: list[str] = []
-        self.to_be_seen: set[str] = set()
-
-    def goes_live(self, ended: Ended) -> Ended:
-        """Remember a release that is live."""
-        if ended.code == 0:
-            self.live = self.clone.head
-            self.released.append(self.live)
-            self.to_be_seen.add(self.live)
-        return ended
-
-    def merge(self, why: str, change: Change | None = None) -> str:
-        """Commit a change on top of what is live, build it and push it; return the commit."""
-        if self.live:
-            self.clone.back_to(self.live)
-        self.clone.commit(why, change)
-        return self.clone.publish()
-
-    def release(self, why: str, change: Change | None = None) -> Ended:
-        """Merge a change, and deploy it."""
-        self.merge(why, change)
-        return self.goes_live(self.clone.deliver("deploy"))
-
-    def again(self, *arguments: str, **job: Any) -> Ended:
-        """Deploy the live commit once more."""
-        if self.live:
-            self.clone.back_to(self.live)
-        return self.clone.deliver("deploy", *arguments, **job)
-
-    def shown(self) -> Any:
-        """Return which commit the site says that it is."""
-        with urllib.request.urlopen(f"{self.ground.url}/release.json", timeout=10) as answer:
-            return json.load(answer)["commit"]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A scene: what is done, and the outcome and cause that are right; `cause` is a part of the diagnosis."""
-
-    name: str
-    play: Callable[[Stage], Ended]
-    outcome: Outcome
-    cause: str = ""
-    needs: int = 1  # releases that were live before
-    short: bool = False  # is in the shortened rehearsal too
-
-    @property
-    def slug(self) -> str:
-        return self.name.replace(" ", "-")
-
-    @property
-    def expected(self) -> str:
-        return f"{self.outcome.title}: {self.cause}" if self.cause else self.outcome.title
-
-    def played(self, stage: Stage) -> Played:
-        """Play it, and say how it went. What goes wrong is a problem of the scene, and raises nothing."""
-        result = Played(self.name, self.expected)
-        with _visited(stage, result):
-            try:
-                self._judge(self.play(stage), result)
-                if stage.live and (shown := stage.shown()) != stage.live:
-                    result.problems.append(f"the site says that it is {shown}, and not {stage.live}")
-                    stage.live = shown  # so that the next scene is not blamed for this one
-            except Exception as error:
-                result.outcome = result.outcome or "not played to its end"
-                kind = "" if isinstance(error, AssertionError | GroundError) else f"{type(error).__name__}: "
-                result.problems.append(f"{kind}{error}")
-            finally:
-                stage.clone.stop()
-        return result
-
-    def _judge(self, ended: Ended, result: Played) -> None:
-        result.exit_code, result.diagnosis, result.seconds = ended.code, ended.diagnosis, ended.seconds
-        result.outcome = next((each.title for each in Outcome if each.code == ended.code), f"exit code {ended.code}")
-        if ended.code != self.outcome.code:
-            result.problems.append(f"ended with {ended.code}, and not with {self.outcome.code}")
-        if self.cause and self.cause not in (ended.diagnosis or ""):
-            result.problems.append(f"the diagnosis is {ended.diagnosis!r}")
-        if self.outcome in (Outcome.ROLLED_BACK, Outcome.CANCELLED) and ended.seconds is None:
-            result.problems.append("the service was never changed")
-
-
-@contextmanager
-def _visited(stage: Stage, result: Played) -> Iterator[None]:
-    """Have visitors come while a scene is played. Before the first release they can but come as soon as it is live."""
-    if stage.live:
-        with _visitors(stage, result):
-            yield
-        return
-    yield
-    if stage.live:
-        with _visitors(stage, result):
-            pass
-
-
-@contextmanager
-def _visitors(stage: Stage, result: Played) -> Iterator[None]:
-    """Have visitors come, and some seconds longer. None of them may meet a failure, or a release that is not live."""
-    assert stage.live
-    stage.to_be_seen = {stage.live}
-    with stage.ground.visitors() as visitors:
-        yield
-        time.sleep(LINGER)
-    report = visitors.report()
-    result.requests, result.failed_requests = report.requests, len(report.failures)
-    # On a busy machine fewer come than are meant to.
-    if report.requests < VISITS * report.seconds / 5:
-        result.problems.append(f"only {report.requests} requests were made in {report.seconds:.0f} seconds")
-    result.problems += [f"{count} visitors met {reason}" for reason, count in report.reasons.items()]
-    if strange := set(report.seen) - stage.to_be_seen:
-        result.problems.append(f"visitors saw {', '.join(sorted(strange))}")
-
-
-# -- what happens in them
 
 
 def a_feature_branch(stage: Stage) -> Ended:
@@ -391,14 +239,14 @@ SCENES = (
         "token of another branch",
         with_a_token(branch="feature/covers"),
         REFUSED,
-        "does not give this pipeline the role",
+        NO_ROLE,
         short=True,
     ),
     Scene(
         "token of another project",
         with_a_token(project="somebody/else"),
         REFUSED,
-        "does not give this pipeline the role",
+        NO_ROLE,
     ),
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
     Scene("second deployment at once", a_second_deployment, REFUSED, "is deploying"),

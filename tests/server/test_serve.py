@@ -107,11 +107,11 @@ def test_a_visitor_who_comes_back_gets_no_page_twice(site):
     assert get(site, "/books", **{"If-None-Match": headers["ETag"]})[0] == 304
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the files of a process in /proc")
-def test_no_disk_is_waited_for_to_know_whether_a_worker_lives(site):
-    worker = Path(f"/proc/{site.process.pid}/task/{site.process.pid}/children").read_text().split()[0]
+def test_no_disk_is_waited_for_to_know_whether_a_worker_lives(linux, site):
     (told_by,) = (
-        path for file in Path(f"/proc/{worker}/fd").iterdir() if "wgunicorn" in (path := str(file.readlink()))
+        path
+        for file in Path(f"/proc/{site.workers()[0]}/fd").iterdir()
+        if "wgunicorn" in (path := str(file.readlink()))
     )
     assert Path(told_by).parent.name == "shm"
 

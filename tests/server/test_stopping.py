@@ -3,11 +3,7 @@
 import http.client
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
-
-import pytest
 
 from conftest import Server
 from server.slowpages import PATIENCE, SlowPages, answer, visit
@@ -60,10 +56,9 @@ def test_every_request_that_is_open_is_answered(tmp_path):
     assert "Traceback" not in site.log.read_text()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of a process in /proc")
-def test_those_who_wait_at_the_door_are_let_in(tmp_path):
+def test_those_who_wait_at_the_door_are_let_in(linux, tmp_path):
     site = Server(tmp_path, WEB_CONCURRENCY="1")
-    (worker,) = map(int, Path(f"/proc/{site.process.pid}/task/{site.process.pid}/children").read_text().split())
+    (worker,) = site.workers()
     os.kill(worker, signal.SIGSTOP)
     visitors = [visit(site, b"GET /about HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(8)]
     site.process.send_signal(signal.SIGTERM)
