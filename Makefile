@@ -64,7 +64,7 @@ try-emulator: .venv/for-test build/rehearsal-venv/complete ## Try the emulator o
 	@$(PYTEST) --dist=loadfile tests/rehearsal
 
 rehearse: .venv/for-delivery build/rehearsal-venv/complete tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
-	@PYTHONPATH=tests:. exec $(BIN)/python -m rehearsal $(ARGS) $(SCENE)
+	@exec $(BIN)/python -m tests.rehearsal $(ARGS) $(SCENE)
 
 up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
 	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \

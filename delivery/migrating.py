@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import diagnosis, tasklog
+from . import diagnosis, stoppedtasks, tasklog
 from .aws import AwsError
 from .cancellation import Cancelled
 from .outcomes import Cause, Ended, Outcome
@@ -41,7 +41,7 @@ def migrate(place: Place, service: Json, definition: Json) -> Json:
             Cause(
                 "migration-slow",
                 f"Preparing the database was not done after {place.settings.migration:.0f} s, and was ended.",
-                diagnosis.shown(log.lines),
+                stoppedtasks.shown(log.lines),
                 "the newest migration in src/colophon/migrations/versions/, or DELIVERY_MIGRATION_TIMEOUT; a lock that "
                 "the running site holds can be the reason too.",
             ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import schemathesis
 
-from pagecheck import Soup
+from tests.pagecheck import Soup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

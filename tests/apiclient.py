@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from apicheck import specification
+from tests.apicheck import specification
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -17,13 +17,13 @@ import hypothesis
 import pytest
 from click.testing import CliRunner
 
-import releases
 from colophon import create_app, database
 from colophon.books import Catalogue
 from colophon.settings import Settings
-from databases import PostgreSQL, SQLite
-from pagecheck import PageClient
-from postgres import Postgres, programs, running
+from tests import releases
+from tests.databases import PostgreSQL, SQLite
+from tests.pagecheck import PageClient
+from tests.postgres import Postgres, programs, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from colophon.passport import Passport
-    from databases import Databases
+    from tests.databases import Databases
 
 
 # How long an example takes says more of the machine than of the code.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from postgres import Postgres
+    from tests.postgres import Postgres
 
 
 class SQLite:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fakeaws import Call, Fault, Json, Program
+from tests.fakeaws import Call, Fault, Json, Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -331,7 +331,7 @@ class FakeSite:
         return arn
 
     def _request(self, service: str, operation: str, given: Json) -> Json:
-        from fakeaws import model, shape_errors
+        from tests.fakeaws import model, shape_errors
 
         request: Json = json.loads(Path(given["cli-input-json"].removeprefix("file://")).read_text())
         if model(service) is not None and (errors := shape_errors(service, operation, request, side="input")):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from apiclient import Program
 from colophon import cataloguing, create_app, database, tokens
 from colophon.records import NewAuthor, NewBook
 from colophon.settings import Settings
+from tests.apiclient import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,13 +7,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from apiclient import ANGLER
 from colophon import database, limits, tokens
 from colophon.cli import main
 from colophon.limits import Limit
 from colophon.models import Token
-from conftest import sqlite_only
-from databases import statements_of
+from tests.apiclient import ANGLER
+from tests.conftest import sqlite_only
+from tests.databases import statements_of
 
 
 def test_without_a_token_reading_is_free_and_writing_is_not(make_program):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from apiclient import ANGLER
 from colophon.errors import KINDS
+from tests.apiclient import ANGLER
 
 
 def wrong_parameter(program):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from colophon.books import Catalogue
-from pagecheck import attribute
+from tests.pagecheck import attribute
 
 
 def links_of(response):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from colophon import cataloguing, create_app, database, importer, tokens
 from colophon.settings import Settings
-from pagecheck import text
+from tests.pagecheck import text
 
 CASES_PER_OPERATION = 60
 # What a specification cannot say of a request: which parameters exclude each other, what stands in the catalogue, which

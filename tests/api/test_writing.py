@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from apiclient import ANGLER
 from colophon import database
-from conftest import postgresql_only, sqlite_only
+from tests.apiclient import ANGLER
+from tests.conftest import postgresql_only, sqlite_only
 
 
 def test_a_book_that_is_added_has_an_address(program):

@@ -15,14 +15,14 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from conftest import unavailable
+from tests.conftest import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from selenium.webdriver.remote.webelement import WebElement
 
-    from conftest import Server
+    from tests.conftest import Server
 
 # Every kind of HTML page that the site sends, with its status. A test that asks for `path` runs on each of them, and on
 # the colophon of a release; test_markup.py fails when a route has no page here.

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from werkzeug.routing import Map, Rule
 
-from conftest import unavailable
-from pagecheck import Soup, attribute
+from tests.conftest import unavailable
+from tests.pagecheck import Soup, attribute
 
 ROUTES = Path(__file__).parents[1] / "pages" / "routes.txt"
 # Routes that answer programs: by the ending of their path, or by name.

@@ -6,7 +6,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
-from pagecheck import Soup
+from tests.pagecheck import Soup
 
 TITLES = ".rows h2"
 CHOICES = {"subject": "novel", "language": "en", "year_from": "1800", "year_to": "2000", "sort": "-year"}

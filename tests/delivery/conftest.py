@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.cli import main
-from fakeaws import RUN
-from fakesite import REGION, FakeSite
+from tests.fakeaws import RUN
+from tests.fakesite import REGION, FakeSite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import delivery
-from conftest import unavailable
-from deliverycalls import DEPLOY, PUSH
-from fakesite import NAME, target
+from tests.conftest import unavailable
+from tests.deliverycalls import DEPLOY, PUSH
+from tests.fakesite import NAME, target
 
 # What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
 BY_AN_ADMINISTRATOR = {"changesets.py", "stacks.py"}

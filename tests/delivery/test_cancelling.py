@@ -10,7 +10,7 @@ import pytest
 
 from delivery.cancellation import Cancellation, Cancelled
 from delivery.outcomes import Outcome
-from fakesite import NAME
+from tests.fakesite import NAME
 
 BEFORE = [
     ("s3api", "get-object"),

@@ -8,8 +8,8 @@ import pytest
 
 import delivery
 from delivery.outcomes import Outcome
-from fakeaws import Broken, Fault
-from fakesite import NAME, REGISTRY, target
+from tests.fakeaws import Broken, Fault
+from tests.fakesite import NAME, REGISTRY, target
 
 SCHEMA = jsonschema_rs.validator_for(json.loads((Path(delivery.__file__).parent / "receipt.schema.json").read_text()))
 EXITED = {

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from delivery import diagnosis
 from delivery.aws import AwsError
 from delivery.diagnosis import Evidence
 from delivery.shell import CommandError
-from fakeaws import member_errors, model
+from tests.conftest import unavailable
+from tests.fakeaws import member_errors, model
 
 DIAGNOSES = Path(__file__).with_name("diagnoses")
 NAMES = sorted(path.stem for path in DIAGNOSES.glob("*.json"))

@@ -10,7 +10,7 @@ from delivery.aws import Aws
 from delivery.cancellation import Cancellation, Waiting
 from delivery.lease import Lease, Lost
 from delivery.outcomes import Ended, Outcome
-from fakeaws import Broken, Fault
+from tests.fakeaws import Broken, Fault
 
 BUCKET = "a-bucket"
 THROTTLED = Fault("SlowDown", "Please reduce your request rate.")

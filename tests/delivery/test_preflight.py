@@ -6,8 +6,8 @@ import pytest
 
 from delivery import preflight
 from delivery.outcomes import Outcome
-from fakeaws import Fault
-from fakesite import GROUP, instance
+from tests.fakeaws import Fault
+from tests.fakesite import GROUP, instance
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from delivery import shell
 from delivery.outcomes import Outcome
-from deliverycalls import PUSH
-from fakesite import NAME, REGISTRY, digest_of
+from tests.deliverycalls import PUSH
+from tests.fakesite import NAME, REGISTRY, digest_of
 
 COMMIT = "1" * 40
 DOCKER = """#!/bin/sh

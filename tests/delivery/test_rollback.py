@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from delivery.outcomes import Outcome
-from fakesite import NAME, REGISTRY
+from tests.fakesite import NAME, REGISTRY
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakesite import NAME, target
+from tests.fakesite import NAME, target
 
 
 def rows(output):

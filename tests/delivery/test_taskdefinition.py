@@ -2,10 +2,10 @@
 
 import pytest
 
-from conftest import unavailable
 from delivery import capacity, taskdefinition
-from fakeaws import model
-from fakesite import definition
+from tests.conftest import unavailable
+from tests.fakeaws import model
+from tests.fakesite import definition
 
 OLD = definition("arn:aws:ecs:eu-central-1:111122223333:task-definition/colophon:7", 7, "repository@sha256:old")
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cloudformation import Template, parse, resolve
-from conftest import unavailable
 from delivery.stacks import ECS, STACKS
+from tests.cloudformation import Template, parse, resolve
+from tests.conftest import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from colophon import database, settings
-from conftest import postgresql_only
-from postgres import PASSWORD
+from tests.conftest import postgresql_only
+from tests.postgres import PASSWORD
 
 
 def task_environment(resources, **given):

@@ -8,10 +8,10 @@ from importlib import import_module
 
 import pytest
 
-from conftest import unavailable
 from delivery import parameters, templates
 from delivery.checkout import ROOT
 from delivery.stacks import ECS, STACKS
+from tests.conftest import unavailable
 
 README = (ECS / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")

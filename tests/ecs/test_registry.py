@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudformation import parse, resolve
 from delivery.stacks import ECS
+from tests.cloudformation import parse, resolve
 
 
 class Image(NamedTuple):

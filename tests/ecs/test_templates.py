@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
-from cloudformation import parse, walk
 from delivery.stacks import ECS, STACKS, ZONES
+from tests.cloudformation import parse, walk
 
 RESOURCE = re.compile(r"^  (\w+):$")
 

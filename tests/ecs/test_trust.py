@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from policies import allowed
+from tests.policies import allowed
 
 HOST = "gitlab.example.org"
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from emulator.stage import CLUSTER
-from rehearsal.emulator import capacity
-from rehearsal.emulator.model import Task, World
-from rehearsal.emulator.pace import Pace
+from tests.emulator.stage import CLUSTER
+from tests.rehearsal.emulator import capacity
+from tests.rehearsal.emulator.model import Task, World
+from tests.rehearsal.emulator.pace import Pace
 
 
 def definition(**changes):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from emulator.stage import GROUP, Stage
-from rehearsal.emulator.capacity import PlacementError
+from tests.emulator.stage import GROUP, Stage
+from tests.rehearsal.emulator.capacity import PlacementError
 
 
 @pytest.fixture

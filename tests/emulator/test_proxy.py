@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-from emulator.stage import quiet
-from rehearsal.emulator.proxy import Fixed, Forward, Proxy, Routing, page
-from rehearsal.emulator.targets import Target
+from tests.emulator.stage import quiet
+from tests.rehearsal.emulator.proxy import Fixed, Forward, Proxy, Routing, page
+from tests.rehearsal.emulator.targets import Target
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

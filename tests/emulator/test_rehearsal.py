@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.outcomes import Outcome
-from rehearsal import changes, report, stage
-from rehearsal.__main__ import main
-from rehearsal.clone import token
-from rehearsal.command import Ended
-from rehearsal.scenes import SCENES
-from rehearsal.stage import Played, Scene
-from rehearsal.visitors import Failure, Report, Sight
+from tests.rehearsal import changes, report, stage
+from tests.rehearsal.__main__ import main
+from tests.rehearsal.clone import token
+from tests.rehearsal.command import Ended
+from tests.rehearsal.scenes import SCENES
+from tests.rehearsal.stage import Played, Scene
+from tests.rehearsal.visitors import Failure, Report, Sight
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from emulator.stage import Stage
-from rehearsal.emulator import rollout
+from tests.emulator.stage import Stage
+from tests.rehearsal.emulator import rollout
 
 
 @pytest.mark.parametrize(

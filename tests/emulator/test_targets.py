@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from emulator.stage import quiet
-from rehearsal.emulator.pace import Pace
-from rehearsal.emulator.targets import Check, Target, Targets, codes, probe
+from tests.emulator.stage import quiet
+from tests.rehearsal.emulator.pace import Pace
+from tests.rehearsal.emulator.targets import Check, Target, Targets, codes, probe
 
 GROUP = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/books/1"
 CHECK = Check(path="/readyz", healthy=2, unhealthy=3)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from rehearsal.visitors import Visitors, loopback
+from tests.rehearsal.visitors import Visitors, loopback
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest import unavailable
-from containers import Container, docker
+from tests.conftest import unavailable
+from tests.containers import Container, docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from containers import docker, fetch, free_port
+from tests.containers import docker, fetch, free_port
 
 SERVICES = ("site", "migrate", "database")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from containers import commit, docker, fetch, sh
 from delivery.content import digest
+from tests.containers import commit, docker, fetch, sh
 
 ROOT = Path(__file__).parents[2]
 SIZE = Path(__file__).with_name("size.json")

@@ -8,7 +8,7 @@ import pytest
 
 from colophon.pages import _json_ld
 from colophon.records import BookDetail
-from pagecheck import attribute, text
+from tests.pagecheck import attribute, text
 
 
 def test_a_book_s_page_shows_the_book(page):

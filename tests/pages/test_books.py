@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colophon.listing import PER_PAGE, SORTS
-from pagecheck import attribute, text
+from tests.pagecheck import attribute, text
 
 
 def titles(soup):

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colophon import passport
-from conftest import any_database
-from pagecheck import PageClient, attribute, text
-from releases import COMMIT, DIGEST, RELEASED, TASK, released
+from tests.conftest import any_database
+from tests.pagecheck import PageClient, attribute, text
+from tests.releases import COMMIT, DIGEST, RELEASED, TASK, released
 
 pytestmark = any_database
 

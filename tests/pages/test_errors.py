@@ -9,8 +9,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError, OperationalError
 
 from colophon import database
-from conftest import any_database, postgresql_only, sqlite_only
-from pagecheck import PageClient, text
+from tests.conftest import any_database, postgresql_only, sqlite_only
+from tests.pagecheck import PageClient, text
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pagecheck import attribute
+from tests.pagecheck import attribute
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SITEMAP = "{http://www.sitemaps.org/schemas/sitemap/0.9}"

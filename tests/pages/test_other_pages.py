@@ -3,7 +3,7 @@
 import pytest
 
 from colophon.listing import AUTHORS_PER_PAGE
-from pagecheck import attribute, text
+from tests.pagecheck import attribute, text
 
 
 def test_home_leads_into_the_catalogue(page, catalogue):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from conftest import any_database
-from pagecheck import attribute
+from tests.conftest import any_database
+from tests.pagecheck import attribute
 
 pytestmark = any_database
 

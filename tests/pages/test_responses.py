@@ -8,9 +8,9 @@ from flask import request
 
 from colophon import schema, templating
 from colophon.books import Catalogue
-from conftest import any_database
-from databases import at_revision
-from releases import COMMIT, released
+from tests.conftest import any_database
+from tests.databases import at_revision
+from tests.releases import COMMIT, released
 
 pytestmark = any_database
 

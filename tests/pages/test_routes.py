@@ -8,8 +8,8 @@ import pytest
 from colophon import cataloguing, create_app, database, importer
 from colophon.books import Catalogue
 from colophon.settings import Settings
-from conftest import any_database, sqlite_only
-from databases import statements_of
+from tests.conftest import any_database, sqlite_only
+from tests.databases import statements_of
 
 FROZEN = Path(__file__).parent / "routes.txt"
 

@@ -39,9 +39,9 @@ class Cloud:
 
     def __init__(self, *settings: str, pace: float = 10.0) -> None:
         self._emulator = subprocess.Popen(
-            [PROGRAMS / "python", "-m", "rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}",
+            [PROGRAMS / "python", "-m", "tests.rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}",
              "--until-input-ends", *settings],
-            env=machine() | {"PYTHONPATH": str(ROOT / "tests")},
+            env=machine() | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
         )  # fmt: skip

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import unavailable
-from rehearsal.cloud import PROGRAMS, Cloud
-from rehearsal.service import Service
-from rehearsal.visitors import Visitors
+from tests.conftest import unavailable
+from tests.rehearsal.cloud import PROGRAMS, Cloud
+from tests.rehearsal.service import Service
+from tests.rehearsal.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from rehearsal.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
-from rehearsal.service import Service
+from tests.rehearsal.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
+from tests.rehearsal.service import Service
 
 
 def traces(cloud):
@@ -55,13 +55,13 @@ def test_what_is_only_pretended_is_listed_with_the_reason(cloud):
 def run(program, **environment):
     return subprocess.run(
         [PROGRAMS / "python", *program],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 
 def test_without_an_engine_it_says_so_in_a_sentence(ready):
-    done = run(["-m", "rehearsal.emulator"], DOCKER_HOST="unix:///nowhere.sock")
+    done = run(["-m", "tests.rehearsal.emulator"], DOCKER_HOST="unix:///nowhere.sock")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("The emulator runs tasks as containers, and no Docker engine answers here: ")
@@ -77,7 +77,7 @@ def test_without_an_engine_it_says_so_in_a_sentence(ready):
     ],
 )
 def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
-    done = run(["-m", "rehearsal.emulator", argument])
+    done = run(["-m", "tests.rehearsal.emulator", argument])
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -85,7 +85,7 @@ def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
 
 def test_a_port_that_is_taken_is_named(cloud):
     port = cloud.registry.rpartition(":")[2]
-    done = run(["-m", "rehearsal.emulator", f"--port={port}"])
+    done = run(["-m", "tests.rehearsal.emulator", f"--port={port}"])
     assert done.returncode == 2
     assert done.stderr == f"Port {port} of 127.0.0.1 is taken.\n"
     assert cloud.state()
@@ -104,7 +104,9 @@ def test_what_one_that_was_killed_left_is_removed_by_the_next_at_its_port(ready)
 
 
 def test_with_another_ministack_it_says_so_in_a_sentence(ready):
-    changed = "import rehearsal.emulator.base as base, rehearsal.emulator.__main__ as command; base.VERSION = '9'"
+    changed = (
+        "import tests.rehearsal.emulator.base as base, tests.rehearsal.emulator.__main__ as command; base.VERSION = '9'"
+    )
     done = run(["-c", f"{changed}; raise SystemExit(command.main())"])
     assert done.returncode == 2
     assert "replaces parts of ministack 9, and 1.5.33 is installed" in done.stderr

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rehearsal.cloud import REGION, CallError, until
+from tests.rehearsal.cloud import REGION, CallError, until
 
 TEMPLATE = """
 Parameters:

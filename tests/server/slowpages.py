@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from tests.conftest import Server
 
 SLOW = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENCE = 20.0  # seconds within which whatever is waited for must come

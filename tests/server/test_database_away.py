@@ -12,8 +12,8 @@ from typing import Self
 import pytest
 
 from colophon import database, tokens
-from conftest import Server
-from postgres import running
+from tests.conftest import Server
+from tests.postgres import running
 
 PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
 PATIENCE = 20.0  # seconds within which whatever is waited for must come

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import releases
-from conftest import SETTING_NAMES, Server
+from tests import releases
+from tests.conftest import SETTING_NAMES, Server
 
 ROOT = Path(__file__).parents[2]
 

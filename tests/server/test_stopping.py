@@ -5,9 +5,9 @@ import os
 import signal
 import threading
 
-from conftest import Server
-from server.slowpages import PATIENCE, SlowPages, answer, visit
-from server.slowworker import ANSWER
+from tests.conftest import Server
+from tests.server.slowpages import PATIENCE, SlowPages, answer, visit
+from tests.server.slowworker import ANSWER
 
 PATHS = ("/", "/books", "/books/emma", "/authors", "/api/v1/books")
 

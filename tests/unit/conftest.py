@@ -2,11 +2,11 @@
 
 import pytest
 
-from bulkfiles import environment
 from colophon.books import Catalogue
 from colophon.cli import main
 from colophon.listing import ListQuery
 from colophon.schemas import written
+from tests.bulkfiles import environment
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import json
 import pytest
 from schemathesis.openapi.checks import JsonSchemaError
 
-from apicheck import specification
-from conftest import any_database
+from tests.apicheck import specification
+from tests.conftest import any_database
 
 pytestmark = any_database
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkfiles import environment
 from colophon import cataloguing, database, importer
 from colophon.books import Catalogue
 from colophon.bulk import exporting
@@ -24,7 +23,8 @@ from colophon.cli import main
 from colophon.listing import ListQuery
 from colophon.schemas import BookSchema, written
 from colophon.text import slugify
-from conftest import any_database
+from tests.bulkfiles import environment
+from tests.conftest import any_database
 
 FORMATS = ["csv", "jsonl"]
 

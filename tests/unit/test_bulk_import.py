@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from bulkfiles import EMMA, HEADER, ISBN, ROW, lines, refused
 from colophon import cataloguing
 from colophon.books import Catalogue
 from colophon.bulk import commands, importing
 from colophon.cli import main
 from colophon.schemas import BookSchema
+from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, refused
 
 
 def test_with_skip_errors_the_good_rows_are_added(load, books):

@@ -12,7 +12,7 @@ import pytest
 from colophon.books import Catalogue
 from colophon.bulk import csvfile
 from colophon.importer import made_up_books
-from conftest import any_database
+from tests.conftest import any_database
 
 ROWS = 100_000
 COLUMNS = [

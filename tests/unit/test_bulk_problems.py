@@ -2,11 +2,11 @@
 
 import pytest
 
-from bulkfiles import EMMA, HEADER, ISBN, ROW, lines, objects, refused
 from colophon import cataloguing
 from colophon.bulk.lines import LONGEST_LINE
 from colophon.schemas import BookSchema
-from conftest import any_database
+from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, objects, refused
+from tests.conftest import any_database
 
 pytestmark = any_database
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bulkfiles import EMMA, ISBN, ROW, environment, lines, objects, written_form
 from colophon import importer
 from colophon.cli import main
-from conftest import any_database
+from tests.bulkfiles import EMMA, ISBN, ROW, environment, lines, objects, written_form
+from tests.conftest import any_database
 
 pytestmark = any_database
 

@@ -9,8 +9,8 @@ import pytest
 
 from colophon import cli, database, passport, schema
 from colophon.cli import main
-from conftest import sqlite_only
-from databases import at_revision
+from tests.conftest import sqlite_only
+from tests.databases import at_revision
 
 
 def run(runner, *arguments, **environment):

@@ -9,8 +9,8 @@ import pytest
 
 from colophon import ecs, passport
 from colophon.ecs import Task, whereabouts
-from conftest import any_database
-from releases import DIGEST, RELEASED, TASK, released
+from tests.conftest import any_database
+from tests.releases import DIGEST, RELEASED, TASK, released
 
 ACCOUNT = "111122223333"
 IMAGE = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/colophon@{DIGEST}"

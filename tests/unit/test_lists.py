@@ -11,7 +11,7 @@ from colophon.importer import made_up_books
 from colophon.listing import PER_PAGE, ListQuery
 from colophon.pages import _pager
 from colophon.records import ERAS, NewAuthor, NewBook
-from databases import statements_of
+from tests.databases import statements_of
 
 
 def book(title, author="Ann Author", **fields):

@@ -7,7 +7,7 @@ import pytest
 from colophon import logging as logs
 from colophon.settings import Settings
 from colophon.templating import asset
-from conftest import any_database
+from tests.conftest import any_database
 
 pytestmark = any_database
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pagecheck import RULES, Soup, _another_release, broken_rules
-from releases import COMMIT
+from tests.pagecheck import RULES, Soup, _another_release, broken_rules
+from tests.releases import COMMIT
 
 SOUND = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from colophon import passport
 from colophon.passport import PassportError
-from releases import COMMIT, DIGEST, RELEASED, released, stated
+from tests.releases import COMMIT, DIGEST, RELEASED, released, stated
 
 SCHEMA = json.loads(passport.SCHEMA.read_text(encoding="utf-8"))
 STANDARD = jsonschema_rs.Draft202012Validator(SCHEMA, validate_formats=True)

@@ -8,8 +8,8 @@ from colophon import cataloguing, database, importer, schema
 from colophon.books import Catalogue
 from colophon.cli import main
 from colophon.schema import DatabaseUnusableError
-from conftest import postgresql_only
-from postgres import PASSWORD
+from tests.conftest import postgresql_only
+from tests.postgres import PASSWORD
 
 pytestmark = [postgresql_only, pytest.mark.usefixtures("databases")]
 

@@ -10,8 +10,8 @@ from sqlalchemy import inspect
 
 from colophon import cataloguing, database, importer, schema
 from colophon.schema import DatabaseUnusableError
-from conftest import sqlite_only
-from databases import at_revision
+from tests.conftest import sqlite_only
+from tests.databases import at_revision
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from colophon import cataloguing, database, importer, pages, warmup
 from colophon.warmup import PATHS, warm_up
-from conftest import any_database
+from tests.conftest import any_database
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from colophon import cataloguing, database, importer
 from colophon.models import CatalogueState
-from conftest import postgresql_only
+from tests.conftest import postgresql_only
 
 # A constraint that PostgreSQL checks when the transaction ends, as SQLite is told to by a pragma.
 DEFERRED = "ALTER TABLE book_authors ALTER CONSTRAINT fk_book_authors_author_id_authors DEFERRABLE INITIALLY DEFERRED"
