@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .shell import CommandError, output
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Json = dict[str, Any]
@@ -32,14 +33,21 @@ FAILURES = {
 }
 THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"}
-    | {"SlowDown", "RequestThrottled", "RequestThrottledException", "PriorRequestNotComplete"}
+    | {"SlowDown", "RequestThrottled", "RequestThrottledException", "PriorRequestNotComplete", "LimitExceededException"}
+    | {"BandwidthLimitExceeded", "EC2ThrottledException", "ProvisionedThroughputExceededException", "TooManyUpdates"}
+    | {"TransactionInProgressException"}
 )
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
-PASSING = frozenset(
+# AWS, or the way there, failed: a call that ended so may have been carried out.
+FAILED = frozenset(
     {"NoConnection", "Timeout", "ConnectionClosed", "ServerException", "InternalError", "InternalFailure"}
-    | {"InternalServerError", "ServiceUnavailable", "ServiceUnavailableException", "500", "502", "503", "504"}
+    | {"InternalServerError", "InternalServiceError", "ServiceFailure", "ServiceUnavailable", "RequestTimeout"}
+    | {"ServiceUnavailableException", "RequestTimeoutException", "500", "502", "503", "504"}
 )
+PASSING = FAILED | {"HealthUnavailable", "IDPCommunicationError"}
+LASTING = EXPIRED | DENIED | {"NoCredentials", "NoProfile", "NoProgram"}
+ASKED_AGAIN = 3  # how often a question is asked whose command is ended by a signal
 
 
 class AwsError(CommandError):
@@ -50,16 +58,29 @@ class AwsError(CommandError):
         refusal = REFUSAL.search(failed.errors)
         self.operation = refusal["operation"] if refusal else ""
         self.said = " ".join((refusal["said"] if refusal else failed.errors).split())
-        self.error = (
-            refusal["code"]
-            if refusal
-            else next((code for code, words in FAILURES.items() if words in failed.errors), "")
-        )
+        if self.killed:
+            self.error, self.said = "Killed", self.message
+        elif refusal:
+            self.error = refusal["code"]
+        elif self.code == 127:
+            self.error = "NoProgram"
+        else:
+            self.error = next((code for code, words in FAILURES.items() if words in failed.errors), "")
 
     @property
     def may_pass(self) -> bool:
         """Whether the same call may succeed later, with nothing changed."""
-        return self.error in THROTTLED or self.error in PASSING
+        return self.error in THROTTLED or self.error in PASSING or self.killed is not None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the same call will fail again until a person changes something."""
+        return self.error in LASTING or "not authorized to perform" in self.said
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether AWS may have carried the call out all the same."""
+        return self.error in FAILED or self.killed is not None
 
 
 class Conflict(Exception):  # noqa: N818 -- no mistake: somebody else was faster
@@ -85,24 +106,62 @@ def call(
 
 
 class Aws:
-    """The aws CLI in one session. Calls that are repeated, as when waiting, are printed once."""
+    """The aws CLI in one session. Calls that are repeated, as when waiting, are printed once.
 
-    def __init__(self, environment: Mapping[str, str | None]) -> None:
+    `changes` is the record of what was changed: each change in words, and whether it is certain. One that is not may
+    have been made: its call failed in a way that leaves that open.
+    """
+
+    def __init__(self, environment: Mapping[str, str | None], changes: dict[str, bool] | None = None) -> None:
         self._environment = environment
         self._printed: set[tuple[str, ...]] = set()
+        self.changes = {} if changes is None else changes
 
-    def call(self, service: str, operation: str, *arguments: str, quiet: bool = False) -> Json:
-        """Return what an operation answers, {} for nothing. Raises AwsError."""
+    def call(self, service: str, operation: str, *arguments: str, quiet: bool = False, change: str = "") -> Json:
+        """Return what an operation answers, {} for nothing. Raises AwsError.
+
+        `change` says, for the record, what it changes. A call that only looks is made again when a signal ends it.
+        """
         asked = (service, operation, *arguments)
-        seen = asked in self._printed
-        self._printed.add(asked)
-        answer: Json = call(*asked, quiet=quiet or seen, env=self._environment) or {}
+        for time in range(1, ASKED_AGAIN + 1):
+            seen = asked in self._printed
+            self._printed.add(asked)
+            try:
+                with self.changing(change):
+                    answer: Json = call(*asked, quiet=quiet or seen, env=self._environment) or {}
+            except AwsError as error:
+                if error.killed and not change and time < ASKED_AGAIN:
+                    continue
+                raise
+            break
         return answer
 
-    def request(self, service: str, operation: str, request: Json, path: Path) -> Json:
+    @contextmanager
+    def changing(self, change: str) -> Iterator[None]:
+        """Keep record of a change: certain once it is made, taken away again when it was refused."""
+        before = self.changes.get(change)
+        if change:
+            self.changes.setdefault(change, False)
+        try:
+            yield
+        except AwsError as error:
+            if change and before is None and not error.may_be_done:
+                del self.changes[change]
+            raise
+        if change:
+            self.changes[change] = True
+
+    def found_out(self, change: str, *, made: bool) -> None:
+        """Correct the record by what AWS says of a change that was not certain."""
+        if made:
+            self.changes[change] = True
+        else:
+            self.changes.pop(change, None)
+
+    def request(self, service: str, operation: str, request: Json, path: Path, *, change: str) -> Json:
         """Return what an operation answers to a request that is too long for a line; it stays in a file, to be read."""
         path.write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
-        return self.call(service, operation, "--cli-input-json", f"file://{path}")
+        return self.call(service, operation, "--cli-input-json", f"file://{path}", change=change)
 
     def registry_password(self) -> str:
         """Return the password, good for twelve hours, with which Docker logs in to the account's registry."""

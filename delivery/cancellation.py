@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from .aws import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
+Answer = TypeVar("Answer")
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SLICE = 0.1  # seconds; how late a signal may be noticed in a wait
+PERSISTING = 60.0  # seconds for a call to be made again that may succeed later
 
 
 class Cancelled(Exception):  # noqa: N818 -- somebody's wish, no mistake
@@ -54,22 +59,23 @@ class Cancellation:
 
 
 class Waiting:
-    """Waiting for AWS, a look at a time. `meanwhile` is called before each, and keeps the lease."""
+    """Waiting for AWS, a look at a time. `meanwhile` is called before each, told whether it may end the wait."""
 
     def __init__(self, poll: float, cancellation: Cancellation) -> None:
         self.poll, self.cancellation = poll, cancellation
-        self.meanwhile: Callable[[], None] = lambda: None
+        self.meanwhile: Callable[[bool], None] = lambda _: None
 
     def looks(self, seconds: float, *, every: float | None = None, heed: bool = True) -> Iterator[float]:
         """Yield the seconds since the first look, at each look, until so many have passed.
 
-        The looks are `poll` seconds apart, or `every` seconds. Raises Cancelled when `heed` and somebody asked to stop.
+        The looks are `poll` seconds apart, or `every` seconds. Raises Cancelled when `heed` and somebody asked to stop,
+        and what `meanwhile` raises.
         """
         began = time.monotonic()
         while True:
             if heed:
                 self.cancellation.check()
-            self.meanwhile()
+            self.meanwhile(heed)
             passed = time.monotonic() - began
             yield passed
             if passed >= seconds:
@@ -79,3 +85,18 @@ class Waiting:
                 if heed:
                     self.cancellation.check()
                 time.sleep(min(left, SLICE))
+
+    def until_answered(self, ask: Callable[[], Answer], *, repeat: Callable[[AwsError], bool] | None = None) -> Answer:
+        """Return what a call answers that does no harm when it is made twice.
+
+        For a minute it is made again while it fails by what may pass, or by what `repeat` says. No cancellation is
+        heeded meanwhile. Raises AwsError.
+        """
+        for passed in self.looks(PERSISTING, heed=False):
+            try:
+                return ask()
+            except AwsError as error:
+                again = error.may_pass or (repeat is not None and repeat(error))
+                if not again or passed >= PERSISTING:
+                    raise
+        raise AssertionError  # the last look returns or raises

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 3.0
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html lists what a stack can be.
 _NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
+NOT_BEGUN = ("UNAVAILABLE", "AVAILABLE", "OBSOLETE")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -92,8 +94,10 @@ def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *
                 *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
             )
         except CommandError as error:
-            refused = True
-            raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
+            # The CLI makes a call again whose answer was lost, and is told that the change set is there.
+            if getattr(error, "error", "") != "AlreadyExistsException":
+                refused = True
+                raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
         change_set.changes = tuple(_changes(change_set))
         yield change_set
     finally:
@@ -142,9 +146,14 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
     change_set.begun = True
     try:
         change_set.call("execute-change-set")
-    except CommandError:
-        change_set.begun = False
-        raise
+    except aws.AwsError as error:
+        # It may have been heard. One whose answer was lost the CLI makes again, and is told that it goes on already.
+        if error.may_be_done or error.error == "InvalidChangeSetStatus":
+            change_set.begun = change_set.call("describe-change-set")["ExecutionStatus"] not in NOT_BEGUN
+        else:
+            change_set.begun = False
+        if not change_set.begun:
+            raise
     try:
         status, causes = _follow(change_set.stack, known, report)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -52,7 +53,7 @@ class Deployment:
         except Cancelled as cancelled:
             end = Ended(Outcome.CANCELLED, _cancelled(cancelled))
         except Lost:
-            lost = "The lease ran out before anything was changed, and somebody else has it."
+            lost = "The lease ran out before the service was changed, and somebody else has it."
             end = Ended(Outcome.REFUSED, Cause("lease-lost", lost, (), "nothing: `make status` says what they do."))
         except click.ClickException as error:
             cause = diagnosis.of_error(error) if isinstance(error, AwsError) else Cause("error", error.message)
@@ -70,7 +71,7 @@ class Deployment:
             why = diagnosis.of_error(error)
             if outcome is Outcome.LIVE:
                 sentence = f"The site serves it, and that was proven, but no receipt could be written: {why.sentence}"
-                raise Ended(Outcome.FAILED, Cause(why.kind, sentence, why.evidence, why.change)) from None
+                raise Ended(Outcome.FAILED, replace(why, sentence=sentence)) from None
             click.secho(f"No receipt could be written: {why.sentence}", fg="yellow", err=True)
         else:
             self._display.line(f"receipt: {key}")
@@ -108,17 +109,28 @@ class Deployment:
                     self._receipt.facts["availability"] = tally.receipt() if tally else None
                     if tally:
                         self._display.line(tally.text(), "red" if tally.failed else None)
-        self._place.aws.call(
-            "ssm", "put-parameter", "--name", self._place.names.released_image, "--value", self._wanted.name,
-            "--type", "String", "--overwrite",
-        )  # fmt: skip
+        self._record()
         self._display.line(f"Live: {now.site_url} serves {self._wanted.commit}.", "green")
         return True
+
+    def _record(self) -> None:
+        """Record which image is released. Raises Ended when that fails of what is live and proven."""
+        try:
+            self._place.waiting.until_answered(
+                lambda: self._place.aws.call(
+                    "ssm", "put-parameter", "--name", self._place.names.released_image, "--value", self._wanted.name,
+                    "--type", "String", "--overwrite", change="the image was recorded as the released one",
+                )
+            )  # fmt: skip
+        except AwsError as error:
+            why = diagnosis.of_error(error)
+            sentence = f"The site serves it, and that was proven, but it could not be recorded: {why.sentence}"
+            raise Ended(Outcome.FAILED, replace(why, sentence=sentence)) from None
 
     def _preflight(self) -> None:
         self._display.step("Preflight")
         checks = preflight.run(self._wanted, lambda each: self._display.check(each.name, each.verdict, each.found))
-        causes = [check.cause for check in checks if check.cause]
+        causes = list(dict.fromkeys(check.cause for check in checks if check.cause))
         if len(causes) == 1:
             raise Ended(Outcome.REFUSED, causes[0])
         if causes:
@@ -153,6 +165,7 @@ class Deployment:
         """Register the task definition that is to be rolled out, and return it."""
         self._display.step("Task definition")
         registering.keep(self._wanted, self._place)
+        self._place.waiting.cancellation.check()
         definition = registering.register(self._wanted, self._place)
         for line in taskdefinition.difference(self._wanted.situation.definition, definition):
             self._display.line(f"  {line}")
@@ -163,7 +176,7 @@ class Deployment:
         # From here to the call nothing may take long: this is what makes sure that nobody else deploys.
         self._lease.renew(now=True)
         self._place.waiting.cancellation.check()
-        self._place.waiting.meanwhile = self._keep_lease
+        self._lease.goes_on = True
         desired = self._desired
         if desired is None and self._wanted.situation.idle:
             desired = situation.minimum_tasks(self._wanted.situation.service or {})
@@ -172,14 +185,6 @@ class Deployment:
         with self._receipt.timed("proof"):
             rollout.prove(definition, self._wanted.commit, self._wanted.digest)
 
-    def _keep_lease(self) -> None:
-        """Renew the lease. A rollout that is under way is followed to its end even without one."""
-        try:
-            self._lease.renew()
-        except Lost:
-            click.secho("The lease ran out, and somebody else has it; this goes on to its end.", fg="yellow", err=True)
-            self._place.waiting.meanwhile = lambda: None
-
 
 def _cancelled(cancelled: Cancelled) -> Cause:
-    return Cause("cancelled", f"Cancelled by {cancelled} before the service was touched.")
+    return Cause("cancelled", f"Cancelled by {cancelled} before the service was changed.")

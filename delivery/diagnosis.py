@@ -126,6 +126,8 @@ def of_error(error: AwsError) -> Cause:
     said = shown([error.said])
     if error.code == 127:
         return Cause("no-aws", "The aws CLI is not there.", said, "nothing: `make .venv/for-delivery` installs it.")
+    if error.killed:
+        return Cause("interrupted", f"{error.message}, time and again.", (), "whatever ends programs on this machine.")
     if error.error in EXPIRED or ("token" in error.said.lower() and "expired" in error.said.lower()):
         return Cause(
             "expired-token",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .cancellation import Waiting
 
 KEY = "lease.json"
+TRIES = 5  # of a write that others, or its own lost answers, come between
 
 
 class Lost(Exception):  # noqa: N818 -- somebody else's right
@@ -41,6 +42,7 @@ class Lease:
         self._tag: str | None = None
         self._since: datetime | None = None
         self._renewed = 0.0
+        self.goes_on = False  # whether what it is held for goes to its end even when it is lost
 
     @contextmanager
     def held(self, waiting: Waiting, patience: float) -> Iterator[None]:
@@ -54,11 +56,23 @@ class Lease:
                 break
             if passed >= patience:
                 raise Ended(Outcome.REFUSED, _taken(holder))
-        waiting.meanwhile = self.renew
+
+        def keep(heed: bool) -> None:
+            try:
+                self.renew()
+            except Lost:
+                waiting.meanwhile = lambda _: None
+                if heed and not self.goes_on:
+                    raise
+                click.secho(
+                    "The lease ran out, and somebody else has it; this goes on to its end.", fg="yellow", err=True
+                )
+
+        waiting.meanwhile = keep
         try:
             yield
         finally:
-            waiting.meanwhile = lambda: None
+            waiting.meanwhile = lambda _: None
             self._hand_back()
 
     def renew(self, *, now: bool = False) -> None:
@@ -76,11 +90,8 @@ class Lease:
     def _take(self) -> Json | None:
         """Take the lease if it is free, and return None; else return what its holder wrote."""
         found = None
-        for _ in range(5):
+        for _ in range(TRIES):
             found = self._aws.stored(self._bucket, KEY)
-            if found and found[0]["holder"] and found[0]["id"] == self._id:
-                self._tag = found[1]  # the answer to a write was lost, and the write made twice
-                return None
             if found and found[0]["holder"]:
                 if _left(found[0]) > 0:
                     return found[0]
@@ -102,8 +113,31 @@ class Lease:
             "until": _written(now + timedelta(seconds=self._seconds)),
         }
         self._path.write_text(json.dumps(lease) + "\n", encoding="utf-8")
-        self._tag = self._aws.store(self._bucket, KEY, self._path, instead_of=instead_of, quiet=quiet)
+        self._tag = self._store(lease, instead_of, quiet=quiet)
         self._renewed = time.monotonic()
+
+    def _store(self, lease: Json, instead_of: str | None, *, quiet: bool) -> str:
+        """Store what is in the file in the place of a version, and return its tag. Raises Conflict and AwsError.
+
+        The CLI makes a call again whose answer was lost, and the second one is refused for the first one's sake: what
+        is there is read before a refusal is believed.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                return self._aws.store(self._bucket, KEY, self._path, instead_of=instead_of, quiet=quiet)
+            except Conflict:
+                pass
+            except AwsError as error:
+                if not (error.may_be_done and left):
+                    raise
+            found = self._aws.stored(self._bucket, KEY, quiet=quiet)
+            if found and found[0] == lease:
+                return found[1]
+            tag = found[1] if found else None
+            if tag != instead_of and not (found and found[0]["id"] == self._id):
+                break
+            instead_of = tag
+        raise Conflict
 
     def _hand_back(self) -> None:
         try:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from . import diagnosis, stoppedtasks, tasklog
+from . import diagnosis, situation, stoppedtasks, tasklog
 from .aws import AwsError
-from .cancellation import Cancelled
 from .outcomes import Cause, Ended, Outcome
 from .taskdefinition import CONTAINER
 
@@ -20,18 +18,20 @@ if TYPE_CHECKING:
 
 # It migrates the database, and fills an empty one with the catalogue.
 COMMAND = ["python3", "-m", "colophon", "prepare"]
+STARTED = "a task was started that prepares the database"
+LOOKS = 3  # after the first, for a task that may have been started
 
 
 def migrate(place: Place, service: Json, definition: Json) -> Json:
     """Prepare the database with a task of this definition, showing its log, and return its ARN and exit code.
 
-    Raises Ended when it does not end with 0 in time, and Cancelled once its task is stopped.
+    Raises Ended when it does not end with 0 in time. Whatever else ends this, Cancelled for one, ends the task first.
     """
     task = _start(place, service, definition)
     log = tasklog.Log(place, definition, task)
     try:
         task = _follow(place, task, log, place.settings.migration)
-    except Cancelled:
+    except Exception:
         _stop(place, task, log)
         raise
     if task["lastStatus"] != "STOPPED":
@@ -49,6 +49,7 @@ def migrate(place: Place, service: Json, definition: Json) -> Json:
     code = next((each.get("exitCode") for each in task["containers"] if each["name"] == CONTAINER), None)
     if code != 0:
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_migration(task, log.lines, definition))
+    place.aws.found_out("the database was prepared", made=True)
     return {"task": task["taskArn"], "exit_code": code}
 
 
@@ -62,19 +63,48 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
         "placementConstraints": service.get("placementConstraints"),
         "placementStrategy": service.get("placementStrategy"),
     }
+    token = uuid.uuid4().hex
     request = {
         "cluster": place.names.project,
         "taskDefinition": definition["taskDefinitionArn"],
         "overrides": overrides,
-        "clientToken": uuid.uuid4().hex,  # for a call that is made twice as its answer was lost
-        "startedBy": f"prepare-{datetime.now(UTC):%Y%m%dT%H%M%S}",
+        "clientToken": token,  # for a call that is made twice, as its answer was lost
+        "startedBy": f"prepare-{token}",
         **{key: value for key, value in where.items() if value},
     }
-    started = place.aws.request("ecs", "run-task", request, place.folder / "run-task.json")
+
+    def run() -> Json:
+        try:
+            return place.aws.request("ecs", "run-task", request, place.folder / "run-task.json", change=STARTED)
+        except AwsError as error:
+            if error.may_be_done and place.waiting.cancellation.asked:
+                heard = _heard(place, request["startedBy"])
+                if heard:
+                    return heard
+                place.waiting.cancellation.check()
+            raise
+
+    # ECS may not know a revision yet that it registered a moment ago (RunTask's documentation, "eventual consistency").
+    started = place.waiting.until_answered(run, repeat=lambda error: "TaskDefinition not found" in error.said)
     if not started["tasks"]:
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_placement(started["failures"]))
     task: Json = started["tasks"][0]
     return task
+
+
+def _heard(place: Place, started_by: str) -> Json | None:
+    """Return what a call answered whose answer was lost, None when it was not heard.
+
+    To make it again would start a task, now that none is wanted.
+    """
+    for _ in place.waiting.looks(LOOKS * place.waiting.poll, heed=False):
+        for status in ("RUNNING", "STOPPED"):
+            tasks = situation.tasks(place, status, started_by=started_by)
+            if tasks:
+                place.aws.found_out(STARTED, made=True)
+                return {"tasks": tasks}
+    place.aws.found_out(STARTED, made=False)
+    return None
 
 
 def _follow(place: Place, task: Json, log: tasklog.Log, seconds: float, *, heed: bool = True) -> Json:
@@ -87,7 +117,7 @@ def _follow(place: Place, task: Json, log: tasklog.Log, seconds: float, *, heed:
             for line in log.news():
                 click.echo(f"  | {line}")
         except AwsError as error:
-            if not error.may_pass:
+            if error.lasts:
                 raise
         if task["lastStatus"] == "STOPPED":
             break
@@ -95,8 +125,16 @@ def _follow(place: Place, task: Json, log: tasklog.Log, seconds: float, *, heed:
 
 
 def _stop(place: Place, task: Json, log: tasklog.Log) -> None:
-    place.aws.call(
-        "ecs", "stop-task", "--cluster", place.names.project, "--task", task["taskArn"],
-        "--reason", "The deployment was cancelled, or out of time",
-    )  # fmt: skip
-    _follow(place, task, log, place.settings.migration, heed=False)
+    """End a task and follow it to its end. That it cannot be ended is said, for something else has ended already."""
+    try:
+        place.waiting.until_answered(
+            lambda: place.aws.call(
+                "ecs", "stop-task", "--cluster", place.names.project, "--task", task["taskArn"],
+                "--reason", "The deployment was cancelled, or out of time", change="that task was stopped",
+            )
+        )  # fmt: skip
+        _follow(place, task, log, place.settings.migration, heed=False)
+    except AwsError as error:
+        click.secho(
+            f"{task['taskArn']}, which prepares the database, could not be ended: {error.said}", fg="yellow", err=True
+        )

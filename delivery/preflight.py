@@ -46,9 +46,10 @@ class Check:
 
 
 def run(wanted: Wanted, tell: Callable[[Check], None]) -> list[Check]:
-    """Return what each check found, after telling it. Only what waits for a scan of the image raises Cancelled."""
+    """Return what each check found, after telling it. Raises Cancelled."""
     checks = []
     for name, check in CHECKS.items():
+        wanted.situation.place.waiting.cancellation.check()
         checks.append(_run(name, check, wanted))
         tell(checks[-1])
     return checks

@@ -9,6 +9,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from . import situation
+from .aws import AwsError
 from .outcomes import Cause
 from .taskdefinition import CONTAINER
 
@@ -38,8 +39,13 @@ def prove(place: Place, url: str, commit: str, digest: str, *, heed: bool = True
         wrong = _wrong_answer(url, commit, digest)
         row = 0 if wrong else row + 1
         if row >= wanted:
-            running = situation.tasks(place, "RUNNING", service_name=place.names.project)
-            wrong = _wrong_task(running, digest)
+            try:
+                running = situation.tasks(place, "RUNNING", service_name=place.names.project)
+                wrong = _wrong_task(running, digest)
+            except AwsError as error:
+                if error.lasts:
+                    raise
+                wrong = f"which tasks run cannot be told: {error.said}"
             if not wrong:
                 return {"url": f"{url}/release.json", "answers": row, "tasks": len(running)}
         last = wrong or last

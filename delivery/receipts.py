@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .aws import Conflict
-from .outcomes import Outcome
+from .outcomes import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .aws import Aws, Json
-    from .outcomes import Cause
+    from .outcomes import Cause, Outcome
     from .situation import Place
 
 PREFIX = "receipts/"
@@ -67,11 +67,12 @@ class Receipt:
             "kind": self.kind,
             "outcome": outcome.title,
             "exit_code": outcome.code,
-            "verified": outcome is Outcome.LIVE,
+            "verified": self.facts.get("proof") is not None,
             "project": self.place.names.project,
             "commit": self.commit,
             **empty,
             **self.facts,
+            "changes": said(self.place.aws.changes),
             "began": _written(self.began),
             "ended": _written(ended),
             "seconds": {**self.seconds, "total": round((ended - self.began).total_seconds(), 1)},
@@ -97,7 +98,9 @@ class Receipt:
         key = f"{PREFIX}{self.began:%Y-%m-%dT%H:%M:%S.%f}Z-{self.commit}.json"
         # The time has microseconds, so a conflict is with this very write: the CLI repeats one whose answer was lost.
         with suppress(Conflict):
-            self.place.aws.store(self.place.names.bucket, key, path, instead_of=None)
+            self.place.waiting.until_answered(
+                lambda: self.place.aws.store(self.place.names.bucket, key, path, instead_of=None)
+            )
         return key
 
 

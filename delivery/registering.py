@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import taskdefinition
+from .aws import AwsError
 
 if TYPE_CHECKING:
     from .aws import Json
@@ -24,12 +25,29 @@ def keep(wanted: Wanted, place: Place) -> None:
     request = {"repositoryName": place.names.project, "imageTag": tag, "imageManifest": found["imageManifest"]}
     if found.get("imageManifestMediaType"):
         request["imageManifestMediaType"] = found["imageManifestMediaType"]
-    place.aws.request("ecr", "put-image", request, place.folder / "put-image.json")
+
+    def put() -> None:
+        change = f"the image was tagged {tag}"
+        try:
+            place.aws.request("ecr", "put-image", request, place.folder / "put-image.json", change=change)
+        except AwsError as error:
+            # The very image has the very tag: the call was made twice, for the first one's answer was lost.
+            if error.error != "ImageAlreadyExistsException":
+                raise
+            place.aws.found_out(change, made=True)
+
+    place.waiting.until_answered(put)
 
 
 def register(wanted: Wanted, place: Place) -> Json:
     """Register the service's present task definition with the wanted image in it, and return it. Raises AwsError."""
     request = taskdefinition.with_image(wanted.situation.definition, wanted.name)
-    answer = place.aws.request("ecs", "register-task-definition", request, place.folder / "task-definition.json")
+    # Made twice, it makes two revisions, of which the last one counts.
+    answer = place.waiting.until_answered(
+        lambda: place.aws.request(
+            "ecs", "register-task-definition", request, place.folder / "task-definition.json",
+            change="a task definition with the image in it was registered",
+        )
+    )  # fmt: skip
     definition: Json = answer["taskDefinition"]
     return definition

@@ -53,6 +53,7 @@ class Rollout:
         except Cancelled as cancelled:
             outcome = Outcome.CANCELLED
             cause = Cause("cancelled", f"Cancelled by {cancelled} during the rollout.")
+        self._receipt.facts["deployment"] = made.arn  # which may be another one, of a call that was made twice
         if made.status == "SUCCESSFUL":
             return
         cause = cause or self._why(made)
@@ -76,9 +77,9 @@ class Rollout:
         try:
             self._receipt.facts["proof"] = proof.prove(self._place, url, commit, digest, heed=False)
         except proof.Unproven as unproven:
-            now = situation.service(self._place) or {}
+            now = self._place.waiting.until_answered(lambda: situation.service(self._place), repeat=passes) or {}
             if now.get("taskDefinition") != definition["taskDefinitionArn"]:
-                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(situation.deployments(self._place)[0])) from None
+                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(self._deployments()[0])) from None
             whole = self._go_back()
             self._end(Outcome.ROLLED_BACK, unproven.cause, "not undone", whole=whole)
 
@@ -92,7 +93,7 @@ class Rollout:
 
     def _require_no_successor(self, made: ServiceDeployment) -> None:
         if made.status == "STOPPED":
-            newer = [each for each in situation.deployments(self._place) if made.is_before(each)]
+            newer = [each for each in self._deployments() if made.is_before(each)]
             if newer:
                 raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(newer[0]))
 
@@ -111,9 +112,12 @@ class Rollout:
         definition = self._before.definition
         what = "no task" if self._before.idle else taskdefinition.revision(definition["taskDefinitionArn"])
         self._display.line(f"Going back to {what}.", "yellow")
-        back = ServiceDeployment(self._place, definition, _arns(situation.deployments(self._place)))
+        back = ServiceDeployment(self._place, definition, _arns(self._deployments()))
         back.begin(0 if self._before.idle else None)
         return back.follow(self._limit, self._tell, heed=False) == "SUCCESSFUL"
+
+    def _deployments(self) -> list[Json]:
+        return self._place.waiting.until_answered(lambda: situation.deployments(self._place), repeat=passes)
 
     def _end(self, outcome: Outcome, cause: Cause, status: str, *, whole: bool) -> None:
         if not whole:
@@ -129,3 +133,8 @@ class Rollout:
 
 def _arns(deployments: list[Json]) -> set[str]:
     return {each["serviceDeploymentArn"] for each in deployments}
+
+
+def passes(error: AwsError) -> bool:
+    """Tell whether a question is asked again: after any error but one that lasts."""
+    return not error.lasts

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from . import diagnosis, situation, taskdefinition, tasklog
 from .aws import AwsError, moment
+from .cancellation import PERSISTING
 from .diagnosis import Evidence
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 ENDED = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})
 UNDOING = frozenset({"STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
-PERSISTING = 60.0  # seconds for ECS to show the deployment that it was asked for, or to take the word that ends it
+LOOKS = 3  # after the first, for the deployment of a call that may have been heard
 
 
 class ServiceDeployment:
@@ -49,37 +51,47 @@ class ServiceDeployment:
         place = self._place
         count = () if desired is None else ("--desired-count", str(desired))
         self.asked = True
+        change = f"the service was told to run {taskdefinition.revision(self.task_definition)}"
         try:
             place.aws.call(
                 "ecs", "update-service", "--cluster", place.names.project, "--service", place.names.project,
-                "--task-definition", self.task_definition, *count, "--force-new-deployment",
+                "--task-definition", self.task_definition, *count, "--force-new-deployment", change=change,
             )  # fmt: skip
         except AwsError as error:
-            if not error.may_pass:
+            if not error.may_be_done:
                 self.asked = False
                 raise
-            # The answer was lost; the call may have been heard.
-            if not self._find(0):
+            self.asked = self._find(LOOKS * place.waiting.poll) or self._is_wanted()
+            place.aws.found_out(change, made=self.asked)
+            if not self.asked:
+                place.waiting.cancellation.check()
                 raise
-            return
-        if not self._find(PERSISTING):
+        if not self.arn and not self._find(PERSISTING):
             raise click.ClickException(
                 f"ECS took the call for {taskdefinition.revision(self.task_definition)} but shows no deployment of it."
             )
 
     def _find(self, seconds: float) -> bool:
+        """Find the newest deployment to this task definition that was not there before, and tell whether there is one.
+
+        There are two where the CLI made the call again, as its answer was lost, and ECS has stopped the first one.
+        """
         for _ in self._place.waiting.looks(seconds, heed=False):
             try:
-                found = situation.deployments(self._place)
-                # Somebody may already have made another after it.
-                for each in reversed([each for each in found if each["serviceDeploymentArn"] not in self._known]):
-                    if self._goes_to(each["targetServiceRevisionArn"]) == self.task_definition:
+                for each in situation.deployments(self._place):
+                    new = each["serviceDeploymentArn"] not in self._known
+                    if new and self._goes_to(each["targetServiceRevisionArn"]) == self.task_definition:
                         self.arn = each["serviceDeploymentArn"]
                         return True
             except AwsError as error:
-                if not error.may_pass:
+                if error.lasts:
                     raise
         return False
+
+    def _is_wanted(self) -> bool:
+        """Tell whether the service is to run this task definition."""
+        service = self._place.waiting.until_answered(lambda: situation.service(self._place))
+        return service is not None and service["taskDefinition"] == self.task_definition
 
     def _goes_to(self, revision: str) -> str | None:
         found = self._place.aws.call("ecs", "describe-service-revisions", "--service-revision-arns", revision)
@@ -91,19 +103,29 @@ class ServiceDeployment:
     ) -> str:
         """Look at it `until` it has one of these statuses, or for so many seconds, and return its status.
 
-        Raises Cancelled when `heed`, and AwsError for an error that will not pass by itself.
+        Raises Cancelled when `heed`, and AwsError for one that lasts. Any other error of what only looks is outlived.
         """
         for _ in self._place.waiting.looks(seconds, heed=heed):
             try:
                 self.look()
+                if self.status == "STOPPED" and self._has_moved():
+                    continue
             except AwsError as error:
-                if not error.may_pass:
+                if error.lasts:
                     raise
                 continue
             tell(self.evidence)
             if self.status in until:
                 break
         return self.status
+
+    def _has_moved(self) -> bool:
+        """Follow a later deployment to the same task definition, and tell whether there is one."""
+        self._known.add(self.arn)
+        moved = self._find(0)
+        if moved:
+            self.evidence.deployment = {}
+        return moved
 
     @property
     def status(self) -> str:
@@ -116,33 +138,37 @@ class ServiceDeployment:
         found = place.aws.call("ecs", "describe-service-deployments", "--service-deployment-arns", self.arn)
         if found["serviceDeployments"]:
             self.evidence.deployment = found["serviceDeployments"][0]
-        services = place.aws.call("ecs", "describe-services", "--cluster", name, "--services", name)["services"]
-        self.evidence.service = services[0] if services else self.evidence.service
-        # A target's reason is gone with the target, so it is noted while it can be seen.
-        if self.status not in ENDED:
-            balancers = self.evidence.service.get("loadBalancers") or []
-            if balancers:
-                self.evidence.seen = situation.target_health(place, balancers[0]["targetGroupArn"])
-            for each in self.evidence.seen:
-                key = (each["Target"]["Id"], each["Target"].get("Port", 0))
-                if each["TargetHealth"]["State"].startswith("unhealthy"):
-                    self._targets[key] = each
-            self.evidence.targets = list(self._targets.values())
+        # The rest is evidence, without which the rollout goes on all the same.
+        with suppress(AwsError):
+            services = place.aws.call("ecs", "describe-services", "--cluster", name, "--services", name)["services"]
+            self.evidence.service = services[0] if services else self.evidence.service
+            # A target's reason is gone with the target, so it is noted while it can be seen.
+            if self.status not in ENDED:
+                self._note_targets()
+
+    def _note_targets(self) -> None:
+        balancers = self.evidence.service.get("loadBalancers") or []
+        if balancers:
+            self.evidence.seen = situation.target_health(self._place, balancers[0]["targetGroupArn"])
+        for each in self.evidence.seen:
+            key = (each["Target"]["Id"], each["Target"].get("Port", 0))
+            if each["TargetHealth"]["State"].startswith("unhealthy"):
+                self._targets[key] = each
+        self.evidence.targets = list(self._targets.values())
 
     def stop(self) -> None:
         """Ask ECS to go back to what ran before; one that has ended meanwhile is left as it is. Raises AwsError."""
-        for passed in self._place.waiting.looks(PERSISTING, heed=False):
-            try:
-                self._place.aws.call(
-                    "ecs", "stop-service-deployment", "--service-deployment-arn", self.arn, "--stop-type", "ROLLBACK"
-                )  # fmt: skip
-            except AwsError as error:
-                if error.error in ("ConflictException", "InvalidParameterException"):
-                    return
-                if not error.may_pass or passed >= PERSISTING:
-                    raise
-            else:
-                return
+        aws = self._place.aws
+        try:
+            self._place.waiting.until_answered(
+                lambda: aws.call(
+                    "ecs", "stop-service-deployment", "--service-deployment-arn", self.arn, "--stop-type", "ROLLBACK",
+                    change="ECS was told to undo that",
+                )
+            )  # fmt: skip
+        except AwsError as error:
+            if error.error not in ("ConflictException", "InvalidParameterException"):
+                raise
 
     def is_before(self, other: Json) -> bool:
         """Tell whether another deployment was made after this one."""

@@ -37,13 +37,21 @@ def session(root: Path) -> Iterator[Place]:
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     waiting = Waiting(settings().poll, Cancellation())
+    changes: dict[str, bool] = {}
     try:
         with credentials.session() as variables:
-            yield situation.place(Aws(variables), str(variables["AWS_DEFAULT_REGION"]), root, waiting)
-    except AwsError as error:
-        raise Ended(Outcome.REFUSED, diagnosis.of_error(error)) from None
+            aws = Aws(variables, changes)
+            yield situation.place(aws, str(variables["AWS_DEFAULT_REGION"]), root, waiting)
+    except Ended as ended:
+        raise Ended(ended.outcome, ended.cause, changes) from None
+    except CommandError as error:
+        if error.killed:
+            raise Ended(Outcome.CANCELLED, Cause("cancelled", f"Cancelled: {error.message}."), changes) from None
+        if isinstance(error, AwsError):
+            raise Ended(Outcome.REFUSED, diagnosis.of_error(error), changes) from None
+        raise
     except KeyboardInterrupt:
-        raise Ended(Outcome.CANCELLED, Cause("cancelled", "Cancelled before anything was changed.")) from None
+        raise Ended(Outcome.CANCELLED, Cause("cancelled", "Cancelled."), changes) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

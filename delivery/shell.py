@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+# By what a program is ended from outside. One that catches the signal first ends with 128 and its number.
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+
+
 class CommandError(click.ClickException):
-    """A command failed. `code` is its exit code, `errors` what it wrote to standard error."""
+    """A command failed. `code` is its exit code, `errors` what it wrote to standard error.
+
+    `killed` is the signal that ended it, None for one that ended by itself: what it did until then is not known.
+    """
 
     def __init__(self, command: tuple[str, ...], code: int, errors: str) -> None:
         self.command, self.code, self.errors = command, code, errors
+        self.killed = next((each.name for each in ENDING if code in (-each, 128 + each)), None)
         last = errors.strip().rsplit("\n", 1)[-1] or "it said nothing"
-        super().__init__(f"`{shlex.join(command)}` ended with exit code {code}: {last}")
+        end = f"was ended by {self.killed}" if self.killed else f"ended with exit code {code}: {last}"
+        super().__init__(f"`{shlex.join(command)}` {end}")
 
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:

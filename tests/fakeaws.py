@@ -5,8 +5,10 @@ What it answers is held against AWS's own models, those of the aws CLI, wherever
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import signal
 import socketserver
 import subprocess
 import sys
@@ -26,7 +28,7 @@ PROGRAM = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect({address!r})
-    said = {{"arguments": sys.argv[1:], "environment": dict(os.environ)}}
+    said = {{"arguments": sys.argv[1:], "environment": dict(os.environ), "process": os.getpid()}}
     connection.sendall(json.dumps(said).encode() + b"\\n")
     answer = json.loads(connection.makefile().readline())
 sys.stdout.write(answer["output"])
@@ -61,11 +63,34 @@ def options(words: list[str]) -> Json:
     return found
 
 
+def writes(call: str) -> bool:
+    """Tell whether a call, as `service operation`, changes something."""
+    return call.split()[1].startswith(("put-", "register-", "run-", "stop-", "update-"))
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a call: whether AWS hears it, and how often; whether its answer is lost; and what happens then.
+
+    `then` is told the process of the command, None where there is none. The CLI makes a call again whose answer was
+    lost, so what it returns is the answer to the second.
+    """
+
+    heard: int = 1
+    lost: str = ""
+    killed: bool = False
+    then: Callable[[int | None], None] = lambda _: None
+
+
 class Program:
-    """The program `aws` in a folder, and whoever answers it: `answer` gets a service, an operation and its options."""
+    """The program `aws` in a folder, and whoever answers it: `answer` gets a service, an operation and its options.
+
+    `fates` are those of the calls that meet one, by their place among all calls or by their operation.
+    """
 
     def __init__(self, folder: Path, answer: Callable[[str, str, Json], Json | str | None]) -> None:
         self.calls: list[list[str]] = []
+        self.fates: dict[int | str, Fate] = {}
         self.environments: list[dict[str, str]] = []
         self._answer = answer
         outer = self
@@ -73,7 +98,9 @@ class Program:
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 said = json.loads(self.rfile.readline())
-                self.wfile.write(json.dumps(outer.handle(said["arguments"], said["environment"])).encode() + b"\n")
+                answer = outer.handle(said["arguments"], said["environment"], said["process"])
+                with contextlib.suppress(BrokenPipeError):  # of a command that was killed meanwhile
+                    self.wfile.write(json.dumps(answer).encode() + b"\n")
 
         address = str(folder / "socket")
         self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
@@ -93,10 +120,20 @@ class Program:
         self._server.shutdown()
         self._server.server_close()
 
-    def handle(self, words: list[str], environment: dict[str, str]) -> Json:
+    def handle(self, words: list[str], environment: dict[str, str], process: int | None = None) -> Json:
         """Return what the program writes and ends with."""
+        fate = self.fates.get(len(self.calls)) or self.fates.pop(words[1], Fate())
         self.calls.append(words)
         self.environments.append(environment)
+        said = {"output": "", "errors": "", "code": 0}
+        for _ in range(fate.heard):
+            said = self._hear(words)
+        fate.then(process)
+        if fate.killed:
+            return {"output": "", "errors": "", "code": -signal.SIGTERM}
+        return {"output": "", "errors": f"\n{fate.lost}\n", "code": 255} if fate.lost else said
+
+    def _hear(self, words: list[str]) -> Json:
         service, operation = words[0], words[1]
         try:
             said = self._answer(service, operation, options(words[2:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import threading
@@ -21,6 +22,11 @@ NAME = "colophon"
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-fake-AbCdEf"
+CHANGED = (
+    "images", "objects", "parameters", "definitions", "deployments", "scripts", "one_off", "migration", "desired",
+    "service_definition", "running_definition", "completed",
+)  # fmt: skip
+UNDER_WAY = ("PENDING", "IN_PROGRESS")
 NOON = 1772366400.0  # 1 March 2026, as version 1 of the CLI gives times
 
 
@@ -71,6 +77,17 @@ class FakeSite:
         self.program = Program(folder, self._answer)
 
     # -- what a test says
+
+    def state(self) -> Json:
+        """Return what the delivery's calls change, to be restored."""
+        return copy.deepcopy({name: getattr(self, name) for name in CHANGED})
+
+    def restore(self, state: Json) -> None:
+        """Have everything as it was, and no call made."""
+        for name, value in copy.deepcopy(state).items():
+            setattr(self, name, value)
+        self.program.calls.clear()
+        self.program.fates.clear()
 
     def push(self, commit: str, *, content: str = "") -> str:
         """Have an image of a commit in the registry, and return its digest."""
@@ -277,7 +294,10 @@ class FakeSite:
 
     def _ecr_put_image(self, given: Json) -> Json:
         request = self._request("ecr", "put-image", given)
-        self.images[digest_of(request["imageManifest"])]["tags"].append(request["imageTag"])
+        tags = self.images[digest_of(request["imageManifest"])]["tags"]
+        if request["imageTag"] in tags:
+            raise Fault("ImageAlreadyExistsException", "Image with digest and tag already exists")
+        tags.append(request["imageTag"])
         return {"image": {"repositoryName": NAME}}
 
     def _ecr_describe_image_scan_findings(self, _: Json) -> Json:
@@ -396,6 +416,9 @@ class FakeSite:
     def deploy(self, to: str) -> Json:
         """Make a deployment, as an update of the service does."""
         number = self._number()
+        for older in self.deployments:
+            if older["status"] in UNDER_WAY:
+                older["_script"] = ["STOPPED"]
         made = {
             "serviceDeploymentArn": f"{ARN}:service-deployment/{NAME}/{NAME}/{number}",
             "createdAt": NOON + number,
@@ -458,6 +481,10 @@ class FakeSite:
     # -- tasks
 
     def _ecs_list_tasks(self, given: Json) -> Json:
+        if "started-by" in given:
+            own = [each for each in self.one_off.values() if each["startedBy"] == given["started-by"]]
+            stopped = given["desired-status"] == "STOPPED"
+            return {"taskArns": [each["taskArn"] for each in own if (each["lastStatus"] == "STOPPED") is stopped]}
         if given["desired-status"] == "STOPPED":
             return {"taskArns": [each["taskArn"] for each in self._stopped()]}
         return {"taskArns": [each["taskArn"] for each in self._running()]}
@@ -466,7 +493,7 @@ class FakeSite:
         wanted = given["tasks"] if isinstance(given["tasks"], list) else [given["tasks"]]
         if wanted[0] in self.one_off:
             task = self.one_off[wanted[0]]
-            found = dict(task)
+            found = _said(task)
             if self.migration:
                 task["lastStatus"] = "STOPPED"
             if found["lastStatus"] == "STOPPED":
@@ -499,18 +526,27 @@ class FakeSite:
 
     def _ecs_run_task(self, given: Json) -> Json:
         request = self._request("ecs", "run-task", given)
+        for known in self.one_off.values():
+            if known["_token"] == request["clientToken"]:
+                return {"tasks": [_said(known)], "failures": []}
         arn = f"{ARN}:task/{NAME}/prepare{self._number()}"
         self.one_off[arn] = {
             "taskArn": arn, "taskDefinitionArn": request["taskDefinition"], "lastStatus": "RUNNING",
-            "containers": [{"name": "site"}], "overrides": request["overrides"],
+            "containers": [{"name": "site"}], "overrides": request["overrides"], "startedBy": request["startedBy"],
+            "_token": request["clientToken"],
         }  # fmt: skip
-        return {"tasks": [self.one_off[arn]], "failures": []}
+        return {"tasks": [_said(self.one_off[arn])], "failures": []}
 
     def _ecs_stop_task(self, given: Json) -> Json:
         task = self.one_off[given["task"]]
         self.migration = self.migration or {"exitCode": 143}
         task["lastStatus"] = "STOPPED"
-        return {"task": task}
+        return {"task": _said(task)}
+
+
+def _said(held: Json) -> Json:
+    """Return what AWS says of what the test holds."""
+    return {key: value for key, value in held.items() if not key.startswith("_")}
 
 
 def target(address: str, state: str, reason: str = "", description: str = "") -> Json:

@@ -48,7 +48,7 @@ def test_before_the_update_nothing_is_changed(deploy, aws, commits, call, number
     assert result.exit_code == Outcome.CANCELLED.code
     assert "ecs update-service" not in aws.operations
     assert is_whole(aws, commits.old)
-    assert "before the service was touched" in result.output
+    assert "before the service was changed" in result.output
 
 
 @pytest.mark.parametrize("call", DURING, ids=" ".join)

@@ -396,11 +396,56 @@ def test_an_update_whose_answer_was_lost_is_followed_all_the_same(deploy, aws, c
     assert receipt(aws)["deployment"] == new[0]["serviceDeploymentArn"]
 
 
-def test_an_update_that_was_not_heard_is_a_failure(deploy, aws, commits):
+def test_an_update_that_was_not_heard_has_not_changed_the_service(deploy, aws, commits):
     aws.fail("ecs", "update-service", Broken('Could not connect to the endpoint URL: "https://ecs.amazonaws.com/"'))
     result = deploy()
-    assert result.exit_code == Outcome.FAILED.code
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "the service was told" not in result.output
     assert is_whole(aws, commits.old)
+
+
+def test_an_update_of_which_nobody_can_say_whether_it_was_heard_is_a_failure(deploy, aws, commits):
+    lost = Broken('Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"')
+    expired = Fault("ExpiredTokenException", "The security token is expired")
+    aws.fail("ecs", "update-service", lost)
+    aws.at("ecs", "update-service", lambda: aws.fail("ecs", "list-service-deployments", expired))
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert "perhaps the service was told to run colophon:3." in result.output
+
+
+@pytest.mark.parametrize("operation", ["describe-service-deployments", "describe-services", "list-tasks"])
+@pytest.mark.parametrize("code", ["HealthUnavailable", "ErrorOfTomorrow"])
+def test_no_error_of_what_only_looks_ends_a_rollout(deploy, aws, commits, operation, code):
+    aws.at("ecs", "update-service", lambda: aws.fail("ecs", operation, Fault(code), Fault(code)))
+    assert deploy().exit_code == 0
+    assert is_whole(aws, commits.new)
+
+
+def test_the_health_of_the_targets_may_be_unknown_all_along(deploy, aws, commits):
+    aws.fail("elbv2", "describe-target-health", *[Fault("HealthUnavailable")] * 10)
+    assert deploy().exit_code == 0
+
+
+def test_a_revision_that_ecs_does_not_know_yet_is_tried_again(deploy, aws, commits):
+    """RunTask's documentation: "eventual consistency"."""
+    aws.fail("ecs", "run-task", *[Fault("ClientException", "TaskDefinition not found.")] * 2)
+    assert deploy().exit_code == 0
+    assert len(aws.one_off) == 1
+
+
+def test_a_release_that_is_proven_is_recorded_though_others_write_too(deploy, aws, commits):
+    aws.fail("ssm", "put-parameter", *[Fault("TooManyUpdates", "There are concurrent updates for a resource")] * 3)
+    assert deploy().exit_code == 0
+    assert aws.released == receipt(aws)["image"]
+
+
+def test_a_release_that_is_proven_but_cannot_be_recorded_is_said_to_be_proven(deploy, aws, commits):
+    aws.fail("ssm", "put-parameter", Fault("AccessDeniedException", "not authorized to perform: ssm:PutParameter"))
+    result = deploy()
+    assert result.exit_code == Outcome.FAILED.code
+    assert "The site serves it, and that was proven, but it could not be recorded" in result.output
+    assert receipt(aws)["verified"]
 
 
 def test_a_call_that_is_not_allowed_names_the_action_and_the_policy(deploy, aws, commits):

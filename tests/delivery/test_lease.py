@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws import Aws
 from delivery.cancellation import Cancellation, Waiting
-from delivery.lease import Lease, Lost
+from delivery.lease import TRIES, Lease, Lost
 from delivery.outcomes import Ended, Outcome
 from tests.fakeaws import Broken, Fault
 
@@ -140,7 +140,7 @@ def test_a_write_whose_answer_was_lost_is_found_to_be_ones_own(lease, waiting, a
 
 def test_one_that_cannot_be_handed_back_is_said_to_end_by_itself(lease, waiting, aws, capsys):
     with lease("Ada").held(waiting, 0):
-        aws.fail("s3api", "put-object", Broken("Could not connect to the endpoint URL"))
+        aws.fail("s3api", "put-object", *[Broken("Could not connect to the endpoint URL")] * TRIES)
     assert "it ends within 60 s" in capsys.readouterr().err
 
 
@@ -152,11 +152,24 @@ def test_a_second_deployment_is_refused_while_one_runs(deploy, aws, commits):
     assert not [call for call in aws.operations if call.startswith("ecs")]
 
 
-def test_a_deployment_that_lost_its_lease_before_the_update_changes_nothing(deploy, aws, commits):
+def test_a_deployment_that_lost_its_lease_before_the_update_says_what_it_has_done(deploy, aws, commits):
     aws.at("ecs", "run-task", lambda: aws.hold_lease("Bert", seconds=3600))
     result = deploy()
     assert result.exit_code == Outcome.REFUSED.code
     assert "ecs update-service" not in aws.operations
+    assert aws.lease["holder"] == "Bert"
+    assert "The lease ran out before the service was changed, and somebody else has it." in result.output
+    assert "a task was started that prepares the database; the database was prepared." in result.output
+    assert "a task was started that prepares the database" in aws.receipts[0]["changes"]
+
+
+def test_a_migration_whose_lease_is_lost_is_ended(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_LEASE", "0")
+    aws.migration = {}  # it goes on until somebody stops it
+    aws.at("ecs", "describe-tasks", lambda: aws.hold_lease("Bert", seconds=3600))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values())
     assert aws.lease["holder"] == "Bert"
 
 

@@ -11,6 +11,11 @@ from delivery.cli import main
 from delivery.shell import CommandError
 from delivery.stacks import ECS, STACKS, line
 
+
+def refusal(*failed):
+    return aws.AwsError(CommandError(*failed))
+
+
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
 CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
 FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
@@ -24,6 +29,7 @@ class CloudFormation:
     def __init__(self):
         self.stacks = {}
         self.change_sets = {}
+        self.executed = set()
         self.policies = {}
         self.events = []  # of all stacks; the newest first, as AWS has them
         self.released = "none"
@@ -51,7 +57,7 @@ class CloudFormation:
 
     def describe_stacks(self, options):
         if (found := self.stacks.get(options["--stack-name"])) is None:
-            raise CommandError(("aws",), 254, f"Stack with id {options['--stack-name']} does not exist")
+            raise refusal(("aws",), 254, f"Stack with id {options['--stack-name']} does not exist")
         return {"Stacks": [found]}
 
     def create_change_set(self, options):
@@ -69,6 +75,8 @@ class CloudFormation:
         return {}
 
     def describe_change_set(self, options):
+        if options["--change-set-name"] in self.executed:
+            return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "EXECUTE_IN_PROGRESS", "Changes": []}
         before, after = self.stacks[options["--stack-name"]], self.change_sets[options["--change-set-name"]]
         if all(before.get(key) == value for key, value in after.items()):
             return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit …"}
@@ -78,9 +86,11 @@ class CloudFormation:
             "ResourceType": "AWS::A::Thing",
             "Replacement": "False",
         }
-        return {"Status": "CREATE_COMPLETE", "Changes": [{"Type": "Resource", "ResourceChange": change}]}
+        changes = [{"Type": "Resource", "ResourceChange": change}]
+        return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": changes}
 
     def execute_change_set(self, options):
+        self.executed.add(options["--change-set-name"])
         self.stacks[options["--stack-name"]] |= self.change_sets.pop(options["--change-set-name"]) | {
             "StackStatus": "UPDATE_COMPLETE"
         }
@@ -292,7 +302,7 @@ def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
     said = "An error occurred (ValidationError) when calling the CreateChangeSet operation: Domain must be a host name"
 
     def refuse(_):
-        raise CommandError(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
+        raise refusal(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
 
     made.on = {"create-change-set": refuse}
     result = stacks("--yes")
@@ -417,7 +427,7 @@ def test_an_interrupted_change_goes_on_without_us(made, stacks):
 
 def test_a_change_that_could_not_be_begun_is_forgotten(made, stacks):
     def refuse(_):
-        raise CommandError(("aws",), 254, "An error occurred (AccessDenied) when calling: no")
+        raise refusal(("aws",), 254, "An error occurred (AccessDenied) when calling: no")
 
     made.on = {"execute-change-set": refuse}
     result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
@@ -426,9 +436,51 @@ def test_a_change_that_could_not_be_begun_is_forgotten(made, stacks):
     assert made.change_sets == {}
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "An error occurred (InvalidChangeSetStatus) when calling the ExecuteChangeSet operation: It is being executed",
+        'Read timeout on endpoint URL: "https://cloudformation.eu-central-1.amazonaws.com/"',
+    ],
+)
+def test_a_change_whose_answer_was_lost_is_followed_and_its_new_stack_is_kept(cloud, stacks, said):
+    """The CLI makes the call again, and CloudFormation refuses the second one."""
+
+    def lose(options):
+        cloud.execute_change_set(options)
+        raise refusal(("aws",), 254, said)
+
+    cloud.on = {"execute-change-set": lose}
+    result = stacks("--yes")
+    assert result.exit_code == 0, result.output
+    assert list(cloud.stacks) == NAMES
+    assert not cloud.called("delete-stack")
+
+
+def test_a_change_that_was_not_heard_is_forgotten(cloud, stacks):
+    def lose(_):
+        raise refusal(("aws",), 255, 'Could not connect to the endpoint URL: "https://cloudformation.amazonaws.com/"')
+
+    cloud.on = {"execute-change-set": lose}
+    assert stacks("--yes").exit_code == 1
+    assert (cloud.stacks, cloud.change_sets) == ({}, {})
+
+
+def test_a_change_that_was_asked_for_twice_as_its_answer_was_lost_is_made(cloud, stacks):
+    def twice(options):
+        cloud.create_change_set(options)
+        raise refusal(
+            ("aws",), 254, "An error occurred (AlreadyExistsException) when calling the CreateChangeSet operation: yes"
+        )
+
+    cloud.on = {"create-change-set": twice}
+    assert stacks("--yes").exit_code == 0
+    assert list(cloud.stacks) == NAMES
+
+
 def test_any_other_trouble_than_that_it_is_not_there_is_not_taken_for_that(cloud, stacks):
     def deny(_):
-        raise CommandError(("aws",), 254, "An error occurred (AccessDenied) when calling DescribeStacks")
+        raise refusal(("aws",), 254, "An error occurred (AccessDenied) when calling DescribeStacks")
 
     cloud.on = {"describe-stacks": deny}
     result = stacks("--yes")

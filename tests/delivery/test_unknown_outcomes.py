@@ -1,0 +1,173 @@
+"""A call whose outcome is not known: its command is killed with the job, or its answer is lost. AWS is asked again.
+
+Whichever call of a deployment it is: the service is left whole, what is said is true, the next deployment goes well.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from delivery.outcomes import Outcome
+from tests.fakeaws import Fate, writes
+from tests.fakesite import UNDER_WAY
+
+ROOT = Path(__file__).parents[2]
+TIMED_OUT = 'Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"'
+
+
+def cancelled(_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+KILLED = {
+    "killed before it was heard": Fate(heard=0, killed=True, then=cancelled),
+    "killed after it was heard": Fate(killed=True, then=cancelled),
+}
+LOST = {"its answer lost once": Fate(heard=2), "its answer lost for good": Fate(lost=TIMED_OUT)}
+
+
+def commit_of(aws, definition):
+    return aws.images[aws.image_of(definition).partition("@")[2]]["tags"][0]
+
+
+def done(aws, before):
+    """Return what was changed in the account, in the words of the record."""
+    tags = {tag for image in aws.images.values() for tag in image["tags"]}
+    known = {tag for image in before["images"].values() for tag in image["tags"]}
+    return {
+        *(f"the image was tagged {tag}" for tag in tags - known),
+        *(
+            ["a task definition with the image in it was registered"]
+            if aws.definitions != before["definitions"]
+            else []
+        ),
+        *(["a task was started that prepares the database"] if aws.one_off else []),
+        *(["the service was told to run colophon:3"] if aws.deployments else []),
+    }
+
+
+def said(output):
+    """Return what is said to have been changed, the certain and the uncertain."""
+    line = re.search(r"^Done until then: (.*)\.$", output, re.MULTILINE)
+    changes = set(line[1].split("; ")) if line else set()
+    uncertain = {change for change in changes if change.startswith("perhaps ")}
+    return changes - uncertain, {change.removeprefix("perhaps ") for change in uncertain}
+
+
+@pytest.fixture
+def calls(deploy, aws, commits):
+    """The calls that a good deployment makes, none of which has been made yet."""
+    before = aws.state()
+    assert deploy().exit_code == 0
+    made = [" ".join(words[:2]) for words in aws.program.calls]
+    aws.restore(before)
+    return made
+
+
+@pytest.mark.parametrize("fate", KILLED.values(), ids=KILLED)
+def test_a_job_that_is_cancelled_at_any_call_leaves_the_service_whole_and_says_what_it_did(
+    calls, aws, deliver, deploy, commits, fate
+):
+    """GitLab's Cancel ends every process of the job, the running `aws` first."""
+    before = aws.state()
+    for number, call in enumerate(calls):
+        aws.restore(before)
+        aws.program.fates[number] = fate
+        result = deploy()
+        told = f"call {number}, {call}:\n{result.output}"
+        live = result.exit_code == 0
+        assert live or result.exit_code == Outcome.CANCELLED.code, told
+        assert commit_of(aws, aws.running_definition) == (commits.new if live else commits.old), told
+        assert aws.service_definition == aws.running_definition, told
+        assert not [each for each in aws.deployments if each["status"] in UNDER_WAY], told
+        assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values()), told
+        assert "lease.json" not in aws.objects or aws.lease["holder"] is None, told
+        if not live:
+            certain, uncertain = said(result.output)
+            assert done(aws, before) <= certain | uncertain, told
+            assert "nothing was changed" not in result.output, told
+        assert commit_of(aws, aws.running_definition) in deliver("status").output, told
+        assert deploy().exit_code == 0, told
+        assert commit_of(aws, aws.running_definition) == commits.new, told
+
+
+@pytest.mark.parametrize("fate", LOST.values(), ids=LOST)
+def test_a_write_whose_answer_is_lost_is_read_back(calls, aws, deploy, commits, fate):
+    """The CLI makes such a call again by itself, so the answer is that of the second, which may be a refusal."""
+    before = aws.state()
+    for number, call in enumerate(calls):
+        if not writes(call):
+            continue
+        aws.restore(before)
+        aws.program.fates[number] = fate
+        result = deploy()
+        told = f"call {number}, {call}:\n{result.output}"
+        assert result.exit_code == 0, told
+        assert commit_of(aws, aws.service_definition) == commits.new, told
+        assert len(aws.one_off) == 1, told
+        (receipt,) = aws.receipts
+        assert receipt["verified"], told
+        assert receipt["image"] == aws.released, told
+        assert receipt["deployment"] == aws.deployments[0]["serviceDeploymentArn"], told
+        assert aws.lease["holder"] is None, told
+
+
+@pytest.mark.parametrize("fate", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("operation", ["stop-service-deployment", "stop-task"])
+def test_to_be_ended_is_heard_though_its_answer_is_lost(deploy, aws, commits, monkeypatch, fate, operation):
+    aws.scripts = [["IN_PROGRESS"]]
+    before = aws.state()
+    if operation == "stop-task":
+        monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    aws.after_stop = ["ROLLBACK_SUCCESSFUL"]
+    ended = deploy().exit_code
+    number = next(at for at, words in enumerate(aws.program.calls) if words[1] == operation)
+    aws.restore(before)
+    aws.program.fates[number] = fate
+    assert deploy().exit_code == ended
+    assert commit_of(aws, aws.service_definition) == commits.old
+    assert aws.lease["holder"] is None
+
+
+def test_of_two_deployments_of_its_own_the_newer_is_followed_even_when_it_is_seen_late(
+    deploy, aws, commits, monkeypatch
+):
+    listed = aws._ecs_list_service_deployments
+    late = [0, 1]
+
+    def list_(given):
+        found = listed(given)["serviceDeployments"]
+        return {"serviceDeployments": found[late.pop(0) if late else 0 :]}
+
+    monkeypatch.setattr(aws, "_ecs_list_service_deployments", list_)
+    aws.at("ecs", "update-service", lambda: aws.deploy(list(aws.definitions)[-1]))
+    assert deploy().exit_code == 0
+    assert [each["status"] for each in aws.deployments] == ["SUCCESSFUL", "STOPPED"]
+    assert aws.receipts[0]["deployment"] == aws.deployments[0]["serviceDeploymentArn"]
+
+
+@pytest.mark.parametrize("operation", ["run-task", "update-service"])
+def test_a_job_whose_processes_are_all_killed_ends_whole(aws, commits, root, processes, operation):
+    """The real thing: the `aws` that asked, and then the delivery."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "delivery", "deploy", "--root", root],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+    def kill(process):
+        os.kill(process, signal.SIGTERM)
+        os.kill(started.pid, signal.SIGTERM)
+
+    aws.program.fates[operation] = Fate(then=kill)
+    output, _ = started.communicate(timeout=120)
+    assert started.returncode == Outcome.CANCELLED.code, output
+    assert "Done until then: " in output
+    assert commit_of(aws, aws.service_definition) == commits.old
+    assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values())
+    assert aws.lease["holder"] is None
