@@ -8,9 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from delivery.outcomes import Outcome
 from tests.fakeaws import Fate, writes
@@ -39,16 +42,12 @@ def done(aws, before):
     """Return what was changed in the account, in the words of the record."""
     tags = {tag for image in aws.images.values() for tag in image["tags"]}
     known = {tag for image in before["images"].values() for tag in image["tags"]}
-    return {
-        *(f"the image was tagged {tag}" for tag in tags - known),
-        *(
-            ["a task definition with the image in it was registered"]
-            if aws.definitions != before["definitions"]
-            else []
-        ),
-        *(["a task was started that prepares the database"] if aws.one_off else []),
-        *(["the service was told to run colophon:3"] if aws.deployments else []),
+    others = {
+        "a task definition with the image in it was registered": aws.definitions.keys() - before["definitions"].keys(),
+        "a task was started that prepares the database": aws.one_off.keys() - before["one_off"].keys(),
+        f"the service was told to run colophon:{len(aws.definitions)}": aws.deployments[len(before["deployments"]) :],
     }
+    return {f"the image was tagged {tag}" for tag in tags - known} | {words for words, made in others.items() if made}
 
 
 def said(output):
@@ -59,58 +58,73 @@ def said(output):
     return changes - uncertain, {change.removeprefix("perhaps ") for change in uncertain}
 
 
-@pytest.fixture
-def calls(deploy, aws, commits):
-    """The calls that a good deployment makes, none of which has been made yet."""
-    before = aws.state()
-    assert deploy().exit_code == 0
-    made = [" ".join(words[:2]) for words in aws.program.calls]
-    aws.restore(before)
-    return made
+@dataclass(frozen=True)
+class Act:
+    """Something that changes what runs: from one commit to another, by so many calls, none of which is made yet."""
+
+    run: Callable[[], Result]
+    before: str
+    after: str
+    calls: list[str]
+
+
+@pytest.fixture(params=["deploy", "rollback"])
+def act(request, deliver, deploy, aws, commits):
+    options, before, after = [], commits.old, commits.new
+    if request.param == "rollback":
+        options, before, after = ["--yes"], commits.new, commits.old
+        aws.run(commits.old)
+        assert deploy("--force", "--commit", commits.old).exit_code == 0
+        assert deploy().exit_code == 0
+    state = aws.state()
+    aws.restore(state)
+    assert deliver(request.param, *options).exit_code == 0
+    calls = [" ".join(words[:2]) for words in aws.program.calls]
+    aws.restore(state)
+    return Act(lambda: deliver(request.param, *options), before, after, calls)
 
 
 @pytest.mark.parametrize("fate", KILLED.values(), ids=KILLED)
-def test_a_job_that_is_cancelled_at_any_call_leaves_the_service_whole_and_says_what_it_did(
-    calls, aws, deliver, deploy, commits, fate
-):
+def test_a_job_that_is_cancelled_at_any_call_leaves_the_service_whole_and_says_what_it_did(act, aws, deliver, fate):
     """GitLab's Cancel ends every process of the job, the running `aws` first."""
     before = aws.state()
-    for number, call in enumerate(calls):
+    for number, call in enumerate(act.calls):
         aws.restore(before)
         aws.program.fates[number] = fate
-        result = deploy()
+        result = act.run()
         told = f"call {number}, {call}:\n{result.output}"
         live = result.exit_code == 0
         assert live or result.exit_code == Outcome.CANCELLED.code, told
-        assert commit_of(aws, aws.running_definition) == (commits.new if live else commits.old), told
+        assert commit_of(aws, aws.running_definition) == (act.after if live else act.before), told
         assert aws.service_definition == aws.running_definition, told
         assert not [each for each in aws.deployments if each["status"] in UNDER_WAY], told
         assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values()), told
         assert "lease.json" not in aws.objects or aws.lease["holder"] is None, told
-        if not live:
-            certain, uncertain = said(result.output)
-            assert done(aws, before) <= certain | uncertain, told
-            assert "nothing was changed" not in result.output, told
+        certain, uncertain = said(result.output)
+        assert live or done(aws, before) <= certain | uncertain, told
+        assert "nothing was changed" not in result.output.lower(), told
         assert commit_of(aws, aws.running_definition) in deliver("status").output, told
-        assert deploy().exit_code == 0, told
-        assert commit_of(aws, aws.running_definition) == commits.new, told
+        if not live:
+            assert act.run().exit_code == 0, told
+        assert commit_of(aws, aws.running_definition) == act.after, told
 
 
 @pytest.mark.parametrize("fate", LOST.values(), ids=LOST)
-def test_a_write_whose_answer_is_lost_is_read_back(calls, aws, deploy, commits, fate):
+def test_a_write_whose_answer_is_lost_is_read_back(act, aws, fate):
     """The CLI makes such a call again by itself, so the answer is that of the second, which may be a refusal."""
     before = aws.state()
-    for number, call in enumerate(calls):
+    receipts = len(aws.receipts)
+    for number, call in enumerate(act.calls):
         if not writes(call):
             continue
         aws.restore(before)
         aws.program.fates[number] = fate
-        result = deploy()
+        result = act.run()
         told = f"call {number}, {call}:\n{result.output}"
         assert result.exit_code == 0, told
-        assert commit_of(aws, aws.service_definition) == commits.new, told
-        assert len(aws.one_off) == 1, told
-        (receipt,) = aws.receipts
+        assert commit_of(aws, aws.service_definition) == act.after, told
+        assert len(aws.one_off) - len(before["one_off"]) == act.calls.count("ecs run-task"), told
+        (receipt,) = aws.receipts[receipts:]
         assert receipt["verified"], told
         assert receipt["image"] == aws.released, told
         assert receipt["deployment"] == aws.deployments[0]["serviceDeploymentArn"], told
