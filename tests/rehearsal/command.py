@@ -10,13 +10,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from delivery.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 LONGEST = 900.0  # seconds that a command may take
 
@@ -85,6 +85,17 @@ class Command:
         receipt = json.loads(self._receipt.read_text()) if self._receipt.exists() else None
         return Ended(code, self.said(), receipt)
 
+    def cancel(self) -> None:
+        """End each of its processes while a call to AWS is made, as GitLab's Cancel does: the newest first."""
+        until = time.monotonic() + LONGEST
+        while "aws" not in map(_name, family := _family(self.process.pid)):
+            assert self.process.poll() is None, "it made no more call"
+            assert time.monotonic() < until, f"it made no call within {LONGEST:g} seconds"
+            time.sleep(0.01)
+        for process in sorted(family, reverse=True):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+
     def stop(self) -> None:
         """End it with all that it started: first as Ctrl-C does, so that it can clean up, then by force."""
         for number, patience in ((signal.SIGINT, 40), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
@@ -95,3 +106,19 @@ class Command:
                 # What it started may outlive it, so its group is told once more.
                 if number != signal.SIGINT:
                     return
+
+
+def _family(process: int) -> list[int]:
+    """Return a process and those that it and its children have started (proc(5), `children`)."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it has ended
+        return []
+    return [process, *(each for child in children for each in _family(int(child)))]
+
+
+def _name(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:
+        return ""

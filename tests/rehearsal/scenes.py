@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 from delivery.outcomes import Outcome
@@ -171,8 +169,7 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     deploy = clone.start("deploy")
     deploy.until_it_says("== Rollout")
     deploy.until_it_says("IN_PROGRESS")
-    time.sleep(1)
-    deploy.process.send_signal(signal.SIGTERM)
+    deploy.cancel()
     ended = deploy.end()
     lease = json.loads(stage.ground.cloud("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
     assert lease["holder"] is None, f"the lease was not handed back: {lease}"
