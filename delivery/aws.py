@@ -43,9 +43,9 @@ DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperat
 FAILED = frozenset(
     {"NoConnection", "Timeout", "ConnectionClosed", "ServerException", "InternalError", "InternalFailure"}
     | {"InternalServerError", "InternalServiceError", "ServiceFailure", "ServiceUnavailable", "RequestTimeout"}
-    | {"ServiceUnavailableException", "RequestTimeoutException", "500", "502", "503", "504"}
+    | {"ServiceUnavailableException", "RequestTimeoutException", "HealthUnavailable", "500", "502", "503", "504"}
 )
-PASSING = FAILED | {"HealthUnavailable", "IDPCommunicationError"}
+PASSING = FAILED | {"IDPCommunicationError"}
 LASTING = EXPIRED | DENIED | {"NoCredentials", "NoProfile", "NoProgram"}
 ASKED_AGAIN = 3  # how often a question is asked whose command is ended by a signal
 

@@ -178,11 +178,16 @@ def _operations(service: str) -> dict[str, str]:
     return {xform_name(name, "-"): name for name in model(service).operation_names}
 
 
+def operation_model(service: str, operation: str) -> Any:
+    """Return AWS's own model of an operation, by its name on the command line."""
+    return model(service).operation_model(_operations(service)[operation])
+
+
 def shape_errors(service: str, operation: str, said: Json, *, side: str = "output") -> str:
     """Return in what a request or an answer differs from the model, "" for nothing."""
     from awscli.botocore.validate import ParamValidator
 
-    described = model(service).operation_model(_operations(service)[operation])
+    described = operation_model(service, operation)
     shape = described.output_shape if side == "output" else described.input_shape
     report = ParamValidator().validate(said, shape)
     return str(report.generate_report())

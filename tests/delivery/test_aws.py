@@ -3,6 +3,10 @@
 import pytest
 
 from delivery import aws
+from delivery.shell import CommandError
+from tests.conftest import unavailable
+from tests.deliverycalls import DEPLOY, PUSH
+from tests.fakeaws import model, operation_model
 
 
 @pytest.fixture
@@ -35,3 +39,33 @@ def test_it_asks_for_json_and_for_no_pager(answer):
     assert answer.asked == [
         (("aws", "ecs", "list-tasks", "--cluster", "c", "--output", "json"), {"AWS_PAGER": ""}, True)
     ]
+
+
+@pytest.fixture
+def models():
+    if model("ecs") is None:
+        unavailable("the aws CLI, whose models say so, is not installed (make setup FOR=delivery)")
+
+
+def test_what_the_cli_itself_would_try_again_may_pass(models):
+    from awscli.botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
+
+    codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
+    codes |= {str(status) for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES}
+    assert codes <= aws.THROTTLED | aws.PASSING
+
+
+@pytest.mark.parametrize("call", sorted(DEPLOY | PUSH))
+def test_an_error_that_is_the_service_s_own_may_pass(models, call):
+    for shape in operation_model(*call.split()).error_shapes:
+        error = shape.metadata.get("error", {})
+        if shape.metadata.get("fault") or error.get("httpStatusCode", 400) >= 500:
+            assert error.get("code", shape.name) in aws.FAILED
+
+
+@pytest.mark.parametrize(("code", "killed"), [(-15, "SIGTERM"), (143, "SIGTERM"), (130, "SIGINT"), (-9, "SIGKILL")])
+def test_a_command_that_a_signal_ended_may_have_been_heard(code, killed):
+    error = aws.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
+    assert error.killed == killed
+    assert error.may_be_done
+    assert error.message == f"`aws ecs update-service` was ended by {killed}"
