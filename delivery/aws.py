@@ -123,17 +123,16 @@ class Aws:
         `change` says, for the record, what it changes. A call that only looks is made again when a signal ends it.
         """
         asked = (service, operation, *arguments)
-        for time in range(1, ASKED_AGAIN + 1):
+        for tries_left in reversed(range(ASKED_AGAIN)):
             seen = asked in self._printed
             self._printed.add(asked)
             try:
                 with self.changing(change):
                     answer: Json = call(*asked, quiet=quiet or seen, env=self._environment) or {}
+                    break
             except AwsError as error:
-                if error.killed and not change and time < ASKED_AGAIN:
-                    continue
-                raise
-            break
+                if change or not (error.killed and tries_left):
+                    raise
         return answer
 
     @contextmanager

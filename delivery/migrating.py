@@ -74,15 +74,12 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
     }
 
     def run() -> Json:
-        try:
-            return place.aws.request("ecs", "run-task", request, place.folder / "run-task.json", change=STARTED)
-        except AwsError as error:
-            if error.may_be_done and place.waiting.cancellation.asked:
-                heard = _heard(place, request["startedBy"])
-                if heard:
-                    return heard
-                place.waiting.cancellation.check()
-            raise
+        if place.waiting.cancellation.asked and STARTED in place.aws.changes:
+            heard = _heard(place, request["startedBy"])
+            if heard:
+                return heard
+            place.waiting.cancellation.check()
+        return place.aws.request("ecs", "run-task", request, place.folder / "run-task.json", change=STARTED)
 
     # ECS may not know a revision yet that it registered a moment ago (RunTask's documentation, "eventual consistency").
     started = place.waiting.until_answered(run, repeat=lambda error: "TaskDefinition not found" in error.said)
@@ -95,7 +92,7 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
 def _heard(place: Place, started_by: str) -> Json | None:
     """Return what a call answered whose answer was lost, None when it was not heard.
 
-    To make it again would start a task, now that none is wanted.
+    Now that no task is wanted, making the call again could start one.
     """
     for _ in place.waiting.looks(LOOKS * place.waiting.poll, heed=False):
         for status in ("RUNNING", "STOPPED"):
