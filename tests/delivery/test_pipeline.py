@@ -1,12 +1,11 @@
 """Which jobs a pipeline has: the rules of .gitlab-ci.yml, evaluated as GitLab does, over all that starts a pipeline."""
 
 import re
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.gitlabci import ROOT, Pipeline, truth
+
 SHARED = {
     "CI": "true",
     "CI_COMMIT_SHA": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -77,7 +76,7 @@ def merge_request(source, **more):
     ],
 )
 def test_a_pipeline_has_these_jobs(pipeline, jobs):
-    assert Pipeline(ROOT / ".gitlab-ci.yml").jobs(pipeline) == jobs
+    assert Pipeline().jobs(pipeline) == jobs
 
 
 def test_a_job_that_can_release_has_every_lock(config):
@@ -108,78 +107,14 @@ def test_every_script_is_a_line_of_the_menu(config):
 
 
 def test_artifacts_end_and_jobs_have_homes_of_their_own(config):
-    assert "$CI_JOB_ID" in config.variables["HOME"]
+    assert "$CI_JOB_ID" in config.config["variables"]["HOME"]
     for name, job in config.jobs_by_name.items():
         assert job["artifacts"]["expire_in"], name
 
 
 @pytest.fixture
 def config():
-    return Pipeline(ROOT / ".gitlab-ci.yml")
-
-
-class Pipeline:
-    """As much of GitLab's reading of .gitlab-ci.yml as ours needs: extends, and rules with `if` and `when`.
-
-    Source: "CI/CD YAML syntax reference", `rules` and `extends`; "CI/CD expressions".
-    """
-
-    KEYWORDS = frozenset({"stages", "workflow", "default", "variables"})
-
-    def __init__(self, path):
-        self.config = yaml.safe_load(path.read_text())
-        self.variables = self.config["variables"]
-        self.jobs_by_name = {
-            name: self._merged(job)
-            for name, job in self.config.items()
-            if name not in self.KEYWORDS and not name.startswith(".")
-        }
-
-    def _merged(self, job):
-        base = self._merged(self.config[job["extends"]]) if "extends" in job else {}
-        merged = base | job
-        for key in ("variables", "artifacts"):
-            if key in base and key in job:
-                merged[key] = base[key] | job[key]
-        merged["script"] = [
-            line for entry in merged["script"] for line in ([entry] if isinstance(entry, str) else entry)
-        ]
-        return merged
-
-    def jobs(self, variables):
-        if not self._included(self.config["workflow"]["rules"], variables):
-            return []
-        return sorted(
-            name for name, job in self.jobs_by_name.items() if self._included(job.get("rules", [{}]), variables)
-        )
-
-    def _included(self, rules, variables):
-        for rule in rules:
-            if "if" not in rule or truth(rule["if"], variables):
-                return rule.get("when", "on_success") != "never"
-        return False
-
-
-def truth(expression, variables):
-    """Evaluate an expression of GitLab's: `&&` binds closer than `||`; a lone variable is true when it is not empty."""
-    return any(all(_holds(part.strip(), variables) for part in each.split("&&")) for each in expression.split("||"))
-
-
-def _holds(comparison, variables):
-    match = re.fullmatch(r"(\$\w+)(?:\s*(==|!=|=~|!~)\s*(.+))?", comparison) or _unknown(comparison)
-    left, operator, right = match.groups()
-    value = variables.get(left[1:])
-    if operator is None:
-        return bool(value)
-    if operator in ("=~", "!~"):
-        pattern = re.fullmatch(r"/(.*)/", right) or _unknown(comparison)
-        return (re.search(pattern[1], value or "") is not None) == (operator == "=~")
-    wanted = variables.get(right[1:]) if right.startswith("$") else None if right == "null" else right.strip("\"'")
-    return (value == wanted) == (operator == "==")
-
-
-def _unknown(comparison):
-    raise AssertionError(f"the test does not know how GitLab reads {comparison!r}")
+    return Pipeline()
 
 
 @pytest.mark.parametrize(
