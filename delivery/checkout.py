@@ -45,7 +45,11 @@ def read(root: Path = ROOT) -> Checkout:
     """Return the commit that is checked out. Raises ClickException where there is none."""
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}")
-    except CommandError:
+    except CommandError as error:
+        if "safe.directory" in error.errors:
+            raise click.ClickException(
+                f"{root} belongs to another user. Git reads it after `git config --global --add safe.directory {root}`."
+            ) from None
         raise click.ClickException(f"{root} is no Git checkout with a commit, and only a commit is built.") from None
     return Checkout(
         root=root,

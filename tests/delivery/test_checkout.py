@@ -46,3 +46,9 @@ def test_a_folder_without_a_commit_cannot_be_built(tmp_path, commits, git):
     folder = tmp_path / "checkout" if commits else tmp_path
     with pytest.raises(click.ClickException, match="no Git checkout with a commit"):
         checkout.read(folder)
+
+
+def test_a_checkout_of_another_user_says_how_git_reads_it(root, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(click.ClickException, match=f"git config --global --add safe.directory {root}"):
+        checkout.read(root)
