@@ -180,7 +180,7 @@ class Clone:
             "AWS_ID_TOKEN": token(), "SITE_URL": self._ground.url, "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install what they need; this machine is nobody's to change, and has what it has.
             "PACKAGES": "there",
-            # Where the jobs' homes and caches are; it would be a folder that only containers have.
+            # Where the jobs' cache is; it would be a folder that only containers have.
             "CI_PROJECT_DIR": str(self.folder.parent / "project"),
             # The whole suite takes longer than all scenes together.
             "TESTS": "tests/unit/test_passport.py",
