@@ -118,8 +118,14 @@ class Runner:
                 mine = stage == "step_script"
                 # What .ci/packages installs is there already.
                 container = {"PATH": os.environ["PATH"], "HOME": home if mine else helper, "PACKAGES": "there"}
-                said[stage] = _run(stage, container | variables, lines, umask=0o022 if mine else 0o000)
+                said[stage] = _run(stage, container | variables, lines, umask=_umask(variables, mine))
         return said
+
+
+def _umask(variables: Mapping[str, str], mine: bool) -> int:
+    """Return the umask of a stage. The documentation of the flag: "Feature flags" of GitLab Runner."""
+    kept = variables.get("FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR", "false") in ("1", "true")
+    return 0o022 if mine or kept else 0o000
 
 
 def _run(stage: str, environment: Mapping[str, str], lines: Lines, umask: int) -> str:

@@ -23,6 +23,7 @@ JOBS = {name: of for of in (MASTER, BRANCH) for name in Pipeline().jobs(of | {"C
 # Each with whoever reads it. Before the script that may only be the runner, for what GitLab documents as its setting.
 MAY_BE_SET = {
     "AWS_ROLE_ARN": "the delivery",
+    "FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR": "the runner: who may write to the checkout",
     "GIT_DEPTH": "the runner: how much it fetches",
     "PIP_CACHE_DIR": "pip",
 }
@@ -130,6 +131,11 @@ def test_a_job_knows_its_commit_in_an_empty_folder_and_in_one_that_another_user_
             "copied": True, "scanned": True, "tested": tested,
         }  # fmt: skip
         seen = left_to_another_user(runner.folder())
+
+
+def test_nobody_else_on_the_machine_can_change_a_checkout(runner, gitlab):
+    runner.play("scan", given("scan", gitlab.commits[1]), ["mkdir build"])
+    assert [path for path in runner.folder().rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022] == []
 
 
 def test_two_jobs_at_once_have_folders_of_their_own(runner, gitlab):

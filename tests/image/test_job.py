@@ -17,7 +17,7 @@ RUNNER = tomllib.loads((ROOT / "delivery/runner/branches.toml").read_text())["ru
 PIPELINE = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())
 # GitLab Runner's documentation, "Advanced configuration", the section [runners.docker].
 OPTIONS = {"network_mode": "--network", "volumes": "--volume", "memory": "--memory", "cpus": "--cpus"}
-UNPACK = 'mkdir -p "$CI_PROJECT_DIR" && tar -x --no-same-owner -C "$CI_PROJECT_DIR" && chmod -R a+rwX "$CI_PROJECT_DIR"'
+UNPACK = 'mkdir -p "$CI_PROJECT_DIR" && tar -x --no-same-owner -C "$CI_PROJECT_DIR"'
 FETCH = "import os, urllib.request as u; print(u.urlopen('http://127.0.0.1:' + os.environ['PORT']).read().decode())"
 
 
@@ -42,7 +42,7 @@ def job(clone):
         assert ended.returncode == 0, (ended.stdout + ended.stderr).decode()
         return ended.stdout.decode()
 
-    # GitLab clones with a container of its own, as root and without a umask.
+    # GitLab clones with a container of its own, as root.
     packed = subprocess.run(["tar", "-c", "-C", str(clone), "."], capture_output=True, check=True)
     run(UNPACK, input=packed.stdout)
     try:
