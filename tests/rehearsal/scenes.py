@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 EXECUTION = "colophon-execution"
+# The call by which a deployment begins to follow its rollout, which is printed before it is made.
+FOLLOWS = "aws ecs describe-service-deployments"
 
 
 def a_feature_branch(stage: Stage) -> Ended:
@@ -167,8 +169,7 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     # Until it is cancelled it is a good release, which serves as soon as it can.
     stage.to_be_seen.add(stage.merge("Release this, or rather not"))
     deploy = clone.start("deploy")
-    deploy.until_it_says("== Rollout")
-    deploy.until_it_says("IN_PROGRESS")
+    deploy.until_it_says(FOLLOWS)
     deploy.cancel()
     ended = deploy.end()
     lease = json.loads(stage.ground.cloud("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
@@ -180,7 +181,7 @@ def an_alarm(stage: Stage) -> Ended:
     clone, aws = stage.clone, stage.ground.cloud
     stage.to_be_seen.add(stage.merge("Release this, which visitors will not like"))
     deploy = clone.start("deploy")
-    deploy.until_it_says("IN_PROGRESS")
+    deploy.until_it_says(FOLLOWS)
     alarm = {"AlarmName": "colophon-site-errors", "StateReason": "A rehearsal"}
     aws("cloudwatch", "set_alarm_state", StateValue="ALARM", **alarm)
     try:
