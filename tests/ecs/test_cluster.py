@@ -15,12 +15,7 @@ def test_an_instance_s_credentials_are_for_the_instance_alone(cluster):
         "HttpTokens": "required",
         "HttpPutResponseHopLimit": 1,
     }
-    assert "ECS_AWSVPC_BLOCK_IMDS=true" in data["UserData"].splitlines()
     assert "KeyName" not in data
-
-
-def test_an_instance_joins_this_cluster(cluster):
-    assert "ECS_CLUSTER=<Cluster>" in cluster["LaunchTemplate"]["LaunchTemplateData"]["UserData"].splitlines()
 
 
 def test_its_disk_is_encrypted_and_goes_with_it(cluster):
