@@ -29,6 +29,13 @@ def sh(image: str, script: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def probe(container: str, check: list[str]) -> int:
+    """Run a health check, in the form that engines and ECS share, as an engine does; return its exit code."""
+    form, *words = check
+    command = {"CMD": words, "CMD-SHELL": ["/bin/sh", "-c", *words]}[form]
+    return subprocess.run(["docker", "exec", container, *command], capture_output=True, check=False).returncode
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

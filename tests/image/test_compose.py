@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.containers import docker, fetch, free_port
+from tests.containers import docker, fetch, free_port, probe
 
 SERVICES = ("site", "migrate", "database")
 
@@ -106,6 +106,17 @@ def test_only_this_machine_reaches_the_site_and_nobody_the_database(compose):
     assert json.loads(compose.inspect("database", "{{json .HostConfig.PortBindings}}")) == {}
     networks = json.loads(compose.inspect("database", "{{json .NetworkSettings.Networks}}"))
     assert [docker("network", "inspect", "--format", "{{.Internal}}", name) for name in networks] == ["true"]
+
+
+def test_the_database_s_health_check_tells_a_server_that_answers_from_one_that_does_not(compose):
+    database = compose("ps", "--quiet", "database")
+    check = json.loads(docker("inspect", "--format", "{{json .Config.Healthcheck.Test}}", database))
+    assert probe(database, check) == 0
+    docker("kill", "--signal=STOP", database)
+    try:
+        assert probe(database, check) != 0
+    finally:
+        docker("kill", "--signal=CONT", database)
 
 
 def test_what_was_written_outlives_the_containers(compose):

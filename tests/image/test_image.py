@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from delivery.content import digest
-from tests.containers import commit, docker, fetch, sh
+from tests.cloudformation import parse, resolve
+from tests.containers import commit, docker, fetch, probe, sh
 
 ROOT = Path(__file__).parents[2]
 SIZE = Path(__file__).with_name("size.json")
@@ -120,6 +121,18 @@ def test_its_health_check_tells_a_site_that_answers_from_one_that_does_not(start
     silent = start("--health-interval=1s", "--health-start-period=1s", "--health-retries=2").wait()
     docker("exec", silent.name, "python3", "-c", STOP_THE_WORKERS)
     assert health_of(silent, "unhealthy") == "unhealthy"
+
+
+def test_so_does_the_one_that_ecs_runs(start):
+    task = resolve(parse((ROOT / "ecs/service.yml").read_text()))["Resources"]["TaskDefinition"]["Properties"]
+    check = task["ContainerDefinitions"][0]["HealthCheck"]
+    site = start().wait()
+    assert probe(site.name, check["Command"]) == 0
+    docker("exec", site.name, "python3", "-c", STOP_THE_WORKERS)
+    began = time.monotonic()
+    assert probe(site.name, check["Command"]) == 1
+    # By itself, before ECS takes it for failed: its own word is what the log then has.
+    assert time.monotonic() - began < check["Timeout"]
 
 
 def health_of(container, wanted):
