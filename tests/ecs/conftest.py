@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -50,3 +51,12 @@ def cfn_lint() -> Path:
     if not program:
         unavailable("cfn-lint is not installed (make .venv/for-delivery)")
     return Path(str(program))
+
+
+@pytest.fixture(scope="session")
+def aws_models() -> Any:
+    """The AWS command line's session, which knows every call of AWS."""
+    try:
+        return import_module("awscli.botocore.session").get_session()
+    except ImportError:
+        return unavailable("the AWS command line is not installed (make .venv/for-delivery)")

@@ -137,6 +137,44 @@ def test_a_permission_about_what_the_action_is_never_about_is_found(action, reso
     assert not any(about(one, resource) for one in formats(action))
 
 
+# IAM's own keys, which AWS's list of actions does not repeat.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+GLOBAL_KEYS = {"aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn"}
+
+
+def unknown_keys(statements):
+    """Return the condition keys that AWS never has of some action of their statement, with that action."""
+    return {
+        (key, action)
+        for statement in statements
+        for condition in statement.get("Condition", {}).values()
+        for key in condition
+        for action in listed(statement["Action"])
+        if key not in GLOBAL_KEYS and key not in keys(action)
+    }
+
+
+def keys(action):
+    service, name = action.split(":")
+    return {key for one in get_action_data(service, name)[service] for key in one["condition_keys"]}
+
+
+def test_every_condition_is_about_what_aws_knows_of_a_request(permissions, resources):
+    everywhere = [one for statements in permissions.values() for one in statements]
+    for stack in STACKS:
+        for made in resources(stack.name).values():
+            documents = [made[name] for name in ("PolicyDocument", "AssumeRolePolicyDocument") if name in made]
+            everywhere += [one for document in documents if isinstance(document, dict) for one in document["Statement"]]
+    assert len(everywhere) > 40
+    assert unknown_keys(everywhere) == set()
+
+
+@pytest.mark.parametrize("key", ["iam:PassedToServices", "aws:SourceAcount", "ecs:cluster"])
+def test_a_condition_that_never_holds_is_found(key):
+    statement = {"Action": ["iam:PassRole"], "Condition": {"StringEquals": {key: "x"}}}
+    assert unknown_keys([statement]) == {(key, "iam:PassRole")}
+
+
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [

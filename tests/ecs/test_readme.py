@@ -6,12 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from importlib import import_module
 
-import pytest
-
 from delivery import parameters, templates
 from delivery.checkout import ROOT
 from delivery.stacks import ECS, STACKS
-from tests.conftest import unavailable
 
 README = (ECS / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
@@ -26,25 +23,15 @@ def aws_calls():
     return [one[1:] for one in words]
 
 
-@pytest.fixture(scope="module")
-def api():
-    """The AWS command line's session, which knows AWS's API, and how it spells names."""
-    try:
-        session = import_module("awscli.botocore.session").get_session()
-    except ImportError:
-        unavailable("the AWS command line is not installed (make .venv/for-delivery)")
-    return session, partial(import_module("awscli.botocore").xform_name, sep="-")
-
-
-def test_every_call_of_aws_is_one_that_there_is(api):
-    session, named = api
+def test_every_call_of_aws_is_one_that_there_is(aws_models):
+    named = partial(import_module("awscli.botocore").xform_name, sep="-")
     calls = aws_calls()
     assert len(calls) > 10
     for service, action, *words in calls:
         if action == "wait":
-            assert words[0] in map(named, session.get_waiter_model(service).waiter_names)
+            assert words[0] in map(named, aws_models.get_waiter_model(service).waiter_names)
             continue
-        model = session.get_service_model(service)
+        model = aws_models.get_service_model(service)
         operations = {named(name): model.operation_model(name).input_shape for name in model.operation_names}
         options = set(map(named, operations[action].members if operations[action] else ()))
         # Of the command line's own, these; and each option that is a yes may be said with a no.

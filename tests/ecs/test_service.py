@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from importlib import import_module
 
 import pytest
 
@@ -187,6 +188,27 @@ def test_a_rotated_secret_brings_new_tasks(service):
     (state,) = states.values()
     assert state["Resource"] == "arn:aws:states:::aws-sdk:ecs:updateService"
     assert state["Parameters"]["ForceNewDeployment"] is True
+
+
+def capital(name):
+    return name[0].upper() + name[1:]
+
+
+def small(name):
+    return name[0].lower() + name[1:]
+
+
+def test_what_its_state_machine_calls_is_a_call_of_aws_that_its_role_may_make(service, aws_models):
+    (state,) = service["NewTasks"]["Definition"]["States"].values()
+    called, operation = state["Resource"].split(":")[-2:]
+    # Step Functions writes an operation small and its parameters large, whatever the API does.
+    shape = aws_models.get_service_model(called).operation_model(capital(operation)).input_shape
+    given = {small(name): value for name, value in state["Parameters"].items()}
+    check = import_module("awscli.botocore.validate").ParamValidator().validate
+    assert check(given, shape).generate_report() == ""
+    assert "Unknown parameter" in check(given | {"forceNewDeploiment": True}, shape).generate_report()
+    (statement,) = service["NewTasksRole"]["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == f"{called}:{capital(operation)}"
 
 
 @pytest.mark.parametrize(("trail", "made"), [("create", True), ("existing", False)])

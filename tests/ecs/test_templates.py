@@ -55,8 +55,17 @@ def test_the_linter_finds_nothing(cfn_lint):
         ("network.yml", "CidrBlock: !Ref VpcCidr", "CidrBlok: !Ref VpcCidr"),
         ("service.yml", "TaskDefinition: !Ref TaskDefinition", "TaskDefinition: !Ref TaskDefiniton"),
         ("delivery.yml", "ecr:DescribeImageScanFindings", "ecr:DescribeImageScanFinding"),
+        ("delivery.yml", "StringEquals: {iam:", "StringEqual: {iam:"),
+        ("delivery.yml", 'Condition: {"Null":', 'Condition: {"Nul":'),
+        ("delivery.yml", '{"StringEquals": {', '{"StringEqual": {'),
+        ("service.yml", "Type: Task\n", "Type: Taks\n"),
+        ("service.yml", "StartAt: ReplaceTasks", "StartAt: ReplaceTask"),
+        ("service.yml", "awslogs-stream-prefix", "awslogs-stream-prefx"),
     ],
-    ids=["a property", "a reference", "an action"],
+    ids=[
+        *("a property", "a reference", "an action", "a role's policy", "a bucket's policy", "a trust policy in JSON"),
+        *("a state", "a transition", "a log's option"),
+    ],
 )
 def test_the_linter_finds_what_is_wrong(cfn_lint, tmp_path, file, right, wrong):
     text = (ECS / file).read_text()
