@@ -1,0 +1,100 @@
+"""What follows when the database's password was rotated: the service stack's rule and state machine, as it has them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from delivery.stacks import ECS
+from tests.cloudformation import parse
+from tests.rehearsal.cloud import ACCOUNT, REGION, CallError, until
+
+PARTS = ("SecretRotated", "SecretRotatedRole", "NewTasks", "NewTasksRole")
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-1-aBcDeF"
+IMPORTED = {"site-ClusterName": "site", "site-DatabaseSecretArn": SECRET}
+
+
+@pytest.fixture(scope="module")
+def rule(cloud, service, tmp_path_factory):
+    """The rule, of a stack with these parts of the service's and another that exports what they import."""
+    template = parse((ECS / "service.yml").read_text())
+    exports = {
+        f"Value{number}": {"Value": value, "Export": {"Name": name}}
+        for number, (name, value) in enumerate(IMPORTED.items())
+    }
+    stacks = {
+        "exports": {"Resources": {"Cluster": {"Type": "AWS::ECS::Cluster"}}, "Outputs": exports},
+        "rotation": {
+            "Parameters": {"Project": {"Type": "String", "Default": "site"}},
+            "Resources": {name: template["Resources"][name] for name in PARTS},
+        },
+    }
+    for name, body in stacks.items():
+        path = tmp_path_factory.mktemp("stacks") / f"{name}.json"
+        path.write_text(json.dumps(body))
+        cloud.aws(
+            "cloudformation", "deploy", f"--stack-name={name}", f"--template-file={path}",
+            "--capabilities=CAPABILITY_NAMED_IAM",
+        )  # fmt: skip
+    yield cloud("events", "describe_rule", Name="site-secret-rotated")
+    for name in reversed(stacks):
+        cloud("cloudformation", "delete_stack", StackName=name)
+
+
+def rotated(**changed):
+    """Return the event that CloudTrail sends.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
+    """
+    detail = {
+        "eventSource": "secretsmanager.amazonaws.com",
+        "eventName": "RotationSucceeded",
+        "eventType": "AwsServiceEvent",
+        "additionalEventData": {"SecretId": SECRET},
+    }
+    return json.dumps(
+        {
+            "version": "0", "id": "1", "source": "aws.secretsmanager", "account": ACCOUNT, "region": REGION,
+            "detail-type": "AWS Service Event via CloudTrail", "time": "2026-11-28T03:00:00Z", "resources": [],
+            "detail": detail | changed,
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "matches"),
+    [
+        ({}, True),
+        ({"eventName": "RotationFailed"}, False),
+        ({"additionalEventData": {"SecretId": f"{SECRET}2"}}, False),
+    ],
+    ids=["rotated", "failed", "another secret"],
+)
+def test_the_rule_is_about_the_rotation_of_this_secret(cloud, rule, changed, matches):
+    answer = cloud("events", "test_event_pattern", EventPattern=rule["EventPattern"], Event=rotated(**changed))
+    assert answer["Result"] is matches
+
+
+def test_a_pattern_that_is_none_is_refused(cloud, rule):
+    wrong = rule["EventPattern"].replace('["RotationSucceeded"]', '"RotationSucceeded"')
+    assert wrong != rule["EventPattern"]
+    with pytest.raises(CallError, match="InvalidEventPattern"):
+        cloud("events", "test_event_pattern", EventPattern=wrong, Event=rotated())
+
+
+def test_the_state_machine_starts_new_tasks_of_what_runs(cloud, live, rule):
+    before = live.describe()["deployments"][0]
+    (target,) = cloud("events", "list_targets_by_rule", Rule=rule["Name"])["Targets"]
+    started = cloud("stepfunctions", "start_execution", stateMachineArn=target["Arn"])["executionArn"]
+
+    def ended():
+        shown = cloud("stepfunctions", "describe_execution", executionArn=started)
+        return shown if shown["status"] != "RUNNING" else None
+
+    shown = until(ended, 60)
+    assert shown["status"] == "SUCCEEDED", shown
+    live.steady()
+    after = live.describe()["deployments"][0]
+    assert after["id"] != before["id"]
+    assert after["taskDefinition"] == before["taskDefinition"]
