@@ -176,6 +176,8 @@ def _prepare(database_url: str) -> None:
             added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
             if added:
                 log.info("loaded %s books into the empty catalogue", added)
+            else:
+                log.info("another process has filled the catalogue meanwhile")
 
 
 def _require_free_port(host: str, port: int) -> None:

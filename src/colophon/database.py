@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -25,19 +26,23 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-BUSY_SECONDS = 5.0  # how long to wait for another's lock; then the database is out of reach
+log = logging.getLogger(__name__)
+
+BUSY_SECONDS = 5.0  # how long a visitor waits for another's lock; then the database is out of reach
 POOL_SECONDS = 3.0  # how long to wait for a free connection; likewise
 CONNECT_SECONDS = 3
+AGAIN_SECONDS = 0.1  # between two tries to begin to write, on SQLite
 ANALYZE_FROM = 500  # books; PostgreSQL's own autovacuum counts after smaller changes
 # An advisory lock is a number that means what the program says: here, that its holder alone changes the database.
 _WRITING = int.from_bytes(b"colophon") >> 1
 
 
-def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0) -> Engine:
+def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0, patient: bool = False) -> Engine:
     """Return the engine for a database URL. Nothing is opened until the first query.
 
     Its connections are in autocommit mode, as every page only reads; writers use `transaction`. There are never more
     than `pool_size`. On PostgreSQL a statement that takes longer than `statement_timeout_ms` (0: no limit) fails.
+    A `patient` one is for whoever keeps no visitor waiting: it waits for its turn however long others take.
     """
     url = make_url(url)
     engine = create_engine(
@@ -51,10 +56,15 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
         pool_pre_ping=is_postgresql(url),
         # What a visitor searches for is not written down, nor is what the API is sent.
         hide_parameters=True,
+        execution_options={"patient": patient},
         connect_args=_postgresql_arguments(url) if is_postgresql(url) else {"timeout": BUSY_SECONDS},
     )
     if is_postgresql(url):
-        event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection, statement_timeout_ms))
+        limits = {
+            "statement_timeout": str(statement_timeout_ms),
+            "lock_timeout": "0" if patient else milliseconds(BUSY_SECONDS),
+        }
+        event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection, limits))
     else:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -82,19 +92,15 @@ def _postgresql_arguments(url: URL) -> dict[str, object]:
     return {"prepare_threshold": None} | {name: arguments[name] for name in arguments.keys() - url.query.keys()}
 
 
-def _prepare_postgresql(connection: DBAPIConnection, statement_timeout_ms: int) -> None:
+def _prepare_postgresql(connection: DBAPIConnection, limits: dict[str, str]) -> None:
     cursor = connection.cursor()
     # Not as libpq's `options`, which proxies such as Amazon's refuse.
-    for name, value in (
-        ("TimeZone", "UTC"),
-        ("statement_timeout", str(statement_timeout_ms)),
-        ("lock_timeout", _milliseconds(BUSY_SECONDS)),
-    ):
+    for name, value in ({"TimeZone": "UTC"} | limits).items():
         cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
     cursor.close()
 
 
-def _milliseconds(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
@@ -131,14 +137,26 @@ def in_passing(db: Connection) -> Iterator[None]:
     if db.dialect.name != "sqlite":
         yield
         return
-    db.exec_driver_sql("PRAGMA busy_timeout = 20")
+    try:
+        with _busy_timeout(db, 0.02):
+            yield
+    except OperationalError as error:
+        if not _is_busy(error):
+            raise
+
+
+@contextmanager
+def _busy_timeout(db: Connection, seconds: float) -> Iterator[None]:
+    db.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds(seconds)}")
     try:
         yield
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-            raise
     finally:
-        db.exec_driver_sql(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        db.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds(BUSY_SECONDS)}")
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    # The low byte is the kind of error, the rest says more of it (https://www.sqlite.org/rescode.html#pve).
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _close(_error: BaseException | None) -> None:
@@ -147,15 +165,15 @@ def _close(_error: BaseException | None) -> None:
 
 
 @contextmanager
-def transaction(engine: Engine, *, patiently: bool = False) -> Iterator[Connection]:
+def transaction(engine: Engine) -> Iterator[Connection]:
     """Yield a connection whose work is kept whole when the block ends well, and not at all otherwise.
 
     One writes at a time, on both databases, and sees all that those before it wrote: the lock is taken at the start.
-    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS; `patiently`, on
-    PostgreSQL, waits however long another writes, and each statement may take as long as it needs.
+    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS; a patient engine waits
+    however long that is, and says so in the log.
     """
     with engine.connect() as db:
-        _begin(db, patiently=patiently)
+        _begin(db, patient=engine.get_execution_options()["patient"])
         try:
             yield db
             db.exec_driver_sql("COMMIT")
@@ -164,25 +182,49 @@ def transaction(engine: Engine, *, patiently: bool = False) -> Iterator[Connecti
             raise
 
 
-def _begin(db: Connection, *, patiently: bool) -> None:
+def _begin(db: Connection, *, patient: bool) -> None:
     if db.dialect.name == "sqlite":
         # SQLite cannot let a transaction that began by reading write later.
-        db.exec_driver_sql("BEGIN IMMEDIATE")
+        if not patient:
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+        elif not _begins_at_once(db):
+            with _waiting():
+                # SQLite's own wait would hear no signal before its end.
+                while not _begins_at_once(db):
+                    time.sleep(AGAIN_SECONDS)
         return
     # At this level each statement sees what was written before it; at a higher one, what was written before the lock
     # was asked for.
     db.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
-        if patiently:
-            db.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            db.exec_driver_sql("SET LOCAL lock_timeout = 0")
-        db.execute(select(func.pg_advisory_xact_lock(_WRITING)))
-        if patiently:
-            # A table's lock is waited for briefly: every visitor's query would queue up behind.
-            db.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(BUSY_SECONDS)}")
+        if not patient:
+            db.execute(select(func.pg_advisory_xact_lock(_WRITING)))
+        elif not db.scalar(select(func.pg_try_advisory_xact_lock(_WRITING))):
+            with _waiting():
+                db.execute(select(func.pg_advisory_xact_lock(_WRITING)))
     except BaseException:
         _roll_back(db)
         raise
+
+
+def _begins_at_once(db: Connection) -> bool:
+    """Begin to write on SQLite; return whether that could be, as nobody else writes."""
+    try:
+        with _busy_timeout(db, 0):
+            db.exec_driver_sql("BEGIN IMMEDIATE")
+    except OperationalError as error:
+        if not _is_busy(error):
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    log.info("waiting until another process has finished writing to the database")
+    began = time.monotonic()
+    yield
+    log.info("the other process has finished, after %.1f seconds", time.monotonic() - began)
 
 
 def _roll_back(db: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -19,11 +21,18 @@ from sqlalchemy.exc import DBAPIError
 from . import database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
 
+log = logging.getLogger(__name__)
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# On PostgreSQL, visitors' queries queue up behind whoever waits for a table. So a migration waits briefly, lets them
+# pass, and tries again. Shorter than the server's deadlock_timeout: it is never ended for the sake of a reader's.
+TABLE_SECONDS = 0.5
+AGAIN_SECONDS = 2.0
+LOCK_NOT_AVAILABLE = "55P03"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
 class DatabaseUnusableError(RuntimeError):
@@ -32,8 +41,8 @@ class DatabaseUnusableError(RuntimeError):
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """Yield the engine of a database as it is, and let go of it in the end."""
-    engine = database.connect(url)
+    """Yield the patient engine of a database as it is, and let go of it in the end."""
+    engine = database.connect(url, patient=True)
     try:
         yield engine
     finally:
@@ -105,7 +114,6 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
     Raises DatabaseUnusableError when the database cannot be opened, or `to` is behind a later release's revision.
     """
-    log = logging.getLogger(__name__)
     if to == "head":
         with _named_in_errors(engine):
             current = revision(engine)
@@ -115,8 +123,12 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             return
     current = _known_revision(engine)
     log.info("migrating %s from %s to %s", _name(engine), current or "empty", to)
-    with _named_in_errors(engine):
-        command.upgrade(alembic_config(engine), to)
+    try:
+        _migrate(engine, command.upgrade, to)
+    except CommandError:
+        # A later release may have migrated it meanwhile, to a revision that Alembic cannot find here.
+        if to != "head" or not can_serve(revision(engine)):
+            raise
 
 
 def downgrade(engine: Engine, to: str) -> None:
@@ -125,23 +137,42 @@ def downgrade(engine: Engine, to: str) -> None:
     Raises DatabaseUnusableError as `upgrade` does.
     """
     _known_revision(engine)
+    _migrate(engine, command.downgrade, to)
+
+
+def _migrate(engine: Engine, move: Callable[[Config, str], None], to: str) -> None:
+    told = False
     with _named_in_errors(engine):
-        command.downgrade(alembic_config(engine), to)
+        while True:
+            try:
+                return move(alembic_config(engine), to)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+                    raise
+            if not told:
+                log.info("a table that the migration changes is in use: trying again until it is free")
+                told = True
+            time.sleep(AGAIN_SECONDS)
 
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for migrations: one transaction, alone. A second one waits here for the first to end."""
+    before = revision(engine)
     with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
+        found = MigrationContext.configure(db).get_current_revision()
+        if found != before:
+            log.info("another process has migrated it from %s to %s meanwhile", before or "empty", found or "empty")
         yield db
 
 
 @contextmanager
 def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
-    with database.transaction(engine, patiently=True) as db:
+    with database.transaction(engine) as db:
         encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
         if encoding != "UTF8":
             raise DatabaseUnusableError(f"The database's encoding is {encoding}; make it anew with ENCODING 'UTF8'.")
+        db.exec_driver_sql(f"SET LOCAL lock_timeout = {database.milliseconds(TABLE_SECONDS)}")
         yield db
 
 
@@ -153,7 +184,10 @@ def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
     they are checked at the end instead.
     """
     unenforced = create_engine(
-        engine.url, isolation_level="AUTOCOMMIT", connect_args={"timeout": database.BUSY_SECONDS}
+        engine.url,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": database.BUSY_SECONDS},
+        execution_options=engine.get_execution_options(),
     )
     try:
         with database.transaction(unenforced) as db:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from colophon import cataloguing, database, importer
+from colophon import cataloguing, database, importer, schema
 from colophon.models import CatalogueState
 from tests.conftest import postgresql_only
 
@@ -31,9 +31,9 @@ def test_writers_never_lose_an_update(engine):
         assert db.exec_driver_sql("SELECT state FROM catalogue").scalar_one() == "100"
 
 
-def test_two_that_start_together_fill_an_empty_catalogue_once(engine):
+def test_two_that_start_together_fill_an_empty_catalogue_once(own_url):
     books = list(importer.built_in_books())
-    with ThreadPoolExecutor(2) as starting:
+    with schema.opened(own_url) as engine, ThreadPoolExecutor(2) as starting:
         added = list(starting.map(lambda _: cataloguing.add_books(engine, books, only_if_empty=True), range(2)))
     assert sorted(added) == [0, len(books)]
 
