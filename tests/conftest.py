@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from tests import releases
 from tests.databases import PostgreSQL, SQLite
 from tests.pagecheck import PageClient
 from tests.postgres import Postgres, programs, running
+from tests.waiting import LONGEST, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,16 +210,16 @@ class Server:
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
-        for _ in range(300):
-            if self.process.poll() is not None:
-                break
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        self.stop()
-        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+        if not until(self._is_ready, alive=lambda: self.process.poll() is None):
+            self.stop()
+            raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=10):
+                return True
+        except OSError:
+            return False
 
     def workers(self) -> list[int]:
         """Return the processes that serve. Only Linux tells: a test that asks takes the fixture `linux`."""
@@ -229,7 +229,7 @@ class Server:
     def stop(self, signal_number: int = signal.SIGTERM) -> int:
         """End the server and return its exit code."""
         self.process.send_signal(signal_number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(LONGEST)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 import uuid
 from typing import TYPE_CHECKING
+
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,13 +66,15 @@ class Container:
         docker("run", "--detach", *where, *HARDENED, *settings, *options, image, *serve)
 
     def wait(self) -> Container:
-        for _ in range(300):
-            try:
-                if fetch(f"{self.url}/readyz")[0] == 200:
-                    return self
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(f"the container did not start:\n{docker('logs', self.name)}")
+        if not until(self._is_ready, alive=lambda: self.inspect("{{.State.Running}}") == "true"):
+            raise AssertionError(f"the container did not start:\n{docker('logs', self.name)}")
+        return self
+
+    def _is_ready(self) -> bool:
+        try:
+            return fetch(f"{self.url}/readyz")[0] == 200
+        except OSError:
+            return False
 
     def inspect(self, form: str) -> str:
         return docker("inspect", "--format", form, self.name)

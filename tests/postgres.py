@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from tests.waiting import LONGEST, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,20 +79,23 @@ class Postgres:
                 stderr=log,
                 cwd="/",
             )
-        for _ in range(200):
-            try:
-                self._connect().close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise AssertionError((self._folder / "log").read_text())
+        process = self._process
+        if not until(self._answers, alive=lambda: process.poll() is None):
+            raise AssertionError((self._folder / "log").read_text())
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def stop(self, signal_number: int = signal.SIGQUIT) -> None:
         """End the server: by default at once, as a crash would (`pg_ctl stop -m immediate`)."""
         if self._process:
             self._process.send_signal(signal_number)
-            self._process.wait(timeout=30)
+            self._process.wait(LONGEST)
             self._process = None
 
     def remove(self) -> None:

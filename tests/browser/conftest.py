@@ -104,7 +104,7 @@ class Browser(webdriver.Chrome):
     def until(self, holds: Callable[[], Any], what: str) -> None:
         """Wait until something holds, on the next page perhaps. Raises TimeoutException, which names it."""
         passing = (StaleElementReferenceException, AssertionError)
-        wait = WebDriverWait(self, 10, poll_frequency=0.02, ignored_exceptions=passing)
+        wait = WebDriverWait(self, 60, poll_frequency=0.02, ignored_exceptions=passing)
         wait.until(lambda _: holds(), f"still not so: {what}")
 
     def resize(self, width: int, height: int) -> None:

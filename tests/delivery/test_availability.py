@@ -7,6 +7,7 @@ import pytest
 
 from delivery import availability
 from delivery.availability import Meter, Tally
+from tests.waiting import LONGEST
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_it_counts_what_was_answered_and_what_was_not(serve):
         return answers.pop(0) if answers else 200
 
     with Meter(serve(answer), 0) as meter:
-        enough.wait(30)
+        enough.wait(LONGEST)
     tally = meter.tally()
     assert len(tally.milliseconds) >= 5
     assert tally.failed == 3
@@ -68,7 +69,7 @@ def test_it_notes_the_first_failures_only(serve):
         return 500
 
     with Meter(serve(answer), 0) as meter:
-        enough.wait(30)
+        enough.wait(LONGEST)
     assert len(meter.tally().failures) == availability.EXAMPLES
 
 

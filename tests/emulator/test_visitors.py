@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.rehearsal.visitors import Visitors, loopback
+from tests.waiting import LONGEST
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def site(answer):
 def visited(answer, **settings):
     """Return what visitors report of some twenty requests, and the paths that were asked for."""
     with site(answer) as (url, paths, done), Visitors(url, rate=400, **settings) as visitors:
-        assert done.wait(30)
+        assert done.wait(LONGEST)
     return visitors.report(), paths
 
 
@@ -99,7 +100,7 @@ def test_they_leave_by_themselves():
         visitors = Visitors(url, rate=100, seconds=0.2, visitors=2)
         with visitors:
             for thread in visitors._threads:
-                thread.join(30)
+                thread.join(LONGEST)
                 assert not thread.is_alive()
 
 

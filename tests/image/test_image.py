@@ -13,6 +13,7 @@ import pytest
 from delivery.content import digest
 from tests.cloudformation import parse, resolve
 from tests.containers import commit, docker, fetch, probe, sh
+from tests.waiting import LONGEST, until
 
 ROOT = Path(__file__).parents[2]
 SIZE = Path(__file__).with_name("size.json")
@@ -136,13 +137,9 @@ def test_so_does_the_one_that_ecs_runs(start):
 
 
 def health_of(container, wanted):
-    """Return the container's health, at the latest after 20 seconds, as soon as it is the wanted one."""
-    for _ in range(200):
-        found = container.inspect("{{.State.Health.Status}}")
-        if found == wanted:
-            break
-        time.sleep(0.1)
-    return found
+    """Return the container's health as soon as it is the wanted one."""
+    until(lambda: container.inspect("{{.State.Health.Status}}") == wanted)
+    return container.inspect("{{.State.Health.Status}}")
 
 
 def test_ended_under_load_it_loses_no_request(start):
@@ -164,15 +161,12 @@ def test_ended_under_load_it_loses_no_request(start):
     visitors = [threading.Thread(target=visit) for _ in range(8)]
     for visitor in visitors:
         visitor.start()
-    for _ in range(600):
-        if answers[200] >= 100 or ended.is_set():
-            break
-        time.sleep(0.05)
+    until(lambda: answers[200] >= 100 or ended.is_set())
     docker("kill", "--signal=TERM", site.name)
     code = docker("wait", site.name)
     ended.set()
     for visitor in visitors:
-        visitor.join(30)
+        visitor.join(LONGEST)
     assert code == "0"
     assert set(answers) <= {200, "refused"}
 

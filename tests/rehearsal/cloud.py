@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,7 +150,7 @@ def _close(process: subprocess.Popen[str]) -> None:
 
 def _wait(process: subprocess.Popen[str]) -> None:
     try:
-        process.wait(60)
+        process.wait(waiting.LONGEST)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -162,10 +163,8 @@ def docker(*arguments: str, feed: str = "") -> str:
     return done.stdout
 
 
-def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Ask again and again until the answer is true, and return it. Fails when it is not within so many seconds."""
-    end = time.monotonic() + seconds
-    while not (answer := true()):
-        assert time.monotonic() < end, f"not within {seconds:g} seconds"
-        time.sleep(0.1)
+def until(true: Callable[[], Any]) -> Any:
+    """Ask again and again until the answer is true, and return it. Fails when it does not come to be."""
+    answer = waiting.until(true)
+    assert answer, f"not within {waiting.LONGEST:g} seconds"
     return answer

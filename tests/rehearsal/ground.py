@@ -150,7 +150,7 @@ def _start_database(name: str, host: str, password: str, network: str, images: M
         "--env=POSTGRES_USER=colophon", "--env=POSTGRES_DB=colophon", "--entrypoint=sh", image, "-c", start,
     )  # fmt: skip
     ask = ("exec", name, "pg_isready", "--host=127.0.0.1", "--dbname=colophon", "--quiet")
-    until(lambda: _answers("docker", *ask), 60)
+    until(lambda: _answers("docker", *ask))
 
 
 def _with_stacks(

@@ -102,7 +102,7 @@ class Service:
                 and shown["runningCount"] == shown["desiredCount"]
             )  # fmt: skip
 
-        until(quiet, 120)
+        until(quiet)
 
     def update(self, definition: str, **settings: Any) -> str:
         """Begin a release, and return the ARN of its service deployment."""
@@ -130,7 +130,7 @@ class Service:
             found = self.release(arn)
             return found if found["status"] in ENDED else None
 
-        found: Json = until(ended, 120)
+        found: Json = until(ended)
         return found
 
     def tasks(self, desired: str = "RUNNING", **which: str) -> list[Json]:
@@ -166,5 +166,5 @@ class Service:
             task: Json = self.cloud("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]
             return task if task["lastStatus"] == "STOPPED" else None
 
-        found: Json = until(stopped, 120)
+        found: Json = until(stopped)
         return found

@@ -8,6 +8,7 @@ import pytest
 
 from tests.rehearsal.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
 from tests.rehearsal.service import Service
+from tests.waiting import LONGEST
 
 
 def traces(cloud):
@@ -56,7 +57,7 @@ def run(program, **environment):
     return subprocess.run(
         [PROGRAMS / "python", *program],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=LONGEST,
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_the_state_machine_starts_new_tasks_of_what_runs(cloud, live, rule):
         shown = cloud("stepfunctions", "describe_execution", executionArn=started)
         return shown if shown["status"] != "RUNNING" else None
 
-    shown = until(ended, 60)
+    shown = until(ended)
     assert shown["status"] == "SUCCEEDED", shown
     live.steady()
     after = live.describe()["deployments"][0]

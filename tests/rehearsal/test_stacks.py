@@ -187,7 +187,7 @@ def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service,
 
 def test_a_stack_that_is_deleted_leaves_no_task(made, cloud):
     cloud("cloudformation", "delete_stack", StackName="stacked")
-    until(lambda: not _stacks(cloud), 120)
+    until(lambda: not _stacks(cloud))
     assert "stacked" not in str(cloud("ecs", "list_clusters")["clusterArns"])
 
 

@@ -7,11 +7,12 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.waiting import LONGEST
+
 if TYPE_CHECKING:
     from tests.conftest import Server
 
 SLOW = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
-PATIENCE = 20.0  # seconds within which whatever is waited for must come
 
 
 class SlowPages:
@@ -62,7 +63,7 @@ class SlowPages:
 
 def visit(site: Server, request: bytes) -> socket.socket:
     """Send a request on a connection of its own."""
-    visitor = socket.create_connection(("127.0.0.1", site.port), timeout=PATIENCE)
+    visitor = socket.create_connection(("127.0.0.1", site.port), timeout=LONGEST)
     visitor.sendall(request)
     return visitor
 

@@ -14,9 +14,10 @@ import pytest
 from colophon import database, tokens
 from tests.conftest import Server
 from tests.postgres import running
+from tests.waiting import until
 
 PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
-PATIENCE = 20.0  # seconds within which whatever is waited for must come
+PATIENCE = 20.0  # seconds that a visitor waits for an answer
 
 
 @pytest.fixture
@@ -60,11 +61,11 @@ class Visitors:
     def wait_for(self, status: int, path: str | None = None) -> None:
         """Wait until a request that is sent from now on is answered so."""
         now = time.monotonic()
-        while time.monotonic() < now + PATIENCE:
-            if any(a[0] > now and a[2] == status and path in (None, a[1]) for a in self.answers.copy()):
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"no answer {status} in {PATIENCE} seconds: {self.answers[-20:]}")
+
+        def came() -> bool:
+            return any(a[0] > now and a[2] == status and path in (None, a[1]) for a in self.answers.copy())
+
+        assert until(came, alive=self._threads[0].is_alive), f"no answer {status}: {self.answers[-20:]}"
 
 
 def add_a_book(port: int, token: str, title: str) -> tuple[int, str | None]:

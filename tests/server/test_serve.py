@@ -15,6 +15,7 @@ import pytest
 
 from tests import releases
 from tests.conftest import SETTING_NAMES, Server
+from tests.waiting import LONGEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +54,7 @@ def test_a_server_without_the_command_line_refuses_a_damaged_passport_in_one_sen
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=LONGEST,
     )
     assert run.returncode == 1
     assert "Error: The release's passport is of another shape" in run.stderr
@@ -79,7 +80,7 @@ def test_workers_told_to_stop_while_they_start_do_so(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=LONGEST,
     )
     assert run.returncode == 0
     assert "Booting worker" in run.stdout + run.stderr
@@ -211,7 +212,7 @@ def test_it_starts_without_its_database_and_says_so_on_standard_output_alone(tmp
             answers = [get(site, path)[0] for path in ("/healthz", "/readyz")]
         finally:
             server.terminate()
-        _, errors = server.communicate(timeout=30)
+        _, errors = server.communicate(timeout=LONGEST)
     assert "the warm-up ends at /readyz" in said[-1]
     assert answers == [200, 503]
     assert (server.returncode, errors) == (0, "")

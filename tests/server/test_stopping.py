@@ -6,8 +6,9 @@ import signal
 import threading
 
 from tests.conftest import Server
-from tests.server.slowpages import PATIENCE, SlowPages, answer, visit
+from tests.server.slowpages import SlowPages, answer, visit
 from tests.server.slowworker import ANSWER
+from tests.waiting import LONGEST
 
 PATHS = ("/", "/books", "/books/emma", "/authors", "/api/v1/books")
 
@@ -17,7 +18,7 @@ class Visitor(threading.Thread):
 
     def __init__(self, site: Server, path: str) -> None:
         super().__init__()
-        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=LONGEST)
         self._path = path
         self.is_served = threading.Event()
         self.answers: list[int | str] = []
@@ -44,13 +45,13 @@ def test_every_request_that_is_open_is_answered(tmp_path):
         for visitor in visitors:
             visitor.start()
         for visitor in visitors:
-            assert visitor.is_served.wait(PATIENCE)
+            assert visitor.is_served.wait(LONGEST)
         site.process.send_signal(signal.SIGTERM)
         for visitor in visitors:
-            visitor.join(PATIENCE)
+            visitor.join(LONGEST)
         slow_pages.let_go()
         answers = slow_pages.answers()
-        assert site.process.wait(PATIENCE) == 0
+        assert site.process.wait(LONGEST) == 0
     assert [set(visitor.answers) for visitor in visitors] == [{200}] * len(PATHS)
     assert answers == [ANSWER] * len(answers)
     assert "Traceback" not in site.log.read_text()
@@ -68,4 +69,4 @@ def test_those_who_wait_at_the_door_are_let_in(linux, tmp_path):
     for visitor in visitors:
         visitor.close()
     assert all(answers)
-    assert site.process.wait(PATIENCE) == 0
+    assert site.process.wait(LONGEST) == 0

@@ -25,6 +25,7 @@ from colophon.schemas import BookSchema, written
 from colophon.text import slugify
 from tests.bulkfiles import environment
 from tests.conftest import any_database
+from tests.waiting import LONGEST
 
 FORMATS = ["csv", "jsonl"]
 
@@ -178,7 +179,7 @@ def test_a_link_stays_one_and_a_pipe_is_written_to(runner, built_in, tmp_path):
     reader.start()
     arguments = ["books", "export", "pipe", "--format", "jsonl"]
     assert runner.invoke(main, arguments, env=environment(built_in)).exit_code == 0
-    reader.join(10)
+    reader.join(LONGEST)
     assert read == [(tmp_path / "books.jsonl").read_text()]
     assert (tmp_path / "pipe").is_fifo()
 

@@ -17,8 +17,8 @@ from colophon import cataloguing, database, importer, schema
 from colophon.books import Catalogue
 from colophon.cli import main
 from tests.conftest import postgresql_only
+from tests.waiting import LONGEST
 
-PATIENCE = 60  # seconds for what is known to come
 BOOKS = len(list(importer.built_in_books()))
 ONE_BOOK = {
     "title": "Emma",
@@ -61,7 +61,7 @@ def start_behind(start, url, *words, logger="colophon.database", says="waiting u
     """Start a command that has to wait, and return when it has waited for longer than a visitor would."""
     with said(logger, says) as heard:
         command = start(url, *words)
-        wait([heard, command], PATIENCE, FIRST_COMPLETED)
+        wait([heard, command], LONGEST, FIRST_COMPLETED)
     assert heard.done(), command.result(0).output
     time.sleep(5 * database.BUSY_SECONDS)
     assert not command.done(), command.result().output
@@ -69,7 +69,7 @@ def start_behind(start, url, *words, logger="colophon.database", says="waiting u
 
 
 def ended_well(command):
-    result = command.result(PATIENCE)
+    result = command.result(LONGEST)
     assert result.exit_code == 0, result.output
     return result.stderr
 
@@ -123,7 +123,7 @@ def test_a_signal_ends_the_wait_at_once(engine, own_url, sent):
         )
         assert any("waiting until" in line for line in command.stderr)
         command.send_signal(sent)
-        assert command.communicate(timeout=PATIENCE)[1] == "\nAborted!\n"
+        assert command.communicate(timeout=LONGEST)[1] == "\nAborted!\n"
         assert command.returncode == 1
         if engine.dialect.name == "postgresql":
             assert not waits_for_a_lock(engine)

@@ -83,7 +83,7 @@ class Emulator:
         self.runner.join(LAST_TASKS)
 
     async def _announce(self) -> None:
-        for _ in range(200):
+        while True:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.close()
