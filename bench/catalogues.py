@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = SIZES = (200, 100_000)
 PER_PAGE = 20
-PACKAGE = ROOT / "src" / "colophon"
-MADE_OF = (
-    "importer.py", "cataloguing.py", "authorities.py", "filing.py", "records.py", "models.py", "text.py",
-    "data/books.jsonl", "migrations/versions/*.py",
-)  # fmt: skip
+# Whatever can decide what a catalogue's file holds: a list of the modules that do would leave out the next one.
+MADE_OF = ("src/colophon/**/*.py", "src/colophon/data/*", "src/requirements.txt", "bench/catalogues.py")
 
 
 @dataclass
@@ -43,11 +40,9 @@ class Kind:
 def prepare(folder: Path, size: int, say: Callable[[str], None]) -> Path:
     """Return a database file of so many made-up books, made by the site's own command unless it is there.
 
-    The name carries a hash of the code that fills it: after a change of that code it is made again.
+    The name carries a hash of what it is made of: after a change of that it is made again.
     """
-    sources = sorted(path for pattern in MADE_OF for path in PACKAGE.glob(pattern))
-    code = hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=6).hexdigest()
-    file = folder / f"books-{size}-{code}.db"
+    file = folder / f"books-{size}-{made_of(ROOT)}.db"
     if file.exists():
         return file
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +61,13 @@ def prepare(folder: Path, size: int, say: Callable[[str], None]) -> Path:
         for left in folder.glob(unfinished.name + "*"):
             left.unlink()
     return file
+
+
+def made_of(checkout: Path) -> str:
+    """Return a hash of all that decides what a catalogue holds: the site's code, its books and its libraries."""
+    sources = sorted(path for pattern in MADE_OF for path in checkout.glob(pattern))
+    contents = [(str(path.relative_to(checkout)), hashlib.blake2b(path.read_bytes()).hexdigest()) for path in sources]
+    return hashlib.blake2b(repr(contents).encode(), digest_size=6).hexdigest()
 
 
 def kinds(files: dict[int, Path]) -> list[Kind]:
