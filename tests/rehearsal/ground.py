@@ -100,7 +100,8 @@ def _images(folder: Path) -> dict[str, str]:
     if _answers("docker", "info") and _answers("docker", "pull", _default("src/Dockerfile", r"BASE=(\S+)")):
         return {}
     with (folder / "engine.log").open("w") as log:
-        made = subprocess.run([ROOT / ".ci/engine"], stdout=subprocess.PIPE, stderr=log, text=True, check=False)
+        command = (ROOT / ".ci/engine", "env")
+        made = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, text=True, check=False)
     # Another client, earlier in the PATH, may lack what builds.
     os.environ["PATH"] = f"/usr/bin{os.pathsep}{os.environ['PATH']}"
     if made.returncode:
@@ -108,7 +109,7 @@ def _images(folder: Path) -> dict[str, str]:
             "No Docker engine answers that has images, and .ci/engine could not make them: it needs Debian and root. "
             f"What it said is in {log.name}."
         )
-    return dict(re.findall(r"(\w+)=(\S+)", made.stdout))
+    return dict(re.findall(r"^(BASE|POSTGRES_IMAGE)=(.+)", made.stdout, re.MULTILINE))
 
 
 def _engine() -> dict[str, str]:
