@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import shlex
 import signal
 import socketserver
 import subprocess
@@ -24,7 +25,10 @@ Json = dict[str, Any]
 Call = tuple[str, str]
 RUN = subprocess.run
 
-PROGRAM = """#!{python} -IS
+# A shell starts it, for there may be a space in the path of the Python.
+PROGRAM = """#!/bin/sh
+'''exec' {python} -IS "$0" "$@"
+' '''
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect({address!r})
@@ -106,7 +110,7 @@ class Program:
         self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         program = folder / "aws"
-        program.write_text(PROGRAM.format(python=sys.executable, address=address))
+        program.write_text(PROGRAM.format(python=shlex.quote(sys.executable), address=address))
         program.chmod(0o755)
 
     def run(self, command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[str]:
