@@ -1,18 +1,25 @@
 # The menu. `make` prints it; .gitlab-ci.yml and contributors call the same lines.
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
-PYTHON ?= python3
 BIN := .venv/bin
+# Without PYTHON=, the Python that .venv was made with, while it runs.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell $(BIN)/python -S -c '' 2>/dev/null && echo $(BIN)/python || echo python3)
+endif
 
 help: ## Print this menu
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-run: .venv/for-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
+setup: ## Make .venv, or mend it; every other line does so by itself (FOR="test delivery" says what it is for)
+	@$(SETUP) $(FOR)
+
+run: setup-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
 	@exec $(BIN)/python -m colophon serve
 
-test: .venv/for-test $(if $(CI),.venv/for-delivery) check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
+test: setup-test $(if $(CI),setup-delivery) check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
 	@mkdir -p build && rm -f build/tested build/junit.xml build/coverage.xml
 	@git describe --always --dirty --abbrev=40 --exclude='*' > build/testing 2>/dev/null || true
 	@$(PYTEST) --cov --cov-report=term --cov-report=xml:build/coverage.xml --junitxml=build/junit.xml $(if $(TESTS),--cov-fail-under=0 $(TESTS))
@@ -21,7 +28,7 @@ ifndef TESTS
 	@mv build/testing build/tested
 endif
 
-check: .venv/for-test ## Lint, check types and the walls between modules
+check: setup-test ## Lint, check types and the walls between modules
 	@mkdir -p build
 	@$(BIN)/ruff check --exit-zero --quiet --output-format=gitlab --output-file=build/code-quality.json
 	@$(BIN)/ruff check
@@ -29,41 +36,41 @@ check: .venv/for-test ## Lint, check types and the walls between modules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-scan: .venv/for-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 does without the last)
+scan: setup-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 does without the last)
 	@$(BIN)/python -m delivery scan
 
-build: .venv/for-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
+build: setup-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
 
-push: .venv/for-delivery ## Push that image to the registry, tagged with its commit
+push: setup-delivery ## Push that image to the registry, tagged with its commit
 	@exec $(BIN)/python -m delivery push $(ARGS)
 
-plan: .venv/for-delivery ## Say what deploy would change on AWS
+plan: setup-delivery ## Say what deploy would change on AWS
 	@exec $(BIN)/python -m delivery plan $(ARGS)
 
-preflight: .venv/for-delivery ## Check everything that deploy needs, and change nothing
+preflight: setup-delivery ## Check everything that deploy needs, and change nothing
 	@exec $(BIN)/python -m delivery preflight $(ARGS)
 
-deploy: .venv/for-delivery ## Release the commit that is checked out, and prove that the site serves it (ARGS=--help says more)
+deploy: setup-delivery ## Release the commit that is checked out, and prove that the site serves it (ARGS=--help says more)
 	@exec $(BIN)/python -m delivery deploy $(ARGS)
 
-rollback: .venv/for-delivery ## Go back to the last release that was proven
+rollback: setup-delivery ## Go back to the last release that was proven
 	@exec $(BIN)/python -m delivery rollback $(ARGS)
 
-status: .venv/for-delivery ## Say what runs
+status: setup-delivery ## Say what runs
 	@exec $(BIN)/python -m delivery status $(ARGS)
 
-history: .venv/for-delivery ## List the deployments by their receipts
+history: setup-delivery ## List the deployments by their receipts
 	@exec $(BIN)/python -m delivery history $(ARGS)
 
-try: .venv/for-test ## Try the image that was built, and compose with it (needs Docker)
+try: setup-test ## Try the image that was built, and compose with it (needs Docker)
 # In this folder, not in /tmp: the engine opens the files that compose names, and from a job's container it sees this one.
 	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
-try-emulator: .venv/for-test build/rehearsal-venv/complete ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
+try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
 	@$(PYTEST) --dist=loadfile tests/rehearsal
 
-rehearse: .venv/for-delivery build/rehearsal-venv/complete tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
+rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
 	@exec $(BIN)/python -m tests.rehearsal $(ARGS) $(SCENE)
 
 up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
@@ -75,80 +82,52 @@ up: var/secrets/database-url ## Start the site with PostgreSQL in containers: th
 down: ## Stop those containers; the database stays in its volume
 	@docker compose down
 
-stacks: .venv/for-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
+stacks: setup-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
 	@$(BIN)/python -m delivery stacks $(ARGS)
 
-format: .venv/for-test ## Lay the code out
+format: setup-test ## Lay the code out
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
 assets: assets/node_modules/.package-lock.json ## Rebuild the built assets from assets/ (needs Node)
 	@node assets/build.mjs
 
-bench: .venv/for-bench ## Pages per second, beside nginx and a minimal Django page (needs nginx and wrk)
+bench: setup-bench ## Pages per second, beside nginx and a minimal Django page (needs nginx and wrk)
 	@$(BIN)/python bench/run.py
 
-memory: .venv/for-run ## Memory of the server's processes, as they are and with nothing shared between them (Linux)
+memory: setup-run ## Memory of the server's processes, as they are and with nothing shared between them (Linux)
 	@$(BIN)/python -m bench.memory
 
-lock: .venv/for-test ## Renew the locked requirements, with hashes, from pyproject.toml
-	@$(BIN)/pip install --quiet uv==$(UV)
+lock: setup-lock ## Renew the locked requirements, with hashes, from pyproject.toml
 	@$(COMPILE) pyproject.toml --output-file src/requirements.txt
 	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
 	@$(COMPILE) --group delivery --constraint tests/requirements.txt --output-file delivery/requirements.txt
 	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
 	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/rehearsal/requirements.txt
+	@$(COMPILE) --group pyproject.toml:lock --output-file .ci/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays
 	@rm -rf .venv build assets/node_modules tests/rehearsal/runner/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
-UV := 0.13.8
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# A Python that is too old for the script reads this much, and says so.
+SETUP = "$(PYTHON)" -E -s -S -c 'import sys; \
+  sys.version_info < (3, 11) and sys.exit("Colophon needs Python 3.11 or newer, and %s is %s. Name another: \
+  make PYTHON=python3.13" % (sys.executable, sys.version.split()[0])); \
+  import runpy; runpy.run_path("delivery/environment.py", run_name="__main__")'
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Colophon needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.13")'
-	@$(PYTHON) -m venv .venv
-	@$@ -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "colophon.pth").write_text("$(CURDIR)/src\n")'
-
-# A stamp is written last, so that an installation that was interrupted is done again.
-.venv/for-run: src/requirements.txt | .venv/bin/python
-	@echo "Installing what the site needs (once) ..."
-	@$(INSTALL) --requirement $<
-	@touch $@
-
-.venv/for-test: tests/requirements.txt .venv/for-run
-	@echo "Installing what the tests need (once) ..."
-	@$(INSTALL) --requirement $<
-	@touch $@
-
-.venv/for-bench: bench/requirements.txt .venv/for-run
-	@echo "Installing what the benchmark's peers need (once) ..."
-	@$(INSTALL) --requirement $<
-	@touch $@
+setup-%:
+	@$(SETUP) $*
 
 # Only their folder is closed: a container sees the files alone, and its user must be able to read them.
 var/secrets/database-url:
 	@mkdir -p -m 700 var/secrets
-	@$(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
-	@printf 'postgresql://colophon:%s@database/colophon' "$$(cat var/secrets/database-password)" > $@
+	@"$(PYTHON)" -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
+	@password=$$(cat var/secrets/database-password); printf 'postgresql://colophon:%s@database/colophon' "$$password" > $@
 	@chmod 444 var/secrets/*
-
-.venv/for-delivery: delivery/requirements.txt .venv/for-run
-	@echo "Installing what the delivery's steps run (once) ..."
-	@$(INSTALL) --requirement $<
-	@touch $@
-
-# By itself, as the emulator binds versions that the tests must not be bound to.
-build/rehearsal-venv/complete: tests/rehearsal/requirements.txt
-	@echo "Installing what the rehearsal needs (once) ..."
-	@mkdir -p build
-	@$(PYTHON) -m venv --clear build/rehearsal-venv
-	@build/rehearsal-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help run test check scan build push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean
+.PHONY: help setup run test check scan build push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean

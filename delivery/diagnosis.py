@@ -125,7 +125,7 @@ def of_error(error: AwsError) -> Cause:
     """Return why a call to AWS failed."""
     said = shown([error.said])
     if error.code == 127:
-        return Cause("no-aws", "The aws CLI is not there.", said, "nothing: `make .venv/for-delivery` installs it.")
+        return Cause("no-aws", "The aws CLI is not there.", said, "nothing: `make setup FOR=delivery` installs it.")
     if error.killed:
         return Cause("interrupted", f"{error.message}, time and again.", (), "whatever ends programs on this machine.")
     if error.error in EXPIRED or ("token" in error.said.lower() and "expired" in error.said.lower()):

@@ -62,7 +62,7 @@ def unavailable(reason: str) -> None:
 def trivy() -> None:
     """Trivy, which `make scan` installs."""
     if not shutil.which("trivy", path=Path(sys.executable).parent):
-        unavailable("Trivy is not installed (make .venv/for-delivery)")
+        unavailable("Trivy is not installed (make setup FOR=delivery)")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def cli(monkeypatch):
         from awscli.botocore.response import StreamingBody
         from awscli.clidriver import create_clidriver
     except ImportError:
-        unavailable("the aws CLI is not installed (make .venv/for-delivery)")
+        unavailable("the aws CLI is not installed (make setup FOR=delivery)")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a-fake")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-fake")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

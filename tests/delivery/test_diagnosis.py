@@ -43,7 +43,7 @@ def test_a_failure_has_one_cause_with_its_evidence_and_what_to_change(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_diagnosed_is_what_aws_really_gives(name):
     if model("ecs") is None:
-        unavailable("the aws CLI, whose models say so, is not installed (make .venv/for-delivery)")
+        unavailable("the aws CLI, whose models say so, is not installed (make setup FOR=delivery)")
     given = load(name)
     evidence = given.get("evidence", {})
     parts = [

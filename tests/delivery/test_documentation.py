@@ -50,7 +50,7 @@ def test_each_setting_stands_in_the_readme_with_its_default():
 def test_each_command_stands_in_the_readme_and_on_the_menu():
     menu = (FOLDER.parent / "Makefile").read_text()
     for name, command in main.commands.items():
-        assert re.search(rf"^{name}: \.venv/for-delivery ## ", menu, re.MULTILINE)
+        assert re.search(rf"^{name}: setup-delivery ## ", menu, re.MULTILINE)
         assert command.help
         if name not in ("scan", "build"):
             assert f"| `make {name}` |" in README

@@ -13,7 +13,7 @@ OLD = definition("arn:aws:ecs:eu-central-1:111122223333:task-definition/colophon
 def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
     ecs = model("ecs")
     if ecs is None:
-        unavailable("the aws CLI, whose models say so, is not installed (make .venv/for-delivery)")
+        unavailable("the aws CLI, whose models say so, is not installed (make setup FOR=delivery)")
     said = set(ecs.shape_for("TaskDefinition").members)
     taken = set(ecs.shape_for("RegisterTaskDefinitionRequest").members)
     assert said - taken == taskdefinition.SAID_ONLY

@@ -46,10 +46,10 @@ def resources(stack: Callable[..., Template]) -> Callable[..., Template]:
 
 @pytest.fixture(scope="session")
 def cfn_lint() -> Path:
-    """The program, which `make .venv/for-delivery` installs."""
+    """The program, which `make setup FOR=delivery` installs."""
     program = shutil.which("cfn-lint", path=Path(sys.executable).parent)
     if not program:
-        unavailable("cfn-lint is not installed (make .venv/for-delivery)")
+        unavailable("cfn-lint is not installed (make setup FOR=delivery)")
     return Path(str(program))
 
 
@@ -59,4 +59,4 @@ def aws_models() -> Any:
     try:
         return import_module("awscli.botocore.session").get_session()
     except ImportError:
-        return unavailable("the AWS command line is not installed (make .venv/for-delivery)")
+        return unavailable("the AWS command line is not installed (make setup FOR=delivery)")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def ready() -> None:
     """What the emulator needs: its libraries, and an engine to run tasks in."""
     if not (PROGRAMS / "python").exists():
-        unavailable("what the rehearsal needs is not installed (make build/rehearsal-venv/complete)")
+        unavailable("what the rehearsal needs is not installed (make setup FOR=rehearsal)")
     if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         unavailable("no Docker engine answers")
 
