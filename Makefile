@@ -42,6 +42,9 @@ scan: setup-delivery ## Look for secrets, misconfigurations, licences and vulner
 build: setup-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
 
+scan-image: setup-delivery ## Scan that image, its operating system too, and write the verdict into its passport; without, it is not pushed
+	@$(BIN)/python -m delivery scan-image
+
 push: setup-delivery ## Push that image to the registry, tagged with its commit
 	@exec $(BIN)/python -m delivery push $(ARGS)
 
@@ -130,4 +133,4 @@ var/secrets/database-url:
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help setup run test check scan build push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean
+.PHONY: help setup run test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean

@@ -145,7 +145,7 @@ class Aws:
             yield
         except AwsError as error:
             if change and before is None and not error.may_be_done:
-                del self.changes[change]
+                self.found_out(change, made=False)
             raise
         if change:
             self.changes[change] = True

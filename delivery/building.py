@@ -3,69 +3,135 @@
 from __future__ import annotations
 
 import json
+import shutil
+import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import checkout, content, passport
-from .checkout import ROOT
-from .shell import output, run
+from . import checkout, content, evidence, layers, passport
+from .session import root_option
+from .shell import CommandError, environment, output, run
+
+if TYPE_CHECKING:
+    from .checkout import Checkout
 
 NAME = "colophon"
+BUILDX_NEEDED = 23  # the version of Docker's client from which it builds by a plugin
+
+
+base_option = click.option(
+    "--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins."
+)
+reports_option = click.option(
+    "--reports",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the earlier steps left their reports, by default in build/.",
+)
 
 
 @click.command()
-@click.option("--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins.")
+@base_option
 @click.option("--no-cache", is_flag=True, help="Build every layer anew.")
-@click.option(
-    "--reports",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the test stage left its reports, by default in build/.",
-)
-@click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=ROOT, hidden=True)
+@reports_option
+@root_option
 def build(base: str | None, no_cache: bool, reports: Path | None, root: Path) -> None:
     """Build the image colophon:COMMIT of the commit that is checked out, and nothing else that lies here.
 
     Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, its id, the
-    commit, and the digest of what it holds, which is the same whenever this commit is built with the same reports.
+    commit, the digest of what it holds, which is the same whenever this commit is built with the same reports, and what
+    `scan-image` said of it.
     """
     source = checkout.read(root)
     if source.changed:
         click.secho(f"Not in the image, for they are not committed: {_some(source.changed)}.", fg="yellow", err=True)
-    folder = root / "build"
+    described = make(source, base, reports, no_cache=no_cache)
+    click.echo(f"{described['image']} is built: id {described['id']}, content {described['content']}")
+
+
+def make(source: Checkout, base: str | None, reports: Path | None, *, no_cache: bool = False) -> dict[str, Any]:
+    """Build the image of a commit, and return what is written of it to build/image.json. Raises ClickException."""
+    _require_builder()
+    folder = source.root / "build"
     folder.mkdir(exist_ok=True)
     tag = f"{NAME}:{source.commit}"
-    with TemporaryDirectory() as temporary:
+    with TemporaryDirectory() as temporary, ExitStack() as names:
         context = Path(temporary, "src")
         source.copy("src", context)
         options = (["--build-arg", f"BASE={base}"] if base else []) + (["--no-cache"] if no_cache else [])
-        _docker_build(context, "site", f"{tag}-site", options)
-        of_image = _passport_of(f"{tag}-site")
-        release = passport.issue(of_image, source, reports or folder)
-        (context / "release.json").write_text(
-            json.dumps(release, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        site = _docker_build(context, "site", options, names)
+        release = passport.issue(_passport_of(site), source, reports or folder, layers.digest(site))
+        written = json.dumps(release, indent=2, ensure_ascii=False) + "\n"
+        (context / "release.json").write_text(written, encoding="utf-8")
         about = {"COMMIT": source.commit, "VERSION": release["version"], "BUILT_AT": release["built_at"]}
         labels = [word for name, value in about.items() for word in ("--build-arg", f"{name}={value}")]
         # The layers of the first target are there by now.
-        _docker_build(context, "release", tag, [option for option in options if option != "--no-cache"] + labels)
-        # It must accept its own passport, or it would not start.
-        if _passport_of(tag) != release:
+        image = _docker_build(
+            context, "release", [option for option in options if option != "--no-cache"] + labels, names
+        )
+        # It must accept its own passport, or it would not start; and what is scanned must be what is shipped.
+        if _passport_of(image) != release:
             raise click.ClickException(f"{tag} shows another passport than the one it was given.")
-        written = (context / "release.json").read_text(encoding="utf-8")
+        if layers.of(image)[: len(layers.of(site))] != layers.of(site):
+            raise click.ClickException(f"{tag} is not the site of {source.commit} with a passport.")
+        described = {
+            "image": tag,
+            "id": output("docker", "image", "inspect", "--format", "{{.Id}}", image, quiet=True).strip(),
+            "commit": source.commit,
+            "content": content.digest(image),
+            "site": layers.digest(site),
+            "scan": evidence.verdict_on_image(reports or folder, layers.digest(site)),
+        }
+        output("docker", "tag", image, tag)
     (folder / "release.json").write_text(written, encoding="utf-8")
-    image_id = output("docker", "image", "inspect", "--format", "{{.Id}}", tag, quiet=True).strip()
-    described = {"image": tag, "id": image_id, "commit": source.commit, "content": content.digest(tag)}
-    (folder / "image.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    output("docker", "image", "rm", f"{tag}-site")
-    click.echo(f"{tag} is built: id {image_id}, content {described['content']}")
+    write(source.root, described)
+    return described
 
 
-def _docker_build(context: Path, target: str, tag: str, options: list[str]) -> None:
-    command = ("docker", "build", "--target", target, "--tag", tag, *options, str(context))
-    run(*command, env={"DOCKER_BUILDKIT": "1"})
+def described(root: Path) -> dict[str, Any]:
+    """Return what is written of the image that was built. Raises ClickException where none was."""
+    path = root / "build" / "image.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise click.ClickException("build/image.json is not there: no image was built. `make build` first.") from None
+    except ValueError as error:
+        raise click.ClickException(f"build/image.json is damaged ({error}). `make build` writes it again.") from None
+    return found
+
+
+def write(root: Path, image: dict[str, Any]) -> None:
+    """Write down what there is to say of the image that was built."""
+    (root / "build" / "image.json").write_text(json.dumps(image, indent=2) + "\n", encoding="utf-8")
+
+
+def _require_builder() -> None:
+    """Raise ClickException for a client that cannot build: newer ones have no builder without a plugin."""
+    version = output("docker", "version", "--format", "{{.Client.Version}}", quiet=True).strip()
+    try:
+        output("docker", "buildx", "version", quiet=True)
+    except CommandError:
+        if int(version.partition(".")[0]) >= BUILDX_NEEDED:
+            program = shutil.which("docker", path=environment()["PATH"])
+            raise click.ClickException(
+                f"{program} ({version}) has no builder: install its plugin, docker-buildx or docker-buildx-plugin, or "
+                "put another client first in PATH."
+            ) from None
+
+
+def _docker_build(context: Path, target: str, options: list[str], names: ExitStack) -> str:
+    """Build a target, and return a name of the image that no other build on this engine takes away."""
+    name = f"{NAME}:build-{uuid.uuid4().hex}"
+    run(
+        *("docker", "build", "--target", target, "--tag", name, *options, str(context)),
+        # An image that comes with attestations is an index of images, which registries cannot scan.
+        env={"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+    )
+    names.callback(output, "docker", "image", "rm", name, quiet=True)
+    return name
 
 
 def _passport_of(image: str) -> dict[str, Any]:

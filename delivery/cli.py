@@ -9,7 +9,7 @@ from .deploying import deploy, preflight
 from .goingback import rollback
 from .planning import plan
 from .pushing import push
-from .scanning import scan
+from .scanning import scan, scan_image
 from .showing import history, status
 from .stacks import stacks
 
@@ -19,5 +19,5 @@ def main() -> None:
     """Ship Colophon: from a commit to a site that serves it, and back."""
 
 
-for command in (scan, build, push, plan, preflight, deploy, status, history, rollback, stacks):
+for command in (scan, build, scan_image, push, plan, preflight, deploy, status, history, rollback, stacks):
     main.add_command(command)

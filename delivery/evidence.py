@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # `make test` writes here which commit it tested, with "-dirty" when files differed from it.
 STAMP = "tested"
+IMAGE_SCANS = "image-scans.json"
 
 
 def of_tests(folder: Path) -> dict[str, Any] | None:
@@ -47,7 +48,28 @@ def of_coverage(folder: Path) -> dict[str, float] | None:
 
 def of_scans(folder: Path) -> dict[str, Any] | None:
     """Return what `scan` wrote: `commit`, `scans` and `exceptions`. None where it has not run."""
-    report = folder / "scans.json"
+    return _read(folder / "scans.json")
+
+
+def of_image(folder: Path, layers: str) -> dict[str, Any] | None:
+    """Return what `scan-image` wrote: `scans`, `exceptions`, `verdict`, `site`. None for an image of other layers."""
+    found = _read(folder / IMAGE_SCANS)
+    return found if found and found["site"] == layers else None
+
+
+def verdict_on_image(folder: Path, layers: str) -> str | None:
+    """Return whether a scan of these layers `passed`, `failed` or was `not run`. None where none was asked for."""
+    found = of_image(folder, layers)
+    return str(found["verdict"]) if found else None
+
+
+def tested(folder: Path) -> str | None:
+    """Return which commit the reports on tests are of, None where they do not say."""
+    stamp = folder / STAMP
+    return stamp.read_text(encoding="utf-8").strip() or None if stamp.exists() else None
+
+
+def _read(report: Path) -> dict[str, Any] | None:
     if not report.exists():
         return None
     try:
@@ -55,12 +77,6 @@ def of_scans(folder: Path) -> dict[str, Any] | None:
     except ValueError as error:
         raise _damaged(report, error) from None
     return found
-
-
-def tested(folder: Path) -> str | None:
-    """Return which commit the reports on tests are of, None where they do not say."""
-    stamp = folder / STAMP
-    return stamp.read_text(encoding="utf-8").strip() or None if stamp.exists() else None
 
 
 def _parse(report: Path) -> ElementTree.Element | None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import building
+from .cancellation import PERSISTING
 from .outcomes import Cause, Ended, Outcome, exit_codes
 from .session import root_option, session
 from .shell import output, run
-from .situation import Registry
+from .situation import Registry, is_image, not_an_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,14 +35,20 @@ def push(keep_existing: bool, root: Path) -> None:
     A tag never moves: pushing the same image again changes nothing, pushing another build of the same commit is
     refused. Writes the image's digest to build/image.json and, as a dotenv file for later jobs, to build/image.env.
     """
-    built = _built(root)
+    built = building.described(root)
+    if built.get("scan") not in ("passed", "not run"):
+        raise Ended(Outcome.REFUSED, _not_scanned(built))
     with session(root) as place:
         registry, uri, commit = Registry(place), _uri(place), built["commit"]
         found = registry.image(commit=commit)
         if found is None:
             _push(place, uri, built)
-            found = registry.image(commit=commit)
-            if found is None:
+            # The registry may show it a little later.
+            for _ in place.waiting.looks(PERSISTING):
+                found = registry.image(commit=commit)
+                if found:
+                    break
+            else:
                 raise click.ClickException(f"The push went well, but the registry has no image of {commit}.")
             click.secho(f"{commit} is pushed.", fg="green")
         elif _same(place, found, built["id"]):
@@ -49,25 +57,13 @@ def push(keep_existing: bool, root: Path) -> None:
             click.secho(f"{commit} was pushed before, by another build; that one is taken.", fg="yellow")
         else:
             raise Ended(Outcome.REFUSED, _other_build(commit, found["imageDigest"], built["id"]))
+        if not is_image(found):
+            raise Ended(Outcome.REFUSED, not_an_image(commit, found))
         digest = found["imageDigest"]
         name = f"{uri}@{digest}"
-    written = built | {"digest": digest, "repository": uri}
-    (root / "build" / "image.json").write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    building.write(root, built | {"digest": digest, "repository": uri})
     (root / "build" / "image.env").write_text(f"IMAGE={name}\n", encoding="utf-8")
     click.echo(name)
-
-
-def _built(root: Path) -> Json:
-    path = root / "build" / "image.json"
-    try:
-        built: Json = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise click.ClickException(
-            "build/image.json is not there: there is nothing to push. `make build` first."
-        ) from None
-    except ValueError as error:
-        raise click.ClickException(f"build/image.json is damaged ({error}). `make build` writes it again.") from None
-    return built
 
 
 def _uri(place: Place) -> str:
@@ -84,8 +80,10 @@ def _push(place: Place, uri: str, built: Json) -> None:
         own = {"DOCKER_CONFIG": folder}
         host = uri.partition("/")[0]
         output("docker", "login", "--username", "AWS", "--password-stdin", host, env=own, given=password)
-        output("docker", "tag", built["image"], tag)
-        run("docker", "push", tag, env=own)
+        # By its id: another build of the commit on this engine takes the name for itself.
+        output("docker", "tag", built["id"], tag)
+        with place.aws.changing(f"{tag} was pushed"):
+            run("docker", "push", tag, env=own)
 
 
 def _same(place: Place, found: Json, image_id: str) -> bool:
@@ -99,6 +97,19 @@ def _same(place: Place, found: Json, image_id: str) -> bool:
     )["images"]  # fmt: skip
     manifest = json.loads(got[0]["imageManifest"]) if got else {}
     return image_id in (manifest.get("config", {}).get("digest"), found["imageDigest"])
+
+
+def _not_scanned(built: Json) -> Cause:
+    found = built.get("scan") == "failed"
+    return Cause(
+        "not-scanned",
+        f"{built['image']} {'did not pass its scan' if found else 'was not scanned'}, so it is not pushed.",
+        (),
+        "what `make scan-image` found: src/requirements.txt, the base in src/Dockerfile, or an exception for a time in "
+        "delivery/exceptions.yaml."
+        if found
+        else "nothing: `make scan-image` first.",
+    )
 
 
 def _other_build(commit: str, there: str, here: str) -> Cause:

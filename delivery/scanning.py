@@ -1,11 +1,11 @@
-"""`scan`: what Trivy finds in this checkout, or in an image: secrets, misconfigurations, licences, vulnerabilities."""
+"""`scan` and `scan-image`: the secrets, misconfigurations, licences and vulnerabilities that Trivy finds."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from .checkout import ROOT
+from . import building, checkout, evidence
+from .session import root_option
 from .shell import CommandError, output
 
 if TYPE_CHECKING:
@@ -45,37 +46,68 @@ class Scan:
     details: tuple[str, ...] = ()
 
 
-@click.command()
-@click.option("--image", metavar="IMAGE", help="Scan an image of the local engine, not the checkout.")
-@click.option(
+offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SCAN_OFFLINE",
     help="Do without the scan for vulnerabilities, whose database must be downloaded. The passport will say so.",
 )
-@click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=ROOT, hidden=True)
-def scan(image: str | None, offline: bool, root: Path) -> None:
+
+
+@click.command()
+@offline_option
+@root_option
+def scan(offline: bool, root: Path) -> None:
     """Scan this checkout, changes not yet committed included, and write the verdicts to build/scans.json.
 
     Findings of high or critical severity fail it, except those that delivery/exceptions.yaml grants, until the day
     that stands there. Exit code 1: something was found, or a scan could not run.
     """
     exceptions = granted(EXCEPTIONS)
-    if image:
-        scans = [_scan(name, image, root, offline) for name in SCANS if name != "misconfigurations"]
-    else:
-        with _as_committed(root) as copy:
-            scans = [_scan(name, None, copy, offline) for name in SCANS]
-        report = root / "build" / "scans.json"
-        report.parent.mkdir(exist_ok=True)
-        written = {
-            "commit": output(
-                "git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*", cwd=root, quiet=True
-            ).strip(),
-            "scans": [{key: value for key, value in asdict(found).items() if key != "details"} for found in scans],
-            "exceptions": exceptions,
-        }
-        report.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
+    with _as_committed(root) as copy:
+        scans = [_scan(name, None, copy, offline) for name in SCANS]
+    commit = output("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*", cwd=root, quiet=True)
+    _write(root / "build" / "scans.json", {"commit": commit.strip()}, scans, exceptions)
+    _require(scans, offline=offline)
+
+
+@click.command("scan-image")
+@offline_option
+@building.base_option
+@building.reports_option
+@root_option
+def scan_image(offline: bool, base: str | None, reports: Path | None, root: Path) -> None:
+    """Scan the image that `build` made, with its operating system, and bake the verdicts into its passport.
+
+    Nothing else in it is changed. Findings of critical severity fail it, and those of high severity that somebody has
+    mended, except those that delivery/exceptions.yaml grants: such an image cannot be pushed. Exit code 1: something
+    was found, or a scan could not run.
+    """
+    source, described = checkout.read(root), building.described(root)
+    if described["commit"] != source.commit:
+        raise click.ClickException(f"{described['image']} is not of {source.commit}. `make build` first.")
+    exceptions = granted(EXCEPTIONS)
+    scans = [_scan(name, described["id"], root, offline) for name in SCANS if name != "misconfigurations"]
+    verdicts = {found.verdict for found in scans}
+    verdict = next(each for each in ("failed", "not run", "passed") if each in verdicts)
+    about = {"site": described["site"], "verdict": verdict}
+    _write((reports or root / "build") / evidence.IMAGE_SCANS, about, scans, exceptions)
+    building.write(root, described | {"scan": verdict})
+    _require(scans, offline=offline)
+    made = building.make(source, base, reports)
+    with suppress(CommandError):  # it may have another name
+        output("docker", "image", "rm", described["id"], quiet=True)
+    click.echo(f"{made['image']} says so in its passport: id {made['id']}, content {made['content']}")
+
+
+def _write(report: Path, about: dict[str, str], scans: list[Scan], exceptions: list[dict[str, str]]) -> None:
+    report.parent.mkdir(exist_ok=True)
+    shown = [{key: value for key, value in asdict(found).items() if key != "details"} for found in scans]
+    report.write_text(json.dumps(about | {"scans": shown, "exceptions": exceptions}, indent=2) + "\n", encoding="utf-8")
+
+
+def _require(scans: list[Scan], *, offline: bool) -> None:
+    """Tell what was found, and exit with 1 when that is too much."""
     for found in scans:
         _tell(found)
     if any(found.verdict == "failed" or (found.verdict == "not run" and not offline) for found in scans):
@@ -104,6 +136,7 @@ def granted(path: Path) -> list[dict[str, str]]:
 def _scan(name: str, image: str | None, root: Path, offline: bool) -> Scan:
     scanner, target, key = SCANS[name]
     tool = f"trivy {_version()}"
+    name = f"{name} in the image" if image else name
     if scanner == "vuln" and offline:
         return Scan(name, tool, "not run", None, NO_DATABASE)
     command = ["trivy", "image" if image else "filesystem", "--quiet", "--config", str(CONFIG)]
@@ -121,7 +154,10 @@ def _scan(name: str, image: str | None, root: Path, offline: bool) -> Scan:
             return Scan(name, tool, "not run", None, NO_DATABASE)
         raise
     details = tuple(
-        _sentence(result, finding) for result in report.get("Results", []) for finding in result.get(key, [])
+        _sentence(result, finding)
+        for result in report.get("Results", [])
+        for finding in result.get(key, [])
+        if not (image and scanner == "vuln" and finding["Severity"] == "HIGH" and not finding.get("FixedVersion"))
     )
     return Scan(name, tool, "failed" if details else "passed", len(details), None, details)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import taskdefinition
 from .aws import AwsError, moment
 from .config import Names, Settings, settings
+from .outcomes import Cause
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .cancellation import Waiting
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+IMAGES = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,22 @@ class Registry:
         """Return the commit that an image is tagged with, None for an image that is not there or bears none."""
         image = self.image(digest=digest)
         return next((tag for tag in image.get("imageTags", []) if COMMIT.fullmatch(tag)), None) if image else None
+
+
+def is_image(found: Json) -> bool:
+    """Tell whether what DescribeImages shows is an image, and no index of several, which ECR does not scan."""
+    return found.get("imageManifestMediaType") in IMAGES
+
+
+def not_an_image(commit: str, found: Json) -> Cause:
+    """Return why what DescribeImages shows of a commit cannot be released."""
+    kind = found.get("imageManifestMediaType") or "of an unknown type"
+    return Cause(
+        "not-an-image",
+        f"What the registry has of {commit[:12]} is no image but {kind}, which it cannot scan.",
+        (found["imageDigest"],),
+        "whatever pushed it: `make build push` of a new commit, for a tag never moves.",
+    )
 
 
 class Situation:

@@ -53,6 +53,7 @@ class FakeSite:
         self.log: list[str] = ["a line of the log"]
         self.scan: Json | None = {"status": "COMPLETE"}
         self.findings: list[Json] = []
+        self.media_type: str | None = "application/vnd.docker.distribution.manifest.v2+json"
         self.secret: Json = {"ARN": SECRET, "Name": "rds!db-fake", "OwningService": "rds"}
         self.instances = [instance(1024, 2048)]
         self.scaling = "ENABLED"
@@ -276,7 +277,10 @@ class FakeSite:
         found = self._image(given["image-ids"])
         if found is None:
             raise Fault("ImageNotFoundException")
-        return {"imageDetails": [{"repositoryName": NAME, "imageDigest": found[0], "imageTags": found[1]["tags"]}]}
+        details = {"repositoryName": NAME, "imageDigest": found[0], "imageTags": found[1]["tags"]}
+        if self.media_type:
+            details["imageManifestMediaType"] = self.media_type
+        return {"imageDetails": [details]}
 
     def _ecr_batch_get_image(self, given: Json) -> Json:
         found = self._image(given["image-ids"])
@@ -286,7 +290,7 @@ class FakeSite:
             "images": [
                 {
                     "repositoryName": NAME, "imageId": {"imageDigest": found[0]}, "imageManifest": found[1]["manifest"],
-                    "imageManifestMediaType": "application/vnd.docker.distribution.manifest.v2+json",
+                    "imageManifestMediaType": self.media_type,
                 }
             ],
             "failures": [],

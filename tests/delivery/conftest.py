@@ -75,7 +75,8 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
     site = FakeSite(folder)
     monkeypatch.setenv("PATH", os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"])))
     for name in [name for name in os.environ if name.startswith(("AWS_", "CI", "DELIVERY_", "GITLAB_"))]:
-        monkeypatch.delenv(name)
+        if name != "AWS_DATA_PATH":  # by which the aws CLI, once it is imported, finds what it is made of
+            monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_REGION", REGION)
     for name, value in {"POLL": "0", "PROOF_TIMEOUT": "5", "SCAN_TIMEOUT": "0", "VISIT": "0.05"}.items():
         monkeypatch.setenv(f"DELIVERY_{name}", value)

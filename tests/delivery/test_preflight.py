@@ -1,6 +1,7 @@
 """The preflight: each check says no to what it is for, and all of them are asked."""
 
 import functools
+import json
 
 import pytest
 
@@ -47,7 +48,8 @@ def fill(aws):
         ("service", lambda aws: setattr(aws, "breaker", {"enable": True, "rollback": False}), "circuit breaker is off"),
         ("deployments", lambda aws: aws.deploy(aws.service_definition), "Another deployment is under way, PENDING"),
         ("image", lambda aws: aws.images.clear(), "The registry has no image of"),
-        ("scan", lambda aws: setattr(aws, "scan", {"status": "IN_PROGRESS"}), "has not finished scanning"),
+        ("image", lambda aws: setattr(aws, "media_type", "application/vnd.oci.image.index.v1+json"), "is no image but"),
+        ("image", lambda aws: setattr(aws, "media_type", None), "is no image but of an unknown type"),
         (
             "scan",
             lambda aws: aws.findings.append({"name": "CVE-2099-0001", "severity": "CRITICAL"}),
@@ -78,12 +80,6 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
 @pytest.mark.parametrize(
     ("name", "spoil", "said"),
     [
-        ("scan", lambda aws: setattr(aws, "scan", None), "has not scanned it"),
-        (
-            "scan",
-            lambda aws: setattr(aws, "scan", {"status": "UNSUPPORTED_IMAGE"}),
-            "cannot scan it (UNSUPPORTED_IMAGE)",
-        ),
         ("capacity", lambda aws: setattr(aws, "instances", [instance(100, 4096)]), "ECS will start one"),
         (
             "secrets",
@@ -100,6 +96,52 @@ def test_what_cannot_be_told_is_a_warning(check, aws, commits, name, spoil, said
     assert result.exit_code == 0
     assert line(result.output, name).startswith("warning")
     assert said in line(result.output, name)
+
+
+UNKNOWN = [None, "UNSUPPORTED_IMAGE", "FAILED", "LIMIT_EXCEEDED", "SCAN_ELIGIBILITY_EXPIRED", "IN_PROGRESS", "NEW"]
+
+
+@pytest.fixture(params=UNKNOWN)
+def unknown(request, aws):
+    """A registry that does not say what it thinks of an image: why, in its words."""
+    aws.scan = {"status": request.param} if request.param else None
+    return request.param or "not scanned"
+
+
+def built(root, **image):
+    """Leave what a job leaves that has built, scanned and pushed an image."""
+    (root / "build").mkdir(exist_ok=True)
+    (root / "build/image.json").write_text(json.dumps(image))
+
+
+def test_an_image_that_nobody_has_scanned_is_refused(check, aws, commits, unknown):
+    result = check()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert line(result.output, "scan").startswith("refused")
+    assert f"the registry's scan is {unknown}" in line(result.output, "scan")
+
+
+def test_the_build_s_own_scan_of_this_very_image_will_do(check, aws, commits, unknown, root):
+    built(root, digest=aws.digest(commits.new), scan="passed")
+    result = check()
+    assert result.exit_code == 0
+    assert line(result.output, "scan").startswith("warning")
+
+
+@pytest.mark.parametrize("image", [{"scan": "not run"}, {"scan": "failed"}, {"scan": "passed", "digest": "sha256:0"}])
+def test_no_other_scan_will_do(check, aws, commits, root, image):
+    aws.scan = None
+    built(root, **{"digest": aws.digest(commits.new)} | image)
+    assert check().exit_code == Outcome.REFUSED.code
+
+
+def test_a_release_that_the_registry_has_forgotten_about_can_be_gone_back_to(deliver, deploy, aws, commits):
+    deploy("--force", "--commit", commits.old)
+    deploy()
+    aws.scan = None
+    result = deliver("rollback", "--yes")
+    assert result.exit_code == 0
+    assert line(result.output, "scan").startswith("warning")
 
 
 def test_the_scan_is_waited_for(check, aws, commits, monkeypatch):

@@ -28,7 +28,7 @@ def push(deliver):
 def built(aws, root):
     """What `build` leaves: an image whose ID is known."""
     (root / "build").mkdir()
-    written = {"image": f"colophon:{COMMIT}", "id": digest_of(f"id {COMMIT}"), "commit": COMMIT}
+    written = {"image": f"colophon:{COMMIT}", "id": digest_of(f"id {COMMIT}"), "commit": COMMIT, "scan": "passed"}
     (root / "build/image.json").write_text(json.dumps(written))
     return written
 
@@ -96,6 +96,58 @@ def test_an_engine_that_names_images_by_their_manifest_is_understood(push, aws, 
     digest = aws.push(COMMIT)
     (root / "build/image.json").write_text(json.dumps(built | {"id": digest}))
     assert "is this very image" in push().output
+
+
+@pytest.mark.parametrize(
+    ("scan", "said"), [(None, "was not scanned"), ("failed", "did not pass its scan"), ("odd", "was not scanned")]
+)
+def test_an_image_that_has_not_passed_its_scan_is_not_pushed(push, aws, built, docker, root, scan, said):
+    (root / "build/image.json").write_text(json.dumps(built | {"scan": scan}))
+    result = push()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert f"colophon:{COMMIT} {said}" in result.output
+    assert not docker.exists()
+    assert aws.operations == []
+
+
+def test_one_that_could_not_be_scanned_for_vulnerabilities_on_request_is_pushed(push, aws, built, docker, root):
+    (root / "build/image.json").write_text(json.dumps(built | {"scan": "not run"}))
+    assert push().exit_code == 0
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["pushed now", "pushed before"])
+def test_an_index_of_images_is_refused_for_no_registry_scans_it(push, aws, built, docker, root, there):
+    """As newer engines make, when an image comes with attestations."""
+    aws.media_type = "application/vnd.oci.image.index.v1+json"
+    if there:
+        aws.before.clear()
+        aws.push(COMMIT)
+    result = push("--keep-existing")
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "is no image but application/vnd.oci.image.index.v1+json, which it cannot scan" in result.output
+    assert not (root / "build/image.env").exists()
+
+
+def test_an_image_that_the_registry_shows_a_little_later_is_waited_for(push, aws, built, docker):
+    aws.before.clear()
+    aws.at("ecr", "describe-images", *[lambda: None] * 3, lambda: aws.push(COMMIT))
+    assert push().exit_code == 0
+
+
+def test_what_is_pushed_is_what_was_built_whoever_has_taken_its_name(push, aws, built, docker):
+    push()
+    assert f"tag {built['id']} {REGISTRY}/{NAME}:{COMMIT}" in docker.read_text()
+
+
+def test_a_push_that_is_cancelled_says_that_it_may_have_been_done(push, aws, built, docker, tmp_path):
+    """GitLab's Cancel ends every process of the job, `docker` before the delivery."""
+    program = tmp_path / "bin/docker"
+    program.write_text(DOCKER.format(log=docker, then='if [ "$1" = push ]; then kill -TERM $$; fi'))
+    result = push()
+    assert result.exit_code == Outcome.CANCELLED.code
+    assert f"Done until then: perhaps {REGISTRY}/{NAME}:{COMMIT} was pushed." in result.output
+    program.write_text(DOCKER.format(log=docker, then=""))
+    assert push().exit_code == 0
 
 
 def test_without_a_build_there_is_nothing_to_push(push, aws, root):
