@@ -1,6 +1,6 @@
 """A database of vulnerabilities for Trivy, made on the spot: nothing serves the real one to a test.
 
-Its file is bbolt's (go.etcd.io/bbolt: page.go, bucket.go), its buckets are those of Trivy's own (aquasecurity/trivy-db).
+Its file is of bbolt's format (go.etcd.io/bbolt), its buckets are those of Trivy's own (aquasecurity/trivy-db).
 """
 
 from __future__ import annotations
