@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import checkout, content, evidence, layers, passport
+from . import checkout, content, evidence, passport
 from .session import root_option
 from .shell import CommandError, environment, output, run
 
@@ -63,27 +63,24 @@ def make(source: Checkout, base: str | None, reports: Path | None, *, no_cache: 
         source.copy("src", context)
         options = (["--build-arg", f"BASE={base}"] if base else []) + (["--no-cache"] if no_cache else [])
         site = _docker_build(context, "site", options, names)
-        release = passport.issue(_passport_of(site), source, reports or folder, layers.digest(site))
+        held = content.digest(site)
+        release = passport.issue(_passport_of(site), source, reports or folder, held)
         written = json.dumps(release, indent=2, ensure_ascii=False) + "\n"
         (context / "release.json").write_text(written, encoding="utf-8")
         about = {"COMMIT": source.commit, "VERSION": release["version"], "BUILT_AT": release["built_at"]}
-        labels = [word for name, value in about.items() for word in ("--build-arg", f"{name}={value}")]
-        # The layers of the first target are there by now.
-        image = _docker_build(
-            context, "release", [option for option in options if option != "--no-cache"] + labels, names
-        )
-        # It must accept its own passport, or it would not start; and what is scanned must be what is shipped.
+        about["SITE"] = site
+        arguments = [word for name, value in about.items() for word in ("--build-arg", f"{name}={value}")]
+        image = _docker_build(context, "release", options + arguments, names)
+        # It must accept its own passport, or it would not start.
         if _passport_of(image) != release:
             raise click.ClickException(f"{tag} shows another passport than the one it was given.")
-        if layers.of(image)[: len(layers.of(site))] != layers.of(site):
-            raise click.ClickException(f"{tag} is not the site of {source.commit} with a passport.")
         described = {
             "image": tag,
             "id": output("docker", "image", "inspect", "--format", "{{.Id}}", image, quiet=True).strip(),
             "commit": source.commit,
             "content": content.digest(image),
-            "site": layers.digest(site),
-            "scan": evidence.verdict_on_image(reports or folder, layers.digest(site)),
+            "site": held,
+            "scan": evidence.verdict_on_image(reports or folder, held),
         }
         output("docker", "tag", image, tag)
     (folder / "release.json").write_text(written, encoding="utf-8")

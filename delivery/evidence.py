@@ -51,15 +51,15 @@ def of_scans(folder: Path) -> dict[str, Any] | None:
     return _read(folder / "scans.json")
 
 
-def of_image(folder: Path, layers: str) -> dict[str, Any] | None:
-    """Return what `scan-image` wrote: `scans`, `exceptions`, `verdict`, `site`. None for an image of other layers."""
+def of_image(folder: Path, site: str) -> dict[str, Any] | None:
+    """Return what `scan-image` wrote: `scans`, `exceptions`, `verdict`, `site`. None where it saw another site."""
     found = _read(folder / IMAGE_SCANS)
-    return found if found and found["site"] == layers else None
+    return found if found and found["site"] == site else None
 
 
-def verdict_on_image(folder: Path, layers: str) -> str | None:
-    """Return whether a scan of these layers `passed`, `failed` or was `not run`. None where none was asked for."""
-    found = of_image(folder, layers)
+def verdict_on_image(folder: Path, site: str) -> str | None:
+    """Return whether a scan of this site `passed`, `failed` or was `not run`. None where none was asked for."""
+    found = of_image(folder, site)
     return str(found["verdict"]) if found else None
 
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from .checkout import Checkout
 
 
-def issue(of_image: dict[str, Any], checkout: Checkout, reports: Path, layers: str) -> dict[str, Any]:
+def issue(of_image: dict[str, Any], checkout: Checkout, reports: Path, site: str) -> dict[str, Any]:
     """Return the passport of a release: what the image says of itself, with its commit and the evidence for it.
 
-    Evidence of another commit counts for nothing, and a warning says so; nor does a scan of an image with other layers.
-    The schema is in the site's folder, release.schema.json.
+    Evidence of another commit counts for nothing, and a warning says so; nor does a scan of another `site`, the digest
+    of what the image holds beside its passport. The schema is in the site's folder, release.schema.json.
     """
     tests = coverage = scans = None
     if _is_of(checkout, evidence.tested(reports), "tests", "make test"):
@@ -28,7 +28,7 @@ def issue(of_image: dict[str, Any], checkout: Checkout, reports: Path, layers: s
     found = evidence.of_scans(reports)
     if _is_of(checkout, found["commit"] if found else None, "scans", "make scan"):
         scans = found
-    seen = [each for each in (scans, evidence.of_image(reports, layers)) if each]
+    seen = [each for each in (scans, evidence.of_image(reports, site)) if each]
     pipeline = os.environ.get("CI_PIPELINE_URL", "")
     return of_image | {
         "state": "released",

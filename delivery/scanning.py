@@ -95,8 +95,14 @@ def scan_image(offline: bool, base: str | None, reports: Path | None, root: Path
     building.write(root, described | {"scan": verdict})
     _require(scans, offline=offline)
     made = building.make(source, base, reports)
-    with suppress(CommandError):  # it may have another name
-        output("docker", "image", "rm", described["id"], quiet=True)
+    if made["scan"] != verdict:
+        raise click.ClickException("The engine has made another site than was scanned: run `make scan-image` again.")
+    with suppress(CommandError):  # it may be gone already
+        if (
+            output("docker", "image", "inspect", "--format", "{{.RepoTags}}", described["id"], quiet=True).strip()
+            == "[]"
+        ):
+            output("docker", "image", "rm", described["id"], quiet=True)
     click.echo(f"{made['image']} says so in its passport: id {made['id']}, content {made['content']}")
 
 

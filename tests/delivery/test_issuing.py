@@ -28,7 +28,7 @@ OF_IMAGE = {
     "image_digest": None,
     "task": None,
 }
-SITE = "sha256:" + "5" * 64  # the layers below the passport
+SITE = "sha256:" + "5" * 64  # what the image holds beside its passport
 SCHEMA = Path(__file__).parents[2] / "src/colophon/release.schema.json"
 
 
@@ -89,7 +89,7 @@ def test_without_evidence_a_release_says_how_to_get_it(source, tmp_path, capsys)
     assert "`make scan`" in warnings
 
 
-def test_a_scan_of_the_image_stands_in_the_passport_when_it_saw_the_same_layers(source, reports):
+def test_a_scan_of_the_image_stands_in_the_passport_when_it_saw_the_same_site(source, reports):
     scans = [{"name": "secrets in the image", "tool": "trivy 0.76.0", "verdict": "passed", "findings": 0, "note": None}]
     granted = [{"id": "CVE-2099-0001", "reason": "It is never called", "until": "2027-05-01"}]
     written = {"site": SITE, "verdict": "passed", "scans": scans, "exceptions": granted}

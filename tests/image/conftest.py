@@ -42,10 +42,13 @@ def described(engine: None) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def image(described: dict[str, Any]) -> str:
+def image(described: dict[str, Any]) -> Iterator[str]:
     """The image, by its id: a test that builds its commit again takes its name away for a while."""
     id_: str = described["id"]
-    return id_
+    # A name that no test takes away: an image without one is gone once a test removes its own.
+    docker("tag", id_, kept := f"colophon-test:{uuid.uuid4().hex[:8]}")
+    yield id_
+    docker("image", "rm", "--force", kept)
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests import vulnerabilities
-from tests.containers import docker, sh
+from tests.containers import commit, docker, sh
 
 EXCEPTION = """
 vulnerabilities:
@@ -17,19 +18,20 @@ vulnerabilities:
     statement: The vulnerability of this test is made up.
     expired_at: 2999-01-01
 """
+ROOT = Path(__file__).parents[2]
 BASH, FLASK = ("debian 13", "bash"), ("pip::made up", "flask")
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory, described):
-    """A clone of this commit, with the image that was built of it."""
+def source(tmp_path_factory, engine):
+    """A clone with a commit of its own, with the image that was built of it."""
     folder = tmp_path_factory.mktemp("source") / "clone"
-    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", os.curdir, str(folder)], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)], check=True)
+    commit(folder, "Change nothing")
     made = deliver(folder, "build")
     assert made.returncode == 0, made.stderr
     yield folder
-    docker("image", "rm", "--force", image(folder)["id"], check=False)
-    docker("tag", described["id"], described["image"])
+    docker("image", "rm", "--force", written(folder)["id"])
 
 
 def deliver(folder, *words, **environment):
@@ -40,7 +42,7 @@ def deliver(folder, *words, **environment):
     )
 
 
-def image(folder):
+def written(folder):
     return json.loads((folder / "build/image.json").read_text())
 
 
@@ -72,7 +74,7 @@ def test_a_package_with_a_grave_vulnerability_stops_before_the_push(scan, source
     assert where in line
     assert f"({package[1]})" in line.lower()
     assert what in line
-    assert image(source)["scan"] == "failed"
+    assert written(source)["scan"] == "failed"
     # Neither the engine nor AWS is asked anything.
     for program in ("docker", "aws"):
         (tmp_path / program).write_text("#!/bin/sh\necho called >&2\nexit 99\n")
@@ -86,16 +88,16 @@ def test_a_package_with_a_grave_vulnerability_stops_before_the_push(scan, source
 def test_an_exception_lets_it_pass_and_stands_in_the_passport(scan, source):
     ended = scan({BASH: "CRITICAL"}, EXCEPTION)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert image(source)["scan"] == "passed"
-    passport = json.loads(sh(image(source)["id"], "cat release.json"))
+    assert written(source)["scan"] == "passed"
+    passport = json.loads(sh(written(source)["id"], "cat release.json"))
     assert [each["id"] for each in passport["exceptions"]] == ["CVE-2099-0001"]
 
 
 def test_an_image_without_a_find_passes_and_its_passport_says_so(scan, source):
-    before = docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image(source)["id"])
+    before = docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", written(source)["id"])
     ended = scan({("debian 13", "no-such-package"): "CRITICAL", FLASK: "MEDIUM"})
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    made = image(source)
+    made = written(source)
     assert made["scan"] == "passed"
     passport = json.loads(sh(made["id"], "cat release.json"))
     assert {each["name"]: (each["verdict"], each["findings"]) for each in passport["scans"]} == {
@@ -116,13 +118,13 @@ def test_without_a_database_nothing_passes_but_on_request(source, trivy):
     assert ended.returncode == 1
     assert "vulnerabilities in the image: not run" in ended.stdout
     assert deliver(source, "scan-image", "--offline", **nowhere).returncode == 0
-    assert image(source)["scan"] == "not run"
+    assert written(source)["scan"] == "not run"
 
 
 def test_a_key_in_the_image_is_found(source, tmp_path, trivy):
     # Put together here, so that this file is not itself a find.
     fake = "AKIA" + "FAKEFAKE" + "FAKE" + "2345"
-    described = image(source)
+    described = written(source)
     (tmp_path / "Dockerfile").write_text(f"FROM {described['image']}\nCOPY fake.ini /srv/\n")
     (tmp_path / "fake.ini").write_text(f"aws_access_key_id = {fake}\n")
     planted = docker("build", "--quiet", str(tmp_path))
@@ -136,7 +138,7 @@ def test_a_key_in_the_image_is_found(source, tmp_path, trivy):
 
 
 def test_an_image_of_another_commit_is_not_scanned(source):
-    described = image(source)
+    described = written(source)
     (source / "build/image.json").write_text(json.dumps(described | {"commit": "0" * 40}))
     ended = deliver(source, "scan-image", "--offline")
     (source / "build/image.json").write_text(json.dumps(described))
