@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from click.testing import CliRunner
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from colophon import create_app, database
 from colophon.books import Catalogue
@@ -28,7 +30,6 @@ from tests.waiting import LONGEST, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flask import Flask
     from flask.testing import FlaskClient
     from sqlalchemy import Engine
 
@@ -56,6 +57,15 @@ def unavailable(reason: str) -> None:
     if NOTHING_IS_SKIPPED:
         pytest.fail(f"required in CI: {reason}")
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Templates that are compiled once: each app that a test makes would compile them again."""
+    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": cache})
+        yield
 
 
 @pytest.fixture(scope="session")
