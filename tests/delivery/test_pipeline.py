@@ -106,6 +106,15 @@ def test_every_script_is_a_line_of_the_menu(config):
             assert line.removeprefix("make ") in menu
 
 
+def test_what_is_pushed_was_built_then_scanned_then_tried_and_the_deployment_is_told(config):
+    """The scan makes the image anew, with its verdict in the passport, so it is that one which has to be tried."""
+    image = ["make build", "make scan-image", "make try"]
+    assert config.jobs_by_name["build"]["script"] == image
+    assert config.jobs_by_name["push"]["script"] == [*image, "make push"]
+    assert "build/image.json" in config.jobs_by_name["push"]["artifacts"]["paths"]
+    assert "push" in config.earlier("deploy", branch("master", protected=True))
+
+
 def test_artifacts_end(config):
     for name, job in config.jobs_by_name.items():
         assert job["artifacts"]["expire_in"], name
