@@ -67,7 +67,7 @@ def image(wanted: Wanted) -> str:
     if wanted.image is None:
         raise No(
             f"The registry has no image of {wanted.commit[:12]}.",
-            "push it first: `make build push`, or the pipeline's build job.",
+            "push it first: `make build scan-image push`, or the pipeline's build job.",
         )
     if wanted.expected not in (None, wanted.digest):
         raise No(

@@ -83,7 +83,7 @@ def not_an_image(commit: str, found: Json) -> Cause:
         "not-an-image",
         f"What the registry has of {commit[:12]} is no image but {kind}, which it cannot scan.",
         (found["imageDigest"],),
-        "whatever pushed it: `make build push` of a new commit, for a tag never moves.",
+        "whatever pushed it: `make build scan-image push` of a new commit, for a tag never moves.",
     )
 
 

@@ -104,7 +104,7 @@ def _about_pulling(text: str) -> str:
     if "not authorized" in text or "denied" in text.lower():
         return "ExecutionPolicy in ecs/service.yml, if the image is in the registry."
     if "not found" in text.lower():
-        return "nothing that is checked in: the image is gone from the registry. `make build push` brings it back."
+        return "nothing that is checked in: the image is gone. `make build scan-image push` brings it back."
     return "the way to the registry in ecs/network.yml, if it is there: `make status` names the image."
 
 

@@ -56,6 +56,13 @@ def test_each_command_stands_in_the_readme_and_on_the_menu():
             assert f"| `make {name}` |" in README
 
 
+def test_nobody_is_advised_to_push_what_was_not_scanned():
+    """Which would be refused."""
+    texts = [*FOLDER.glob("*.py"), *FOLDER.parent.glob("*/README.md"), FOLDER.parent / "README.md"]
+    advised = re.findall(r"make build [a-z -]*push", "\n".join(path.read_text() for path in texts))
+    assert set(advised) == {"make build scan-image push"}
+
+
 def test_each_check_stands_in_the_readme():
     told = " ".join(README.split())
     said = {"deployments": "other deployments", "scan": "its scan", "capacity": "room for one more task"}
