@@ -55,6 +55,7 @@ def push(keep_existing: bool, root: Path) -> None:
             click.echo(f"{commit} was pushed before, and is this very image.")
         elif keep_existing:
             click.secho(f"{commit} was pushed before, by another build; that one is taken.", fg="yellow")
+            built |= {"scan": "not run"}  # of that one nothing is known
         else:
             raise Ended(Outcome.REFUSED, _other_build(commit, found["imageDigest"], built["id"]))
         if not is_image(found):

@@ -91,6 +91,17 @@ def test_the_build_that_is_there_is_taken_on_request(push, aws, built, docker, r
     assert digest in (root / "build/image.env").read_text()
 
 
+def test_the_scan_of_one_build_says_nothing_of_another_that_is_taken(push, deliver, aws, built, root, commits):
+    (root / "build/image.json").write_text(json.dumps(built | {"commit": commits.new}))
+    aws.scan = None
+    for _ in range(2):
+        assert push("--keep-existing").exit_code == 0
+    assert json.loads((root / "build/image.json").read_text())["digest"] == aws.digest(commits.new)
+    refused = deliver("preflight")
+    assert refused.exit_code == Outcome.REFUSED.code
+    assert "no `make scan-image` that passed it is known here" in refused.output
+
+
 def test_an_engine_that_names_images_by_their_manifest_is_understood(push, aws, built, docker, root):
     aws.before.clear()
     digest = aws.push(COMMIT)
