@@ -237,7 +237,7 @@ def test_an_image_that_was_deleted_cannot_be_pulled_any_more(cloud, service):
     assert reason.startswith("CannotPullContainerError: Error response from daemon: manifest unknown")
 
 
-def test_scans_are_complete_where_they_are_asked_for(cloud):
+def test_scans_of_images_are_complete_where_they_are_asked_for(cloud, service):
     cloud(
         "ecr",
         "put_image_scanning_configuration",
@@ -249,3 +249,11 @@ def test_scans_are_complete_where_they_are_asked_for(cloud):
     assert answer["imageScanFindings"]["findings"] == []
     with pytest.raises(CallError, match="ImageNotFoundException"):
         cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "none"})
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
+    put = cloud(
+        "ecr", "put_image", repositoryName="site", imageManifest=json.dumps(index),
+        imageManifestMediaType=index["mediaType"], imageTag="index",
+    )["image"]["imageId"]  # fmt: skip
+    with pytest.raises(CallError, match="ScanNotFoundException"):
+        cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId=put)
+    cloud("ecr", "batch_delete_image", repositoryName="site", imageIds=[put])

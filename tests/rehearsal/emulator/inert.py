@@ -32,7 +32,7 @@ INERT = (
         "RDS",
         "the instance is recorded only; its address and its password are those of the database given at the start",
     ),
-    Inert("vulnerability scans of the registry", "always complete, always without findings"),
+    Inert("vulnerability scans of the registry", "of images always complete, always without findings"),
     Inert("KMS keys and encryption at rest", "recorded only"),
     Inert("CloudWatch metrics of services and load balancers", "not published; an alarm has the state it is set to"),
     Inert("lifecycle policies of the registry and the buckets", "recorded only; nothing expires"),

@@ -31,6 +31,7 @@ PUSHING = (
     "ecr:CompleteLayerUpload",
     "ecr:BatchCheckLayerAvailability",
 )
+INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
 
 class Registry:
@@ -134,9 +135,10 @@ def _forget(name: str) -> None:
 
 
 def _findings(body: bytes) -> Any:
-    """Answer that a scan is complete and found nothing.
+    """Answer that a scan of an image is complete and found nothing. An index of images is never scanned.
 
-    What there is to find is the business of the release's own scans.
+    What there is to find is the business of the release's own scans. Its type cannot be scanned, so no scan is found:
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_StartImageScan.html
     """
     data = json.loads(body or b"{}")
     name, image = data.get("repositoryName", ""), data.get("imageId") or {}
@@ -147,7 +149,8 @@ def _findings(body: bytes) -> Any:
     found = ecr._find_image(name, image)
     if not found:
         return error_response_json("ImageNotFoundException", f"The image with imageId {image} does not exist", 400)
-    if not (ecr._repositories[name].get("imageScanningConfiguration") or {}).get("scanOnPush"):
+    scans = (ecr._repositories[name].get("imageScanningConfiguration") or {}).get("scanOnPush")
+    if not scans or found["imageManifestMediaType"] in INDEXES:
         return error_response_json(
             "ScanNotFoundException", f"Image scan does not exist for the image with '{image}'", 400
         )
