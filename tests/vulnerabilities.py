@@ -19,16 +19,19 @@ IS_BUCKET = 0x01
 Bucket = dict[str, Any]  # of buckets, and of what is written as JSON
 
 
-def write(cache: Path, found: Mapping[tuple[str, str], str]) -> dict[str, str]:
+def write(cache: Path, found: Mapping[tuple[str, str], str], *, mended: bool = True) -> dict[str, str]:
     """Write a database that knows a vulnerability of each (source, package), and return what makes Trivy use it.
 
-    A source is `debian 13` or `pip::x`; each is mended in version 99. The values are severities.
+    A source is `debian 13` or `pip::x`; each is mended in version 99, or, in Debian's, not at all. The values are
+    severities.
     """
     buckets: Bucket = {"data-source": {}, "vulnerability": {}}
     for number, ((source, package), severity) in enumerate(found.items(), 1):
         name = f"CVE-2099-{number:04}"
         pip = source.startswith("pip::")
-        advisory = {"VulnerableVersions": ["<99"], "PatchedVersions": ["99"]} if pip else {"FixedVersion": "99"}
+        advisory: dict[str, Any] = {"FixedVersion": "99" if mended else ""}
+        if pip:
+            advisory = {"VulnerableVersions": ["<99"], "PatchedVersions": ["99"]}
         buckets.setdefault(source, {}).setdefault(package, {})[name] = Json(advisory)
         buckets["data-source"][source] = Json({"ID": "ghsa" if pip else "debian", "Name": "A test", "URL": ""})
         buckets["vulnerability"][name] = Json({"Title": "It is made up", "Severity": severity})

@@ -51,9 +51,9 @@ def scan(source, tmp_path, trivy):
     """Scan the image with a database that knows of these vulnerabilities."""
     (source / "delivery/exceptions.yaml").write_text("")
 
-    def run(found, exceptions=""):
+    def run(found, exceptions="", **more):
         (source / "delivery/exceptions.yaml").write_text(exceptions)
-        return deliver(source, "scan-image", **vulnerabilities.write(tmp_path / "cache", found))
+        return deliver(source, "scan-image", **vulnerabilities.write(tmp_path / "cache", found, **more))
 
     return run
 
@@ -83,6 +83,12 @@ def test_a_package_with_a_grave_vulnerability_stops_before_the_push(scan, source
     assert pushed.returncode == 3
     assert "did not pass its scan, so it is not pushed" in pushed.stderr
     assert "called" not in pushed.stderr
+
+
+@pytest.mark.parametrize(("severity", "code"), [("CRITICAL", 1), ("HIGH", 0)])
+def test_of_what_nobody_has_mended_only_the_critical_stops(scan, severity, code):
+    ended = scan({BASH: severity}, mended=False)
+    assert ended.returncode == code, ended.stdout + ended.stderr
 
 
 def test_an_exception_lets_it_pass_and_stands_in_the_passport(scan, source):

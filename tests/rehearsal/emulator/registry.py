@@ -150,7 +150,7 @@ def _findings(body: bytes) -> Any:
     if not found:
         return error_response_json("ImageNotFoundException", f"The image with imageId {image} does not exist", 400)
     scans = (ecr._repositories[name].get("imageScanningConfiguration") or {}).get("scanOnPush")
-    if not scans or found["imageManifestMediaType"] in INDEXES:
+    if not scans or found.get("imageManifestMediaType") in INDEXES:
         return error_response_json(
             "ScanNotFoundException", f"Image scan does not exist for the image with '{image}'", 400
         )
