@@ -139,6 +139,7 @@ def test_a_release_that_the_registry_has_forgotten_about_can_be_gone_back_to(del
     deploy("--force", "--commit", commits.old)
     deploy()
     aws.scan = None
+    aws.media_type = "application/vnd.oci.image.index.v1+json"
     result = deliver("rollback", "--yes")
     assert result.exit_code == 0
     assert line(result.output, "scan").startswith("warning")
