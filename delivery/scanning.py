@@ -142,7 +142,7 @@ def granted(path: Path) -> list[dict[str, str]]:
 def _scan(name: str, image: str | None, root: Path, offline: bool) -> Scan:
     scanner, target, key = SCANS[name]
     tool = f"trivy {_version()}"
-    name = f"{name} in the image" if image else name
+    name = f"image {name}" if image else name
     if scanner == "vuln" and offline:
         return Scan(name, tool, "not run", None, NO_DATABASE)
     command = ["trivy", "image" if image else "filesystem", "--quiet", "--config", str(CONFIG)]

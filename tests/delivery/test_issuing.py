@@ -90,12 +90,12 @@ def test_without_evidence_a_release_says_how_to_get_it(source, tmp_path, capsys)
 
 
 def test_a_scan_of_the_image_stands_in_the_passport_when_it_saw_the_same_site(source, reports):
-    scans = [{"name": "secrets in the image", "tool": "trivy 0.76.0", "verdict": "passed", "findings": 0, "note": None}]
+    scans = [{"name": "image secrets", "tool": "trivy 0.76.0", "verdict": "passed", "findings": 0, "note": None}]
     granted = [{"id": "CVE-2099-0001", "reason": "It is never called", "until": "2027-05-01"}]
     written = {"site": SITE, "verdict": "passed", "scans": scans, "exceptions": granted}
     (reports / "image-scans.json").write_text(json.dumps(written))
     issued = passport.issue(OF_IMAGE, source, reports, SITE)
-    assert [scan["name"] for scan in issued["scans"]] == ["secrets", "secrets in the image"]
+    assert [scan["name"] for scan in issued["scans"]] == ["secrets", "image secrets"]
     assert issued["exceptions"] == granted
     other = passport.issue(OF_IMAGE, source, reports, "sha256:" + "6" * 64)
     assert [scan["name"] for scan in other["scans"]] == ["secrets"]

@@ -107,9 +107,9 @@ def test_an_image_without_a_find_passes_and_its_passport_says_so(scan, source):
     assert made["scan"] == "passed"
     passport = json.loads(sh(made["id"], "cat release.json"))
     assert {each["name"]: (each["verdict"], each["findings"]) for each in passport["scans"]} == {
-        "secrets in the image": ("passed", 0),
-        "licences in the image": ("passed", 0),
-        "vulnerabilities in the image": ("passed", 0),
+        "image secrets": ("passed", 0),
+        "image licences": ("passed", 0),
+        "image vulnerabilities": ("passed", 0),
     }
     # What was scanned is what is shipped, but for the passport and its time.
     after = docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", made["id"])
@@ -122,7 +122,7 @@ def test_without_a_database_nothing_passes_but_on_request(source, trivy):
     nowhere = {"TRIVY_DB_REPOSITORY": "127.0.0.1:9/none", "TRIVY_CACHE_DIR": str(source / "build/cache")}
     ended = deliver(source, "scan-image", **nowhere)
     assert ended.returncode == 1
-    assert "vulnerabilities in the image: not run" in ended.stdout
+    assert "image vulnerabilities: not run" in ended.stdout
     assert deliver(source, "scan-image", "--offline", **nowhere).returncode == 0
     assert written(source)["scan"] == "not run"
 
