@@ -93,9 +93,9 @@ def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *
                 *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
                 *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
             )
-        except CommandError as error:
+        except aws.AwsError as error:
             # The CLI makes a call again whose answer was lost, and is told that the change set is there.
-            if getattr(error, "error", "") != "AlreadyExistsException":
+            if error.error != "AlreadyExistsException":
                 refused = True
                 raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
         change_set.changes = tuple(_changes(change_set))
