@@ -107,10 +107,23 @@ def django(database: Path, folder: Path) -> Iterator[Server]:
     """Serve django_peer.py, by the same server with the same settings."""
     port = _free_port()
     command = [
-        sys.executable, "-m", "gunicorn", "--bind", f"{HOST}:{port}", "--worker-class", "gthread", "--workers", "1",
-        "--threads", str(THREADS), "--preload", "--no-control-socket", "--log-level", "warning",
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind",
+        f"{HOST}:{port}",
+        "--worker-class",
+        "gthread",
+        "--workers",
+        "1",
+        "--threads",
+        str(THREADS),
+        "--preload",
+        "--no-control-socket",
+        "--log-level",
+        "warning",
         "bench.django_peer:application",
-    ]  # fmt: skip
+    ]
     with _running("the Django peer", command, port, environment(database, DATABASE_FILE=database), folder) as server:
         yield server
 
@@ -137,9 +150,14 @@ def _running(name: str, command: list[str], port: int, env: dict[str, str], fold
     with log.open("wb") as output:
         # In a process group of its own, Ctrl-C reaches it through us only, once, after the load has ended.
         process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            command,
+            cwd=ROOT,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
             process_group=0,
-        )  # fmt: skip
+        )
     try:
         _wait_for(name, process, port, log)
         yield Server(name, port, process)

@@ -198,9 +198,19 @@ class Aws:
         condition = ("--if-match", instead_of) if instead_of else ("--if-none-match", "*")
         try:
             put = self.call(
-                "s3api", "put-object", "--bucket", bucket, "--key", key, "--body", str(path),
-                "--content-type", "application/json", *condition, quiet=quiet,
-            )  # fmt: skip
+                "s3api",
+                "put-object",
+                "--bucket",
+                bucket,
+                "--key",
+                key,
+                "--body",
+                str(path),
+                "--content-type",
+                "application/json",
+                *condition,
+                quiet=quiet,
+            )
         except AwsError as error:
             # 412 and 409; and 404, for a version that is there no more.
             if error.error in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):

@@ -55,9 +55,13 @@ def _instances(place: Place) -> list[Json]:
     found: list[Json] = []
     for start in range(0, len(arns), 100):  # as many as DescribeContainerInstances takes at once
         found += place.aws.call(
-            "ecs", "describe-container-instances", "--cluster", name,
-            "--container-instances", *arns[start : start + 100],
-        )["containerInstances"]  # fmt: skip
+            "ecs",
+            "describe-container-instances",
+            "--cluster",
+            name,
+            "--container-instances",
+            *arns[start : start + 100],
+        )["containerInstances"]
     return [each for each in found if each["agentConnected"]]
 
 

@@ -118,10 +118,18 @@ class Deployment:
         try:
             self._place.waiting.until_answered(
                 lambda: self._place.aws.call(
-                    "ssm", "put-parameter", "--name", self._place.names.released_image, "--value", self._wanted.name,
-                    "--type", "String", "--overwrite", change="the image was recorded as the released one",
+                    "ssm",
+                    "put-parameter",
+                    "--name",
+                    self._place.names.released_image,
+                    "--value",
+                    self._wanted.name,
+                    "--type",
+                    "String",
+                    "--overwrite",
+                    change="the image was recorded as the released one",
                 )
-            )  # fmt: skip
+            )
         except AwsError as error:
             why = diagnosis.of_error(error)
             sentence = f"The site serves it, and that was proven, but it could not be recorded: {why.sentence}"
@@ -155,7 +163,7 @@ class Deployment:
             with self._receipt.timed("proof"):
                 self._receipt.facts["proof"] = proof.prove(
                     self._place, now.site_url, self._wanted.commit, self._wanted.digest
-                )  # fmt: skip
+                )
         except proof.Unproven as unproven:
             self._display.line(f"{unproven} So it is deployed again.", "yellow")
             return False

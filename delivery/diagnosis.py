@@ -55,8 +55,9 @@ def of_rollout(evidence: Evidence) -> Cause:
         kinds = [cause.kind for cause in known]
         return _with_health(
             max(known, key=lambda cause: (kinds.count(cause.kind), -stoppedtasks.RANK.index(cause.kind))),
-            evidence, happened,
-        )  # fmt: skip
+            evidence,
+            happened,
+        )
     placing = next((message for message in happened if "unable to place a task" in message), None)
     if placing:
         # ECS says this too of a task that was placed, but could not start.
@@ -195,9 +196,10 @@ def _since_start(evidence: Evidence) -> list[str]:
     """Return the service's events since the deployment began, the newest first."""
     began = evidence.deployment.get("createdAt")
     return [
-        each["message"] for each in evidence.service.get("events", [])
+        each["message"]
+        for each in evidence.service.get("events", [])
         if began is None or moment(each["createdAt"]) >= moment(began)
-    ]  # fmt: skip
+    ]
 
 
 def _with_health(cause: Cause, evidence: Evidence, happened: list[str]) -> Cause:

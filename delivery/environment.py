@@ -236,9 +236,16 @@ def run(command: list[str], held: int) -> str:
 
     environment = os.environ | {"PIP_NO_INPUT": "1"}
     done = subprocess.run(
-        command, env=environment, pass_fds=[held], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
-    )  # fmt: skip
+        command,
+        env=environment,
+        pass_fds=[held],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
     if not done.returncode:
         return ""
     if "connection broken by" in done.stdout:

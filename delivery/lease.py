@@ -147,8 +147,9 @@ class Lease:
         except AwsError as error:
             click.secho(
                 f"The lease could not be handed back ({error.message}); it ends within {self._seconds:.0f} s.",
-                fg="yellow", err=True,
-            )  # fmt: skip
+                fg="yellow",
+                err=True,
+            )
 
 
 def _written(moment: datetime) -> str:

@@ -109,7 +109,7 @@ def _follow(place: Place, task: Json, log: tasklog.Log, seconds: float, *, heed:
         try:
             found = place.aws.call(
                 "ecs", "describe-tasks", "--cluster", place.names.project, "--tasks", task["taskArn"]
-            )["tasks"]  # fmt: skip
+            )["tasks"]
             task = found[0] if found else task
             for line in log.news():
                 click.echo(f"  | {line}")
@@ -126,10 +126,17 @@ def _stop(place: Place, task: Json, log: tasklog.Log) -> None:
     try:
         place.waiting.until_answered(
             lambda: place.aws.call(
-                "ecs", "stop-task", "--cluster", place.names.project, "--task", task["taskArn"],
-                "--reason", "The deployment was cancelled, or out of time", change="that task was stopped",
+                "ecs",
+                "stop-task",
+                "--cluster",
+                place.names.project,
+                "--task",
+                task["taskArn"],
+                "--reason",
+                "The deployment was cancelled, or out of time",
+                change="that task was stopped",
             )
-        )  # fmt: skip
+        )
         _follow(place, task, log, place.settings.migration, heed=False)
     except AwsError as error:
         click.secho(

@@ -93,9 +93,13 @@ def _same(place: Place, found: Json, image_id: str) -> bool:
     An engine names an image by its configuration, or, with containerd's store, by its manifest.
     """
     got = place.aws.call(
-        "ecr", "batch-get-image", "--repository-name", place.names.project,
-        "--image-ids", f"imageDigest={found['imageDigest']}",
-    )["images"]  # fmt: skip
+        "ecr",
+        "batch-get-image",
+        "--repository-name",
+        place.names.project,
+        "--image-ids",
+        f"imageDigest={found['imageDigest']}",
+    )["images"]
     manifest = json.loads(got[0]["imageManifest"]) if got else {}
     return image_id in (manifest.get("config", {}).get("digest"), found["imageDigest"])
 

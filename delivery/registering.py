@@ -19,9 +19,13 @@ def keep(wanted: Wanted, place: Place) -> None:
     if tag in (wanted.image or {}).get("imageTags", []):
         return
     found = place.aws.call(
-        "ecr", "batch-get-image", "--repository-name", place.names.project,
-        "--image-ids", f"imageDigest={wanted.digest}",
-    )["images"][0]  # fmt: skip
+        "ecr",
+        "batch-get-image",
+        "--repository-name",
+        place.names.project,
+        "--image-ids",
+        f"imageDigest={wanted.digest}",
+    )["images"][0]
     request = {"repositoryName": place.names.project, "imageTag": tag, "imageManifest": found["imageManifest"]}
     if found.get("imageManifestMediaType"):
         request["imageManifestMediaType"] = found["imageManifestMediaType"]
@@ -45,9 +49,12 @@ def register(wanted: Wanted, place: Place) -> Json:
     # Made twice, it makes two revisions, of which the last one counts.
     answer = place.waiting.until_answered(
         lambda: place.aws.request(
-            "ecs", "register-task-definition", request, place.folder / "task-definition.json",
+            "ecs",
+            "register-task-definition",
+            request,
+            place.folder / "task-definition.json",
             change="a task definition with the image in it was registered",
         )
-    )  # fmt: skip
+    )
     definition: Json = answer["taskDefinition"]
     return definition

@@ -89,9 +89,13 @@ def scan(wanted: Wanted) -> str:
     for _ in place.waiting.looks(place.settings.scan):
         try:
             found = place.aws.call(
-                "ecr", "describe-image-scan-findings", "--repository-name", place.names.project,
-                "--image-id", f"imageDigest={wanted.digest}",
-            )  # fmt: skip
+                "ecr",
+                "describe-image-scan-findings",
+                "--repository-name",
+                place.names.project,
+                "--image-id",
+                f"imageDigest={wanted.digest}",
+            )
         except AwsError as error:
             if error.error != "ScanNotFoundException":
                 raise

@@ -54,9 +54,18 @@ class ServiceDeployment:
         change = f"the service was told to run {taskdefinition.revision(self.task_definition)}"
         try:
             place.aws.call(
-                "ecs", "update-service", "--cluster", place.names.project, "--service", place.names.project,
-                "--task-definition", self.task_definition, *count, "--force-new-deployment", change=change,
-            )  # fmt: skip
+                "ecs",
+                "update-service",
+                "--cluster",
+                place.names.project,
+                "--service",
+                place.names.project,
+                "--task-definition",
+                self.task_definition,
+                *count,
+                "--force-new-deployment",
+                change=change,
+            )
         except AwsError as error:
             if not error.may_be_done:
                 self.asked = False
@@ -162,10 +171,15 @@ class ServiceDeployment:
         try:
             self._place.waiting.until_answered(
                 lambda: aws.call(
-                    "ecs", "stop-service-deployment", "--service-deployment-arn", self.arn, "--stop-type", "ROLLBACK",
+                    "ecs",
+                    "stop-service-deployment",
+                    "--service-deployment-arn",
+                    self.arn,
+                    "--stop-type",
+                    "ROLLBACK",
                     change="ECS was told to undo that",
                 )
-            )  # fmt: skip
+            )
         except AwsError as error:
             if error.error not in ("ConflictException", "InvalidParameterException"):
                 raise

@@ -151,9 +151,9 @@ class Situation:
 def service(place: Place) -> Json | None:
     """Return the service as it is at this moment, None where there is none. Raises AwsError."""
     name = place.names.project
-    found = place.aws.call(
-        "ecs", "describe-services", "--cluster", name, "--services", name, "--include", "TAGS"
-    )["services"]  # fmt: skip
+    found = place.aws.call("ecs", "describe-services", "--cluster", name, "--services", name, "--include", "TAGS")[
+        "services"
+    ]
     return found[0] if found and found[0]["status"] != "INACTIVE" else None
 
 
@@ -169,7 +169,7 @@ def deployments(place: Place) -> list[Json]:
     name = place.names.project
     found = place.aws.call(
         "ecs", "list-service-deployments", "--cluster", name, "--service", name, "--max-results", "20"
-    )["serviceDeployments"]  # fmt: skip
+    )["serviceDeployments"]
     return sorted(found, key=lambda each: moment(each["createdAt"]), reverse=True)
 
 

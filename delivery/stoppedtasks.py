@@ -38,9 +38,11 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
         return _initialisation(text, said)
     if "port is already allocated" in text or "address already in use" in text:
         return Cause(
-            "port-clash", "A port that the task wants is taken on its instance.", said,
+            "port-clash",
+            "A port that the task wants is taken on its instance.",
+            said,
             "PortMappings in ecs/service.yml: without a HostPort, with NetworkMode awsvpc, no two tasks can clash.",
-        )  # fmt: skip
+        )
     if "OutOfMemory" in text or (exited and code == 137) or any("Perhaps out of memory" in line for line in logs):
         limit = _memory(definition)
         return Cause(
@@ -51,14 +53,18 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
         )
     if "exec format error" in text or any("exec format error" in line for line in logs):
         return Cause(
-            "architecture", "The image was built for another kind of processor.", said + shown(logs, 3),
+            "architecture",
+            "The image was built for another kind of processor.",
+            said + shown(logs, 3),
             "where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
-        )  # fmt: skip
+        )
     if "CannotStartContainerError" in text or "CannotCreateContainerError" in text:
         return Cause(
-            "cannot-start", "The container cannot be started.", said,
+            "cannot-start",
+            "The container cannot be started.",
+            said,
             "CMD in src/Dockerfile, or User and LinuxParameters in ecs/service.yml.",
-        )  # fmt: skip
+        )
     if exited:
         return Cause(
             "exits",
@@ -68,9 +74,11 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
         )
     if "health checks" in text:
         return Cause(
-            "health", "The new tasks fail their health checks.", said + shown(logs),
+            "health",
+            "The new tasks fail their health checks.",
+            said + shown(logs),
             "HealthCheck in ecs/service.yml, and what the site answers (src/colophon/health.py).",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -80,24 +88,32 @@ def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
     denied = re.search(r"not authorized to perform: ([\w:-]+)", text)
     if denied:
         return Cause(
-            "access-denied", f"The execution role may not {denied[1]}, which starting a task takes.", said,
+            "access-denied",
+            f"The execution role may not {denied[1]}, which starting a task takes.",
+            said,
             "ExecutionPolicy in ecs/service.yml.",
-        )  # fmt: skip
+        )
     key = re.search(r"did not contain json key (\S+)", text)
     if key:
         return Cause(
-            "secret", f"The secret{name} has no key {key[1].rstrip('.')}, which the task wants.", said,
+            "secret",
+            f"The secret{name} has no key {key[1].rstrip('.')}, which the task wants.",
+            said,
             "Secrets in ecs/service.yml, or the secret itself.",
-        )  # fmt: skip
+        )
     if "ecret" in text:
         return Cause(
-            "secret", f"The secret{name} that the task wants cannot be had.", said,
+            "secret",
+            f"The secret{name} that the task wants cannot be had.",
+            said,
             "Secrets in ecs/service.yml, the secret in ecs/database.yml, or the way to it in ecs/network.yml.",
-        )  # fmt: skip
+        )
     return Cause(
-        "cannot-start", "ECS cannot get ready what the task needs to start.", said,
+        "cannot-start",
+        "ECS cannot get ready what the task needs to start.",
+        said,
         "what it names, in ecs/service.yml; or the way there, in ecs/network.yml.",
-    )  # fmt: skip
+    )
 
 
 def _about_pulling(text: str) -> str:

@@ -45,9 +45,15 @@ class Log:
     def _get(self, *options: str) -> Json:
         try:
             return self._aws.call(
-                "logs", "get-log-events", "--log-group-name", self._group, "--log-stream-name", self._stream, *options,
+                "logs",
+                "get-log-events",
+                "--log-group-name",
+                self._group,
+                "--log-stream-name",
+                self._stream,
+                *options,
                 quiet=self._next is not None,
-            )  # fmt: skip
+            )
         except AwsError as error:
             if error.error == "ResourceNotFoundException":  # it has not written anything
                 return {"events": []}

@@ -23,9 +23,19 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-fake-AbCdEf"
 CHANGED = (
-    "images", "objects", "parameters", "definitions", "deployments", "scripts", "one_off", "migration", "desired",
-    "service_definition", "running_definition", "completed",
-)  # fmt: skip
+    "images",
+    "objects",
+    "parameters",
+    "definitions",
+    "deployments",
+    "scripts",
+    "one_off",
+    "migration",
+    "desired",
+    "service_definition",
+    "running_definition",
+    "completed",
+)
 UNDER_WAY = ("PENDING", "IN_PROGRESS")
 NOON = 1772366400.0  # 1 March 2026, as version 1 of the CLI gives times
 
@@ -60,9 +70,14 @@ class FakeSite:
         self.breaker: Json = {"enable": True, "rollback": True}
         self.log_groups: list[Json] = [{"logGroupName": f"/{NAME}/site"}]
         self.group: Json = {
-            "TargetGroupArn": GROUP, "TargetGroupName": NAME, "Protocol": "HTTP", "Port": 8000,
-            "HealthCheckPath": "/readyz", "HealthCheckPort": "traffic-port", "TargetType": "ip",
-        }  # fmt: skip
+            "TargetGroupArn": GROUP,
+            "TargetGroupName": NAME,
+            "Protocol": "HTTP",
+            "Port": 8000,
+            "HealthCheckPath": "/readyz",
+            "HealthCheckPort": "traffic-port",
+            "TargetType": "ip",
+        }
         self.desired, self.running_definition = 2, ""
         self.faults: dict[Call, list[Exception]] = {}
         self.before: dict[Call, list[Callable[[], None]]] = {}
@@ -230,11 +245,13 @@ class FakeSite:
         name = given["role-name"]
         return {
             "Role": {
-                "Path": "/", "RoleName": name, "RoleId": "AROAFAKEFAKEFAKEFAKE",
+                "Path": "/",
+                "RoleName": name,
+                "RoleId": "AROAFAKEFAKEFAKEFAKE",
                 "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
                 "CreateDate": "2026-01-01T00:00:00Z",
             }
-        }  # fmt: skip
+        }
 
     def _secretsmanager_describe_secret(self, given: Json) -> Json:
         if given["secret-id"] != self.secret["ARN"]:
@@ -267,11 +284,12 @@ class FakeSite:
         kind, _, value = given.partition("=")
         return next(
             (
-                (digest, image) for digest, image in self.images.items()
+                (digest, image)
+                for digest, image in self.images.items()
                 if (digest == value if kind == "imageDigest" else value in image["tags"])
             ),
             None,
-        )  # fmt: skip
+        )
 
     def _ecr_describe_images(self, given: Json) -> Json:
         found = self._image(given["image-ids"])
@@ -289,12 +307,14 @@ class FakeSite:
         return {
             "images": [
                 {
-                    "repositoryName": NAME, "imageId": {"imageDigest": found[0]}, "imageManifest": found[1]["manifest"],
+                    "repositoryName": NAME,
+                    "imageId": {"imageDigest": found[0]},
+                    "imageManifest": found[1]["manifest"],
                     "imageManifestMediaType": self.media_type,
                 }
             ],
             "failures": [],
-        }  # fmt: skip
+        }
 
     def _ecr_put_image(self, given: Json) -> Json:
         request = self._request("ecr", "put-image", given)
@@ -370,13 +390,18 @@ class FakeSite:
         return {
             "services": [
                 {
-                    "serviceArn": f"{ARN}:service/{NAME}/{NAME}", "serviceName": NAME, "status": self.service_status,
-                    "desiredCount": self.desired, "runningCount": self.desired, "pendingCount": 0,
+                    "serviceArn": f"{ARN}:service/{NAME}/{NAME}",
+                    "serviceName": NAME,
+                    "status": self.service_status,
+                    "desiredCount": self.desired,
+                    "runningCount": self.desired,
+                    "pendingCount": 0,
                     "taskDefinition": self.service_definition,
                     "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
                     "deploymentConfiguration": {
                         "deploymentCircuitBreaker": self.breaker,
-                        "maximumPercent": 200, "minimumHealthyPercent": 100,
+                        "maximumPercent": 200,
+                        "minimumHealthyPercent": 100,
                     },
                     "healthCheckGracePeriodSeconds": 30,
                     "capacityProviderStrategy": [{"capacityProvider": NAME, "weight": 1, "base": 0}],
@@ -385,9 +410,14 @@ class FakeSite:
                     },
                     "deployments": [
                         {
-                            "id": "ecs-svc/1", "status": "PRIMARY", "taskDefinition": self.service_definition,
-                            "desiredCount": self.desired, "runningCount": self.desired, "pendingCount": 0,
-                            "failedTasks": 0, "rolloutState": "IN_PROGRESS" if newest else "COMPLETED",
+                            "id": "ecs-svc/1",
+                            "status": "PRIMARY",
+                            "taskDefinition": self.service_definition,
+                            "desiredCount": self.desired,
+                            "runningCount": self.desired,
+                            "pendingCount": 0,
+                            "failedTasks": 0,
+                            "rolloutState": "IN_PROGRESS" if newest else "COMPLETED",
                         }
                     ],
                     "events": self.events,
@@ -395,7 +425,7 @@ class FakeSite:
                 }
             ],
             "failures": [],
-        }  # fmt: skip
+        }
 
     def _ecs_describe_task_definition(self, given: Json) -> Json:
         return {"taskDefinition": self.definitions[given["task-definition"]]}
@@ -445,13 +475,17 @@ class FakeSite:
         held = next(each for each in self.deployments if each["serviceDeploymentArn"] == arn)
         self._proceed(held)
         said = {
-            "serviceDeploymentArn": arn, "createdAt": held["createdAt"], "status": held["status"],
+            "serviceDeploymentArn": arn,
+            "createdAt": held["createdAt"],
+            "status": held["status"],
             "targetServiceRevision": {
-                "arn": held["targetServiceRevisionArn"], "requestedTaskCount": 2, "runningTaskCount": 0,
+                "arn": held["targetServiceRevisionArn"],
+                "requestedTaskCount": 2,
+                "runningTaskCount": 0,
                 "pendingTaskCount": 2,
             },
             "deploymentCircuitBreaker": {"status": "MONITORING", "failureCount": 0, "threshold": 2},
-        }  # fmt: skip
+        }
         return {"serviceDeployments": [said | held.get("_more", {})], "failures": []}
 
     def _proceed(self, held: Json) -> None:
@@ -511,22 +545,28 @@ class FakeSite:
         image = self.image_of(self.running_definition)
         return [
             {
-                "taskArn": f"{ARN}:task/{NAME}/running{number}", "taskDefinitionArn": self.running_definition,
-                "lastStatus": "RUNNING", "createdAt": NOON,
+                "taskArn": f"{ARN}:task/{NAME}/running{number}",
+                "taskDefinitionArn": self.running_definition,
+                "lastStatus": "RUNNING",
+                "createdAt": NOON,
                 "containers": [{"name": "site", "image": image, "imageDigest": image.partition("@")[2]}],
             }
             for number in range(self.desired)
-        ]  # fmt: skip
+        ]
 
     def _stopped(self) -> list[Json]:
         newest = self.deployments[0]["_to"] if self.deployments else self.running_definition
         return [
             {
-                "taskArn": f"{ARN}:task/{NAME}/stopped{number}", "taskDefinitionArn": newest, "lastStatus": "STOPPED",
-                "createdAt": NOON + number, "stoppedAt": NOON + number + 1, **each,
+                "taskArn": f"{ARN}:task/{NAME}/stopped{number}",
+                "taskDefinitionArn": newest,
+                "lastStatus": "STOPPED",
+                "createdAt": NOON + number,
+                "stoppedAt": NOON + number + 1,
+                **each,
             }
             for number, each in enumerate(self.stopped)
-        ]  # fmt: skip
+        ]
 
     def _ecs_run_task(self, given: Json) -> Json:
         request = self._request("ecs", "run-task", given)
@@ -535,10 +575,14 @@ class FakeSite:
                 return {"tasks": [_said(known)], "failures": []}
         arn = f"{ARN}:task/{NAME}/prepare{self._number()}"
         self.one_off[arn] = {
-            "taskArn": arn, "taskDefinitionArn": request["taskDefinition"], "lastStatus": "RUNNING",
-            "containers": [{"name": "site"}], "overrides": request["overrides"], "startedBy": request["startedBy"],
+            "taskArn": arn,
+            "taskDefinitionArn": request["taskDefinition"],
+            "lastStatus": "RUNNING",
+            "containers": [{"name": "site"}],
+            "overrides": request["overrides"],
+            "startedBy": request["startedBy"],
             "_token": request["clientToken"],
-        }  # fmt: skip
+        }
         return {"tasks": [_said(self.one_off[arn])], "failures": []}
 
     def _ecs_stop_task(self, given: Json) -> Json:
@@ -566,24 +610,39 @@ def instance(cpu: int, memory: int) -> Json:
         for name, value in (("CPU", cpu), ("MEMORY", memory))
     ]
     return {
-        "containerInstanceArn": f"{ARN}:container-instance/{NAME}/1", "status": "ACTIVE", "agentConnected": True,
+        "containerInstanceArn": f"{ARN}:container-instance/{NAME}/1",
+        "status": "ACTIVE",
+        "agentConnected": True,
         "remainingResources": left,
-    }  # fmt: skip
+    }
 
 
 def definition(arn: str, number: int, image: str) -> Json:
     """Return a task definition as ecs/service.yml makes it."""
     return {
-        "taskDefinitionArn": arn, "family": NAME, "revision": number, "status": "ACTIVE", "networkMode": "awsvpc",
-        "requiresCompatibilities": ["EC2"], "compatibilities": ["EC2", "FARGATE"], "cpu": "512",
-        "registeredAt": NOON, "registeredBy": f"arn:aws:iam::{ACCOUNT}:root",
+        "taskDefinitionArn": arn,
+        "family": NAME,
+        "revision": number,
+        "status": "ACTIVE",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["EC2"],
+        "compatibilities": ["EC2", "FARGATE"],
+        "cpu": "512",
+        "registeredAt": NOON,
+        "registeredBy": f"arn:aws:iam::{ACCOUNT}:root",
         "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.ecr-auth"}],
         "taskRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-task",
         "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/{NAME}-execution",
-        "volumes": [], "placementConstraints": [],
+        "volumes": [],
+        "placementConstraints": [],
         "containerDefinitions": [
             {
-                "name": "site", "image": image, "cpu": 0, "memory": 1024, "memoryReservation": 384, "essential": True,
+                "name": "site",
+                "image": image,
+                "cpu": 0,
+                "memory": 1024,
+                "memoryReservation": 384,
+                "essential": True,
                 "portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}],
                 "secrets": [
                     {"name": "PGUSER", "valueFrom": f"{SECRET}:username::"},
@@ -595,4 +654,4 @@ def definition(arn: str, number: int, image: str) -> Json:
                 },
             }
         ],
-    }  # fmt: skip
+    }

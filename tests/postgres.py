@@ -50,17 +50,27 @@ class Postgres:
         password = self._folder / "password"
         password.write_text(PASSWORD)
         self._run(
-            "initdb", f"--pgdata={self._folder}/data", "--username=colophon", "--auth=scram-sha-256",
-            f"--pwfile={password}", "--encoding=UTF8", "--locale=C.UTF-8",
+            "initdb",
+            f"--pgdata={self._folder}/data",
+            "--username=colophon",
+            "--auth=scram-sha-256",
+            f"--pwfile={password}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
             # Another order than SQLite's, so that nothing passes which leaves the order to the server.
-            "--locale-provider=icu", "--icu-locale=en", "--no-sync", "--no-instructions",
-        )  # fmt: skip
+            "--locale-provider=icu",
+            "--icu-locale=en",
+            "--no-sync",
+            "--no-instructions",
+        )
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [*self._as_owner, self._programs / program, *arguments],
-            check=True, stdout=subprocess.DEVNULL, cwd="/",
-        )  # fmt: skip
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
 
     def start(self) -> Postgres:
         settings = {

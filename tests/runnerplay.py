@@ -34,12 +34,16 @@ class GitLab(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         given = {
-            "GIT_PROJECT_ROOT": str(self.server.folder), "GIT_HTTP_EXPORT_ALL": "1", "PATH": os.environ["PATH"],
-            "PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": self.command,
+            "GIT_PROJECT_ROOT": str(self.server.folder),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH": os.environ["PATH"],
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-        }  # fmt: skip
+        }
         asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         ended = subprocess.run(["git", "http-backend"], env=given, input=asked, capture_output=True, check=True)
         head, _, body = ended.stdout.partition(b"\r\n\r\n")
@@ -95,10 +99,18 @@ class Runner:
         self._number += 1
         folder, job = self.folder(slot), self._pipeline.jobs_by_name[name]
         own = {
-            "CI": "true", "GITLAB_CI": "true", "CI_BUILDS_DIR": str(self._builds), "CI_CONCURRENT_ID": str(slot),
-            "CI_PROJECT_DIR": str(folder), "CI_PROJECT_PATH": PROJECT, "CI_JOB_ID": str(self._number),
-            "CI_JOB_NAME": name, "CI_JOB_STAGE": job["stage"], "CI_PIPELINE_ID": "77", "CI_SERVER_URL": self._url,
-        }  # fmt: skip
+            "CI": "true",
+            "GITLAB_CI": "true",
+            "CI_BUILDS_DIR": str(self._builds),
+            "CI_CONCURRENT_ID": str(slot),
+            "CI_PROJECT_DIR": str(folder),
+            "CI_PROJECT_PATH": PROJECT,
+            "CI_JOB_ID": str(self._number),
+            "CI_JOB_NAME": name,
+            "CI_JOB_STAGE": job["stage"],
+            "CI_PIPELINE_ID": "77",
+            "CI_SERVER_URL": self._url,
+        }
         variables = self._pipeline.variables(name, own | dict(given))
         cache = self.kept / f"cache{'-protected' if given['CI_COMMIT_REF_PROTECTED'] == 'true' else ''}.tar"
         cached = job["cache"].get("paths", [])
@@ -131,9 +143,15 @@ def _umask(variables: Mapping[str, str], mine: bool) -> int:
 def _run(stage: str, environment: Mapping[str, str], lines: Lines, umask: int) -> str:
     command = [BASH, "-c", "\n".join(("set -eo pipefail", *lines))]
     ended = subprocess.run(
-        command, cwd="/", env=environment, umask=umask, check=False, text=True, stdout=subprocess.PIPE,
+        command,
+        cwd="/",
+        env=environment,
+        umask=umask,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    )
     if ended.returncode:
         raise JobError(f"{stage} ended with {ended.returncode}: {ended.stdout}")
     return ended.stdout

@@ -25,7 +25,7 @@ _WEIGHTS = (10.0, 6.0, 3.0, 1.0)  # of the columns, in ranking; SQLite keeps the
 
 index = table(
     TABLE, column("rowid"), *map(column, COLUMNS), column("rank"), column(TABLE), column("document", TSVECTOR)
-)  # fmt: skip
+)
 
 
 class Dialect(Protocol):

@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CARD = (
-    Book.id, Book.slug, Book.title, Book.subtitle, Book.original_title, Book.year, Book.circa, Book.language,
-    Book.description, Book.added_at,
-)  # fmt: skip
+    Book.id,
+    Book.slug,
+    Book.title,
+    Book.subtitle,
+    Book.original_title,
+    Book.year,
+    Book.circa,
+    Book.language,
+    Book.description,
+    Book.added_at,
+)
 DETAIL = (*CARD, Book.publisher, Book.pages, Book.isbn13)
 
 

@@ -63,15 +63,18 @@ def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commit
     aws.instances.clear()
     for command in ("status", "history", "plan", "preflight", "rollback"):
         deliver(command, *(["--yes"] if command == "rollback" else []))
-    made = {f"{words[0]} {words[1]} {sorted(word for word in words if word.startswith('--'))}": words
-            for words in aws.program.calls}  # fmt: skip
+    made = {
+        f"{words[0]} {words[1]} {sorted(word for word in words if word.startswith('--'))}": words
+        for words in aws.program.calls
+    }
     assert {" ".join(words[:2]) for words in made.values()} == DEPLOY
     for words in made.values():
         code, operations = cli(words)
         said = capsys.readouterr()
         assert (code, [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations][:1]) == (
-            0, [words[1]],
-        ), said.err  # fmt: skip
+            0,
+            [words[1]],
+        ), said.err
 
 
 def test_the_calls_in_the_source_are_those_that_are_known_here():

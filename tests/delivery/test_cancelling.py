@@ -125,9 +125,12 @@ def test_ctrl_c_at_a_terminal_does_not_reach_the_calls_to_aws(aws, commits, root
     aws.scripts = [["IN_PROGRESS"]]
     started = subprocess.Popen(
         [sys.executable, "-m", "delivery", "deploy", "--root", root],
-        cwd=Path(__file__).parents[2], start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[2],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     aws.at("ecs", "update-service", lambda: os.killpg(started.pid, signal.SIGINT))
     output, _ = started.communicate(timeout=120)
     assert started.returncode == Outcome.CANCELLED.code, output

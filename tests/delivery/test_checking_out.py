@@ -127,9 +127,14 @@ def test_a_job_knows_its_commit_in_an_empty_folder_and_in_one_that_another_user_
         # Reports on tests are of this commit: the job wrote them, or they came from an earlier stage.
         tested = None if name == "scan" else commit
         assert json.loads(said["step_script"].splitlines()[-1]) == {
-            "commit": commit, "ref": JOBS[name]["CI_COMMIT_BRANCH"], "changed": [], "order": order,
-            "copied": True, "scanned": True, "tested": tested,
-        }  # fmt: skip
+            "commit": commit,
+            "ref": JOBS[name]["CI_COMMIT_BRANCH"],
+            "changed": [],
+            "order": order,
+            "copied": True,
+            "scanned": True,
+            "tested": tested,
+        }
         seen = left_to_another_user(runner.folder())
 
 

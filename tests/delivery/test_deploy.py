@@ -187,9 +187,12 @@ def test_a_reason_that_a_target_had_only_for_a_while_is_remembered(deploy, aws, 
     aws.targets = [*good, bad]
     aws.at("ecs", "describe-service-deployments", lambda: None, lambda: setattr(aws, "targets", good))
     aws.stopped = [
-        {"stopCode": "ServiceSchedulerInitiated", "stoppedReason": "Task failed ELB health checks in (target-group x)",
-         "containers": [{"name": "site", "exitCode": 0}]}
-    ]  # fmt: skip
+        {
+            "stopCode": "ServiceSchedulerInitiated",
+            "stoppedReason": "Task failed ELB health checks in (target-group x)",
+            "containers": [{"name": "site", "exitCode": 0}],
+        }
+    ]
     result = deploy()
     assert result.exit_code == Outcome.ROLLED_BACK.code
     assert "/readyz, with 503 instead of 200" in result.output
@@ -199,10 +202,14 @@ def test_a_rollout_that_takes_too_long_is_undone(deploy, aws, commits, monkeypat
     monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     aws.events = [
-        {"id": "1", "createdAt": 1e10, "message": "(service colophon) was unable to place a task because no container "
-         "instance met all of its requirements. The closest matching (container-instance 1) has insufficient memory "
-         "available."}
-    ]  # fmt: skip
+        {
+            "id": "1",
+            "createdAt": 1e10,
+            "message": "(service colophon) was unable to place a task because no container "
+            "instance met all of its requirements. The closest matching (container-instance 1) has insufficient memory "
+            "available.",
+        }
+    ]
     result = deploy()
     assert result.exit_code == Outcome.TIMED_OUT.code
     assert "Not done after 0 s. There is no room in the cluster for one more task." in result.output

@@ -15,9 +15,7 @@ from delivery.outcomes import Outcome
 
 FOLDER = Path(delivery.__file__).parent
 README = (FOLDER / "README.md").read_text()
-KINDS = {
-    kind for path in FOLDER.glob("*.py") for kind in re.findall(r'Cause\(\s*"([a-z-]+)"', path.read_text())
-}  # fmt: skip
+KINDS = {kind for path in FOLDER.glob("*.py") for kind in re.findall(r'Cause\(\s*"([a-z-]+)"', path.read_text())}
 
 
 @pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.title)

@@ -41,8 +41,12 @@ class Machine:
         path = f"{self._usr}/local/bin:{os.environ['PATH']}"
         return subprocess.run(
             ["/bin/bash", self.engine, *command],
-            env={"PATH": path}, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
+            env={"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
 
 def test_the_client_that_it_installs_is_the_one_that_it_goes_on_with(machine):

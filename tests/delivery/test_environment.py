@@ -47,9 +47,14 @@ class Checkout:
     def start(self, *words, **variables):
         given = without_index(self.wheels) | {"PYTHON": environment.PYTHON} | variables
         return subprocess.Popen(
-            ["make", "setup", *words], cwd=self.folder, env={name: value for name, value in given.items() if value},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, process_group=0,
-        )  # fmt: skip
+            ["make", "setup", *words],
+            cwd=self.folder,
+            env={name: value for name, value in given.items() if value},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            process_group=0,
+        )
 
     def setup(self, *words, **variables):
         """Run `make setup`, and return its exit code and what it said."""

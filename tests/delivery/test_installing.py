@@ -63,9 +63,13 @@ class House:
     def run(self, words):
         command = [self.python, self._pip, *words[1:]]
         return subprocess.run(
-            command, env=without_index(self.wheels), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command,
+            env=without_index(self.wheels),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             check=False,
-        )  # fmt: skip
+        )
 
     def installed(self):
         return sorted(self.run(["pip", "freeze", "--disable-pip-version-check"]).stdout.split())

@@ -58,17 +58,23 @@ def fill(aws):
         ("roles", lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")), "colophon-task is not there."),
         ("secrets", lambda aws: aws.secret.update(ARN="another"), "is not there."),
         ("secrets", lambda aws: aws.secret.update(DeletedDate=1.0), "is being deleted."),
-        ("secrets", lambda aws: aws.container["secrets"][1].update(valueFrom=f"{aws.secret['ARN']}:passwort::"),
-         "has no key passwort."),
-        ("target group", lambda aws: aws.container["portMappings"][0].update(containerPort=9000),
-         "Visitors are sent to port 8000 of site, which has [9000]."),
+        (
+            "secrets",
+            lambda aws: aws.container["secrets"][1].update(valueFrom=f"{aws.secret['ARN']}:passwort::"),
+            "has no key passwort.",
+        ),
+        (
+            "target group",
+            lambda aws: aws.container["portMappings"][0].update(containerPort=9000),
+            "Visitors are sent to port 8000 of site, which has [9000].",
+        ),
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
         ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site is not there"),
         ("capacity", fill, "No instance has 512"),
         ("address", lambda aws: aws.parameters.pop("/colophon/site-url"), "does not say where the site is"),
     ],
-)  # fmt: skip
+)
 def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
     spoil(aws)
     result = check()

@@ -171,8 +171,11 @@ def test_a_job_whose_processes_are_all_killed_ends_whole(aws, commits, root, pro
     """The real thing: the `aws` that asked, and then the delivery."""
     started = subprocess.Popen(
         [sys.executable, "-m", "delivery", "deploy", "--root", root],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
     def kill(process):
         os.kill(process, signal.SIGTERM)

@@ -31,12 +31,15 @@ class Stage:
             self.world, self.launch, lambda _, task: [self.targets.get(task.arn)], lambda _: self.alarms
         )
         settings: Json = {
-            "serviceName": "books", "taskDefinition": "books:1", "healthCheckGracePeriodSeconds": 0,
+            "serviceName": "books",
+            "taskDefinition": "books:1",
+            "healthCheckGracePeriodSeconds": 0,
             "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
             "deploymentConfiguration": {
-                "deploymentCircuitBreaker": {"enable": True, "rollback": True}, **configuration
+                "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+                **configuration,
             },
-        }  # fmt: skip
+        }
         self.service = Service(
             CLUSTER.replace(":cluster/", ":service/") + "/books", ACCOUNT, REGION, CLUSTER, settings, desired
         )
@@ -47,8 +50,16 @@ class Stage:
         if self.full:
             raise self.full
         arn = f"{CLUSTER.replace(':cluster/', ':task/')}/{len(self.world.tasks)}"
-        task = Task(arn, ACCOUNT, REGION, CLUSTER, {}, [Container({"name": "site"}, f"{arn}/site")], "service:books",
-                    deployment=deployment)  # fmt: skip
+        task = Task(
+            arn,
+            ACCOUNT,
+            REGION,
+            CLUSTER,
+            {},
+            [Container({"name": "site"}, f"{arn}/site")],
+            "service:books",
+            deployment=deployment,
+        )
         self.world.tasks[arn] = task
         return task
 

@@ -43,10 +43,13 @@ def test_tasks_spread_over_the_instances(world):
         (definition(networkMode="awsvpc"), capacity.Fleet(1, 9999, 9999), 2, "RESOURCE:ENI", "RESOURCE:ENI"),
         (
             definition(container={"portMappings": [{"containerPort": 8000, "hostPort": 80}]}),
-            capacity.Fleet(1, 9999, 9999), 1, "RESOURCE:PORTS", "is already using a port required by your task.",
+            capacity.Fleet(1, 9999, 9999),
+            1,
+            "RESOURCE:PORTS",
+            "is already using a port required by your task.",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_runs_out_is_named(world, wanted, fleet, room, short, words):
     fill(world, fleet, wanted, room)
     with pytest.raises(capacity.PlacementError) as full:

@@ -36,10 +36,15 @@ def files(root):
 @pytest.mark.parametrize(
     "change",
     [
-        changes.EXITS, changes.BOOTS_SLOWLY, changes.EATS_MEMORY, changes.MIGRATES, changes.FAILS_TO_MIGRATE,
-        changes.not_ready, changes.another_footer,
+        changes.EXITS,
+        changes.BOOTS_SLOWLY,
+        changes.EATS_MEMORY,
+        changes.MIGRATES,
+        changes.FAILS_TO_MIGRATE,
+        changes.not_ready,
+        changes.another_footer,
     ],
-)  # fmt: skip
+)
 def test_a_change_changes_one_file_which_is_still_a_program(checkout, change):
     before = files(checkout)
     change(checkout)
@@ -169,8 +174,9 @@ def test_a_scene_that_goes_as_it_has_to_has_no_problems():
 
 def test_a_scene_that_ends_otherwise_is_no_success():
     assert problems(Stage(), Outcome.REFUSED, "is older", ends(0)) == [
-        "ended with 0, and not with 3", "the diagnosis is None",
-    ]  # fmt: skip
+        "ended with 0, and not with 3",
+        "the diagnosis is None",
+    ]
     assert problems(Stage(), Outcome.REFUSED, "is older", ends(3, "No token.")) == ["the diagnosis is 'No token.'"]
 
 

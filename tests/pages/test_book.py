@@ -62,9 +62,20 @@ def test_pages_can_be_shared(page):
 
 def test_what_a_title_holds_cannot_end_the_script_that_describes_it(app):
     book = BookDetail(
-        1, "x", "</script><script>alert(1)", None, None, 1900, False, "en", "", datetime.now(UTC),
-        publisher=None, pages=None, isbn13=None,
-    )  # fmt: skip
+        1,
+        "x",
+        "</script><script>alert(1)",
+        None,
+        None,
+        1900,
+        False,
+        "en",
+        "",
+        datetime.now(UTC),
+        publisher=None,
+        pages=None,
+        isbn13=None,
+    )
     with app.test_request_context():
         written = _json_ld(book)
     assert "<" not in written

@@ -84,8 +84,11 @@ def test_the_form_repeats_what_was_asked(page):
     assert attribute(soup.one("#author"), "value") == "Jane Austen"
     assert attribute(soup.one("#year_from"), "value") == "-500"
     assert attribute(soup.one("#year_to"), "value") == "1990"
-    chosen = {attribute(select, "name"): attribute(option, "value")
-              for select in soup.select("select") for option in select.select("option[selected]")}  # fmt: skip
+    chosen = {
+        attribute(select, "name"): attribute(option, "value")
+        for select in soup.select("select")
+        for option in select.select("option[selected]")
+    }
     assert chosen == {"subject": "novel", "language": "en", "sort": "-year"}
 
 

@@ -131,8 +131,11 @@ def test_what_is_not_on_record_is_said_not_to_be(colophon_of):
 def test_a_track_is_solid_only_between_stations_that_were_reached(colophon_of):
     soup = colophon_of(DIGEST, TASK, scans=[])
     assert ["ahead" in attribute(line, "class") for line in soup.select("svg.pipeline line")] == [
-        False, True, True, False
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_no_tests_are_no_success(colophon_of):

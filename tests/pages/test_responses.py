@@ -37,10 +37,21 @@ def test_every_answer_tells_browsers_what_to_refuse(client, path):
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/books?page=x", "/nowhere", "/favicon.ico", "/books//emma", "/feed.atom", "/healthz", "/readyz",
-        "/release.json", "/api/v1", "/api/v1/nowhere", "/static/nothing.css", templating.asset("site.css"),
+        "/",
+        "/books?page=x",
+        "/nowhere",
+        "/favicon.ico",
+        "/books//emma",
+        "/feed.atom",
+        "/healthz",
+        "/readyz",
+        "/release.json",
+        "/api/v1",
+        "/api/v1/nowhere",
+        "/static/nothing.css",
+        templating.asset("site.css"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
 def test_every_answer_names_the_release_once(make_app, method, path):
     for release, name in ((None, "working-copy"), (released(), COMMIT)):

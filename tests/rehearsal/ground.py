@@ -50,16 +50,24 @@ class Ground:
     def variables(self) -> dict[str, str]:
         """Return what any command needs to reach the emulator and nothing else; no credentials."""
         return {
-            **machine(), "AWS_ENDPOINT_URL": self.cloud.url, "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
-            "DOCKER_BUILDKIT": "1", **self.images, **PACE,
-        }  # fmt: skip
+            **machine(),
+            "AWS_ENDPOINT_URL": self.cloud.url,
+            "AWS_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "DOCKER_BUILDKIT": "1",
+            **self.images,
+            **PACE,
+        }
 
     def visitors(self) -> Visitors:
         """Return visitors of the site, who note which release answered them."""
         return Visitors(
-            self.url, rate=VISITS, seconds=LONGEST, paths=PAGES,
+            self.url,
+            rate=VISITS,
+            seconds=LONGEST,
+            paths=PAGES,
             identify=lambda headers, _: headers.get("colophon-release", "no release"),
-        )  # fmt: skip
+        )
 
     def make_stack(self, name: str) -> None:
         """Make a stack of ecs/, or change it, as whoever may do everything does. Raises GroundError."""
@@ -138,18 +146,44 @@ def _start_database(name: str, host: str, password: str, network: str, images: M
     image = images.get("POSTGRES_IMAGE") or _default("docker-compose.yml", r"POSTGRES_IMAGE:-([^}]+)")
     base = images.get("BASE") or _default("src/Dockerfile", r"BASE=(\S+)")
     pair = docker(
-        "run", "--rm", base, "openssl", "req", "-new", "-x509", "-nodes", "-days", "2", "-subj", f"/CN={host}",
-        "-keyout", "-", "-out", "-",
-    )  # fmt: skip
+        "run",
+        "--rm",
+        base,
+        "openssl",
+        "req",
+        "-new",
+        "-x509",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        f"/CN={host}",
+        "-keyout",
+        "-",
+        "-out",
+        "-",
+    )
     start = (
         'umask 077; echo "$PAIR" >/tmp/tls; printf %s "$PASSWORD" >/tmp/password; exec docker-entrypoint.sh postgres '
         "-c ssl=on -c ssl_cert_file=/tmp/tls -c ssl_key_file=/tmp/tls"
     )
     docker(
-        "run", "--detach", f"--name={name}", f"--network={network}", f"--network-alias={host}", "--user=postgres",
-        f"--env=PAIR={pair}", f"--env=PASSWORD={password}", "--env=POSTGRES_PASSWORD_FILE=/tmp/password",
-        "--env=POSTGRES_USER=colophon", "--env=POSTGRES_DB=colophon", "--entrypoint=sh", image, "-c", start,
-    )  # fmt: skip
+        "run",
+        "--detach",
+        f"--name={name}",
+        f"--network={network}",
+        f"--network-alias={host}",
+        "--user=postgres",
+        f"--env=PAIR={pair}",
+        f"--env=PASSWORD={password}",
+        "--env=POSTGRES_PASSWORD_FILE=/tmp/password",
+        "--env=POSTGRES_USER=colophon",
+        "--env=POSTGRES_DB=colophon",
+        "--entrypoint=sh",
+        image,
+        "-c",
+        start,
+    )
     ask = ("exec", name, "pg_isready", "--host=127.0.0.1", "--dbname=colophon", "--quiet")
     until(lambda: _answers("docker", *ask))
 
@@ -159,11 +193,13 @@ def _with_stacks(
 ) -> Ground:
     zone = cloud("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
     chosen = [
-        f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
-        f"delivery.GitLabUrl={GITLAB}", f"delivery.GitLabProject={PROJECT}",
+        f"load-balancer.Domain={DOMAIN}",
+        f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
+        f"delivery.GitLabUrl={GITLAB}",
+        f"delivery.GitLabProject={PROJECT}",
         # A site that wants more has it sooner.
         "service.Memory=512",
-    ]  # fmt: skip
+    ]
 
     def make(*names: str) -> None:
         for name in names:

@@ -47,22 +47,38 @@ class Service:
             "LoadBalancers"
         ][0]
         self.group = cloud(
-            "elbv2", "create_target_group", Name="site", Protocol="HTTP", Port=8000, VpcId="vpc-1", TargetType="ip",
-            HealthCheckPath="/readyz", HealthCheckIntervalSeconds=10, UnhealthyThresholdCount=3,
-        )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+            "elbv2",
+            "create_target_group",
+            Name="site",
+            Protocol="HTTP",
+            Port=8000,
+            VpcId="vpc-1",
+            TargetType="ip",
+            HealthCheckPath="/readyz",
+            HealthCheckIntervalSeconds=10,
+            UnhealthyThresholdCount=3,
+        )["TargetGroups"][0]["TargetGroupArn"]
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "20"}
         cloud("elbv2", "modify_target_group_attributes", TargetGroupArn=self.group, Attributes=[delay])
         cloud(
-            "elbv2", "create_listener", LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80,
+            "elbv2",
+            "create_listener",
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=80,
             DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
-        )  # fmt: skip
+        )
         self.url = f"http://{balancer['DNSName']}"
         cloud(
-            "ecs", "create_service", cluster="site", serviceName="site", taskDefinition=self.register("good"),
+            "ecs",
+            "create_service",
+            cluster="site",
+            serviceName="site",
+            taskDefinition=self.register("good"),
             desiredCount=2,
             loadBalancers=[{"targetGroupArn": self.group, "containerName": "site", "containerPort": 8000}],
             deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
-        )  # fmt: skip
+        )
         self.steady()
 
     def image(self, name: str, **behaviour: str) -> str:
@@ -74,18 +90,25 @@ class Service:
     def register(self, image: str, *, task: Json | None = None, **container: Any) -> str:
         """Register a task definition, of an image by its name here or in full, and return its ARN."""
         definition = {
-            "name": "site", "image": image if "/" in image else self.image(image), "memory": 64, "stopTimeout": 5,
+            "name": "site",
+            "image": image if "/" in image else self.image(image),
+            "memory": 64,
+            "stopTimeout": 5,
             "portMappings": [{"containerPort": 8000}],
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "site"},
             },
             **container,
-        }  # fmt: skip
+        }
         arn: str = self.cloud(
-            "ecs", "register_task_definition", family="site", executionRoleArn=EXECUTION,
-            containerDefinitions=[definition], **({"networkMode": "awsvpc"} | (task or {})),
-        )["taskDefinition"]["taskDefinitionArn"]  # fmt: skip
+            "ecs",
+            "register_task_definition",
+            family="site",
+            executionRoleArn=EXECUTION,
+            containerDefinitions=[definition],
+            **({"networkMode": "awsvpc"} | (task or {})),
+        )["taskDefinition"]["taskDefinitionArn"]
         return arn
 
     def describe(self) -> Json:
@@ -98,18 +121,24 @@ class Service:
         def quiet() -> bool:
             shown = self.describe()
             return (
-                len(shown["deployments"]) == 1 and shown["deployments"][0]["rolloutState"] == "COMPLETED"
+                len(shown["deployments"]) == 1
+                and shown["deployments"][0]["rolloutState"] == "COMPLETED"
                 and shown["runningCount"] == shown["desiredCount"]
-            )  # fmt: skip
+            )
 
         until(quiet)
 
     def update(self, definition: str, **settings: Any) -> str:
         """Begin a release, and return the ARN of its service deployment."""
         self.cloud(
-            "ecs", "update_service", cluster="site", service="site", taskDefinition=definition, forceNewDeployment=True,
+            "ecs",
+            "update_service",
+            cluster="site",
+            service="site",
+            taskDefinition=definition,
+            forceNewDeployment=True,
             **settings,
-        )  # fmt: skip
+        )
         deployments = self.cloud("ecs", "list_service_deployments", cluster="site", service="site")[
             "serviceDeployments"
         ]

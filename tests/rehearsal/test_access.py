@@ -29,9 +29,11 @@ def account(cloud, service):
     """An account with a role for deployments that may little, and a bucket of receipts."""
     condition = {"StringEquals": {"gitlab.example.com:aud": GITLAB, "gitlab.example.com:sub": MASTER}}
     trusted = {
-        "Effect": "Allow", "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.example.com"},
-        "Action": "sts:AssumeRoleWithWebIdentity", "Condition": condition,
-    }  # fmt: skip
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.example.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    }
     cloud("iam", "create_open_id_connect_provider", Url=GITLAB, ClientIDList=[GITLAB])
     cloud("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
     place = f"{REGION}:{ACCOUNT}"
@@ -58,14 +60,20 @@ def account(cloud, service):
     rules = [
         {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/done/*"},
         {
-            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/done/*",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{BUCKET}/done/*",
             "Condition": {"Null": {"s3:if-none-match": "true"}},
         },
         {
-            "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{BUCKET}/*",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::{BUCKET}/*",
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
-    ]  # fmt: skip
+    ]
     cloud("s3", "put_bucket_policy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": rules}))
     return cloud
 
@@ -251,9 +259,13 @@ def test_scans_of_images_are_complete_where_they_are_asked_for(cloud, service):
         cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "none"})
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
     put = cloud(
-        "ecr", "put_image", repositoryName="site", imageManifest=json.dumps(index),
-        imageManifestMediaType=index["mediaType"], imageTag="index",
-    )["image"]["imageId"]  # fmt: skip
+        "ecr",
+        "put_image",
+        repositoryName="site",
+        imageManifest=json.dumps(index),
+        imageManifestMediaType=index["mediaType"],
+        imageTag="index",
+    )["image"]["imageId"]
     with pytest.raises(CallError, match="ScanNotFoundException"):
         cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId=put)
     cloud("ecr", "batch_delete_image", repositoryName="site", imageIds=[put])

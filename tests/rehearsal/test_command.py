@@ -57,8 +57,11 @@ def run(program, **environment):
     return subprocess.run(
         [PROGRAMS / "python", *program],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True, text=True, check=False, timeout=LONGEST,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LONGEST,
+    )
 
 
 def test_without_an_engine_it_says_so_in_a_sentence(ready):

@@ -164,9 +164,17 @@ def test_more_tasks_are_not_a_release(live, visitors):
 
 def test_an_alarm_undoes_a_release(live, visitors):
     live.cloud(
-        "cloudwatch", "put_metric_alarm", AlarmName="errors", MetricName="m", Namespace="n", Period=60,
-        EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold", Statistic="Sum",
-    )  # fmt: skip
+        "cloudwatch",
+        "put_metric_alarm",
+        AlarmName="errors",
+        MetricName="m",
+        Namespace="n",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum",
+    )
     watching = {"alarms": {"alarmNames": ["errors"], "enable": True, "rollback": True}}
     arn = live.update(live.register(live.image("slower", BOOT="60")), deploymentConfiguration=watching)
     live.cloud("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="ALARM", StateReason="a test")

@@ -34,9 +34,12 @@ def rule(cloud, service, tmp_path_factory):
         path = tmp_path_factory.mktemp("stacks") / f"{name}.json"
         path.write_text(json.dumps(body))
         cloud.aws(
-            "cloudformation", "deploy", f"--stack-name={name}", f"--template-file={path}",
+            "cloudformation",
+            "deploy",
+            f"--stack-name={name}",
+            f"--template-file={path}",
             "--capabilities=CAPABILITY_NAMED_IAM",
-        )  # fmt: skip
+        )
     yield cloud("events", "describe_rule", Name="site-secret-rotated")
     for name in reversed(stacks):
         cloud("cloudformation", "delete_stack", StackName=name)
@@ -55,11 +58,17 @@ def rotated(**changed):
     }
     return json.dumps(
         {
-            "version": "0", "id": "1", "source": "aws.secretsmanager", "account": ACCOUNT, "region": REGION,
-            "detail-type": "AWS Service Event via CloudTrail", "time": "2026-11-28T03:00:00Z", "resources": [],
+            "version": "0",
+            "id": "1",
+            "source": "aws.secretsmanager",
+            "account": ACCOUNT,
+            "region": REGION,
+            "detail-type": "AWS Service Event via CloudTrail",
+            "time": "2026-11-28T03:00:00Z",
+            "resources": [],
             "detail": detail | changed,
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,14 @@ def deploy(cloud, service, tmp_path_factory):
 
     def run(**parameters):
         cloud.aws(
-            "cloudformation", "deploy", "--stack-name=stacked", f"--template-file={path}",
+            "cloudformation",
+            "deploy",
+            "--stack-name=stacked",
+            f"--template-file={path}",
             "--no-fail-on-empty-changeset",
-            "--parameter-overrides", *(f"{key}={value}" for key, value in parameters.items()),
-        )  # fmt: skip
+            "--parameter-overrides",
+            *(f"{key}={value}" for key, value in parameters.items()),
+        )
         (stack,) = cloud("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
         return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -161,9 +165,12 @@ def test_a_cluster_has_the_instances_of_its_group(made, cloud):
 def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, service, cloud):
     allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": made[1]["Secret"]}
     cloud(
-        "iam", "put_role_policy", RoleName="execution", PolicyName="stacked",
+        "iam",
+        "put_role_policy",
+        RoleName="execution",
+        PolicyName="stacked",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
-    )  # fmt: skip
+    )
     assert deploy(Image=service.image("good"), Count=2)[0] == "UPDATE_COMPLETE"
     assert shown(cloud)["runningCount"] == 2
     assert deploy(Image=service.image("better"), Count=2)[0] == "UPDATE_COMPLETE"

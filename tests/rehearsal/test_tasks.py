@@ -80,12 +80,14 @@ def test_a_task_can_learn_what_it_is(service):
 
 def test_a_container_is_held_to_its_definition(service):
     definition = service.register(
-        "good", user="10001", readonlyRootFilesystem=True,
+        "good",
+        user="10001",
+        readonlyRootFilesystem=True,
         linuxParameters={
             "capabilities": {"drop": ["ALL"]},
             "tmpfs": [{"containerPath": "/own", "size": 8, "mountOptions": ["mode=1777"]}],
         },
-    )  # fmt: skip
+    )
     found, _ = report(service, definition, BOUNDS)
     assert found == {"user": 10001, "disk": False, "own": True, "capabilities": 0}
 

@@ -124,9 +124,14 @@ class Visitors:
             times, failures, seen = sorted(self._times), sorted(self._failures), dict(self._seen)
         shares = statistics.quantiles(times, n=20, method="inclusive") if len(times) > 1 else (times or [0.0]) * 19
         return Report(
-            (self._ended or time.monotonic()) - self._began, len(times), failures, shares[9], shares[18],
-            times[-1] if times else 0.0, seen,
-        )  # fmt: skip
+            (self._ended or time.monotonic()) - self._began,
+            len(times),
+            failures,
+            shares[9],
+            shares[18],
+            times[-1] if times else 0.0,
+            seen,
+        )
 
     def _visit(self, number: int) -> None:
         keeps = number % 2 == 0

@@ -206,9 +206,12 @@ def test_it_starts_without_its_database_and_says_so_on_standard_output_alone(tmp
     environment = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
     with subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", ROOT / "src/gunicorn.conf.py"],
-        cwd=tmp_path, env=environment | {"PORT": str(site.port), "DATABASE_URL": "sqlite:///nowhere/colophon.db"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as server:  # fmt: skip
+        cwd=tmp_path,
+        env=environment | {"PORT": str(site.port), "DATABASE_URL": "sqlite:///nowhere/colophon.db"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
         said = [*takewhile(lambda line: "Colophon is at" not in line, server.stdout)]
         try:
             answers = [get(site, path)[0] for path in ("/healthz", "/readyz")]

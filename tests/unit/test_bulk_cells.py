@@ -97,14 +97,30 @@ def test_lists_are_separated_by_semicolons_or_bars(cell, items):
 @pytest.mark.parametrize(
     ("header", "field"),
     [
-        ("Author(s)", "authors"), ("AUTHORS", "authors"), ("author", "authors"), ("ISBN", "isbn13"),
-        ("ISBN-13", "isbn13"), ("Year", "year"), ("First published", "year"), ("first_published", "year"),
-        ("Lang", "language"), ("Language", "language"), ("Pages", "pages"), ("Page count", "pages"),
-        ("Subjects", "subjects"), ("Tags", "subjects"), ("Publisher", "publisher"), ("Description", "description"),
-        ("Title", "title"), ("Subtitle", "subtitle"), ("Original title", "original_title"),
-        ("original-title", "original_title"), ("Colour", None), ("", None),
+        ("Author(s)", "authors"),
+        ("AUTHORS", "authors"),
+        ("author", "authors"),
+        ("ISBN", "isbn13"),
+        ("ISBN-13", "isbn13"),
+        ("Year", "year"),
+        ("First published", "year"),
+        ("first_published", "year"),
+        ("Lang", "language"),
+        ("Language", "language"),
+        ("Pages", "pages"),
+        ("Page count", "pages"),
+        ("Subjects", "subjects"),
+        ("Tags", "subjects"),
+        ("Publisher", "publisher"),
+        ("Description", "description"),
+        ("Title", "title"),
+        ("Subtitle", "subtitle"),
+        ("Original title", "original_title"),
+        ("original-title", "original_title"),
+        ("Colour", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_headers_are_understood_as_people_write_them(header, field):
     assert field_of(header) == field
 

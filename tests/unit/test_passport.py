@@ -178,8 +178,11 @@ def test_a_passport_that_cannot_be_read_is_said_to_be(release_file):
 def test_a_working_copy_does_not_pretend_to_be_a_release(release_file):
     found = passport.current()
     assert (found.state, found.commit, found.name, found.label) == (
-        "working-copy", None, "working-copy", "working copy"
-    )  # fmt: skip
+        "working-copy",
+        None,
+        "working-copy",
+        "working copy",
+    )
     STANDARD.validate(json.loads(found.json()))
 
 

@@ -22,8 +22,11 @@ def test_an_error_that_is_planted_in_any_room_is_named(tmp_path):
         shutil.copytree(known, tmp_path / "cache")
     result = subprocess.run(
         [sys.executable, "-m", "mypy", *shadows, f"--cache-dir={tmp_path / 'cache'}", *MODULES],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 1, result.stdout + result.stderr
     for module in MODULES:
         assert f"{module}:" in result.stdout

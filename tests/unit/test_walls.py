@@ -27,9 +27,12 @@ def test_each_hole_in_a_wall_is_found(tmp_path):
         path.write_text(f"{path.read_text()}\n{line}\n")
     result = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", tmp_path / "pyproject.toml"],
-        cwd=tmp_path, env={"PYTHONPATH": f"{tmp_path / 'src'}:{tmp_path}", "PATH": "", "COLUMNS": "200"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path / 'src'}:{tmp_path}", "PATH": "", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode != 0
     assert "0 kept, 5 broken" in result.stdout
     for _, _, said in HOLES:

@@ -79,8 +79,12 @@ def _rings(p: Palette, bits: bytes) -> str:
 
 def _tiles(p: Palette, bits: bytes) -> str:
     """Quarter circles, turned this way and that."""
-    shapes = ("h60a60 60 0 0 1-60 60z", "m60 0v60a60 60 0 0 1-60-60z",
-              "m60 60h-60a60 60 0 0 1 60-60z", "m0 60v-60a60 60 0 0 1 60 60z")  # fmt: skip
+    shapes = (
+        "h60a60 60 0 0 1-60 60z",
+        "m60 0v60a60 60 0 0 1-60-60z",
+        "m60 60h-60a60 60 0 0 1 60-60z",
+        "m0 60v-60a60 60 0 0 1 60 60z",
+    )
     paths = ["", ""]
     for i, bit in enumerate(bits[:12]):
         paths[bit // 4 % 2] += f"M{i % 4 * 60} {180 + i // 4 * 60}{shapes[bit % 4]}"

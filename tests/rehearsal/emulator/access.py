@@ -94,7 +94,13 @@ def may_not_pass(role: str) -> str | None:
 
 def _decide(caller: str, policies: Any, action: str, resource: str, keys: Json | None = None) -> bool:
     context = iam_evaluator.EvalContext(
-        principal_arn=caller, principal_type="AssumedRole", principal_account=get_account_id(), action=action,
-        resource_arn=resource, region=get_region(), service_context=keys or {}, principal_keys={},
-    )  # fmt: skip
+        principal_arn=caller,
+        principal_type="AssumedRole",
+        principal_account=get_account_id(),
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        service_context=keys or {},
+        principal_keys={},
+    )
     return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")

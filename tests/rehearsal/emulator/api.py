@@ -23,9 +23,16 @@ Answer = Any  # status, headers, body, as ministack hands responses on
 # Changing one of these makes a new deployment; the others take effect at once.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
 REDEPLOYING = (
-    "taskDefinition", "networkConfiguration", "loadBalancers", "capacityProviderStrategy", "platformVersion",
-    "enableExecuteCommand", "placementConstraints", "placementStrategy", "serviceRegistries",
-)  # fmt: skip
+    "taskDefinition",
+    "networkConfiguration",
+    "loadBalancers",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "enableExecuteCommand",
+    "placementConstraints",
+    "placementStrategy",
+    "serviceRegistries",
+)
 CHANGEABLE = (
     *REDEPLOYING,
     "deploymentConfiguration",
@@ -45,16 +52,22 @@ class Api:
     def install(self) -> None:
         """Take the actions over."""
         own: dict[str, Callable[[Json], Json]] = {
-            "CreateService": self.create_service, "UpdateService": self.update_service,
-            "DeleteService": self.delete_service, "DescribeServices": self.describe_services,
-            "ListServices": self.list_services, "ListServiceDeployments": self.list_service_deployments,
+            "CreateService": self.create_service,
+            "UpdateService": self.update_service,
+            "DeleteService": self.delete_service,
+            "DescribeServices": self.describe_services,
+            "ListServices": self.list_services,
+            "ListServiceDeployments": self.list_service_deployments,
             "DescribeServiceDeployments": self.describe_service_deployments,
             "StopServiceDeployment": self.stop_service_deployment,
-            "DescribeServiceRevisions": self.describe_service_revisions, "RunTask": self.run_task,
-            "StopTask": self.stop_task, "ListTasks": self.list_tasks, "DescribeTasks": self.describe_tasks,
+            "DescribeServiceRevisions": self.describe_service_revisions,
+            "RunTask": self.run_task,
+            "StopTask": self.stop_task,
+            "ListTasks": self.list_tasks,
+            "DescribeTasks": self.describe_tasks,
             "ListContainerInstances": self.list_container_instances,
             "DescribeContainerInstances": self.describe_container_instances,
-        }  # fmt: skip
+        }
         for action, handler in own.items():
             ecs._ACTION_MAP[action] = functools.partial(self._answer, handler)
         ecs._ACTION_MAP["RegisterTaskDefinition"] = records.register_task_definition
@@ -91,8 +104,10 @@ class Api:
         settings.setdefault("deploymentController", {"type": "ECS"})
         settings.setdefault("schedulingStrategy", "REPLICA")
         settings["deploymentConfiguration"] = {
-            "maximumPercent": 200, "minimumHealthyPercent": 100, **(settings.get("deploymentConfiguration") or {})
-        }  # fmt: skip
+            "maximumPercent": 200,
+            "minimumHealthyPercent": 100,
+            **(settings.get("deploymentConfiguration") or {}),
+        }
         if not settings.get("launchType") and not settings.get("capacityProviderStrategy"):
             default = cluster.get("defaultCapacityProviderStrategy")
             settings.update({"capacityProviderStrategy": default} if default else {"launchType": "EC2"})
@@ -246,13 +261,22 @@ class Api:
         launch_type, provider = ecs._task_capacity(data.get("launchType"), data.get("capacityProviderStrategy"))
         prefix = cluster["clusterArn"].replace(":cluster/", ":container/")
         task = Task(
-            f"{cluster['clusterArn'].replace(':cluster/', ':task/')}/{identifier()}", get_account_id(), get_region(),
-            cluster["clusterArn"], definition,
+            f"{cluster['clusterArn'].replace(':cluster/', ':task/')}/{identifier()}",
+            get_account_id(),
+            get_region(),
+            cluster["clusterArn"],
+            definition,
             [Container(entry, f"{prefix}/{identifier()}") for entry in definition["containerDefinitions"]],
-            group, deployment.id if deployment else str(data.get("startedBy") or ""), deployment, instance,
-            launch_type, provider, data.get("networkConfiguration") or {}, data.get("overrides") or {},
+            group,
+            deployment.id if deployment else str(data.get("startedBy") or ""),
+            deployment,
+            instance,
+            launch_type,
+            provider,
+            data.get("networkConfiguration") or {},
+            data.get("overrides") or {},
             data.get("tags") or [],
-        )  # fmt: skip
+        )
         self.world.tasks[task.arn] = task
         self.runner.run(task)
         return task

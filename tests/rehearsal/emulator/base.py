@@ -36,11 +36,20 @@ def settle(port: int, region: str, account: str) -> None:
     """
     os.environ.pop("AWS_SESSION_TOKEN", None)
     os.environ.update(
-        AWS_ACCESS_KEY_ID=account, AWS_SECRET_ACCESS_KEY=ROOT_SECRET,
-        GATEWAY_PORT=str(port), MINISTACK_HOST="127.0.0.1", MINISTACK_REGION=region, AWS_DEFAULT_REGION=region,
-        MINISTACK_ACCOUNT_ID=account, AUTH="true", SFTP_ENABLED="0", IOT_MTLS_ENABLED="0", PERSIST_STATE="0",
-        S3_PERSIST="0", LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
-    )  # fmt: skip
+        AWS_ACCESS_KEY_ID=account,
+        AWS_SECRET_ACCESS_KEY=ROOT_SECRET,
+        GATEWAY_PORT=str(port),
+        MINISTACK_HOST="127.0.0.1",
+        MINISTACK_REGION=region,
+        AWS_DEFAULT_REGION=region,
+        MINISTACK_ACCOUNT_ID=account,
+        AUTH="true",
+        SFTP_ENABLED="0",
+        IOT_MTLS_ENABLED="0",
+        PERSIST_STATE="0",
+        S3_PERSIST="0",
+        LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
+    )
     # What they say at the start is of no use here: an address that is served, a library that is not needed.
     for name in ("hypercorn.error", "kms"):
         logging.getLogger(name).setLevel(logging.ERROR)

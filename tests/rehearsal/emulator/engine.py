@@ -153,9 +153,14 @@ class Engine:
         }
         address = (network["Networks"].get(self.network) or {}).get("IPAddress", "")
         return Look(
-            state["Status"] not in ("exited", "dead"), state["ExitCode"], bool(state.get("OOMKilled")), health, address,
-            found["Image"], ports,
-        )  # fmt: skip
+            state["Status"] not in ("exited", "dead"),
+            state["ExitCode"],
+            bool(state.get("OOMKilled")),
+            health,
+            address,
+            found["Image"],
+            ports,
+        )
 
     def output(self, container: str) -> Iterator[bytes]:
         """Give what a container writes, line by line or in larger pieces, until it ends."""

@@ -34,17 +34,30 @@ def register(task: Task, container: Container) -> str:
         "com.amazonaws.ecs.task-definition-version": str(task.definition["revision"]),
     }
     own: Json = {
-        "DockerId": "", "Name": container.name, "DockerName": f"ecs-{task.definition['family']}-{container.name}",
-        "Image": container.definition["image"], "ImageID": container.image_id, "Labels": labels,
-        "DesiredStatus": "RUNNING", "KnownStatus": "PENDING", "Type": "NORMAL", "ContainerARN": container.arn,
+        "DockerId": "",
+        "Name": container.name,
+        "DockerName": f"ecs-{task.definition['family']}-{container.name}",
+        "Image": container.definition["image"],
+        "ImageID": container.image_id,
+        "Labels": labels,
+        "DesiredStatus": "RUNNING",
+        "KnownStatus": "PENDING",
+        "Type": "NORMAL",
+        "ContainerARN": container.arn,
         "Limits": {name: int(container.definition.get(name.lower()) or 0) for name in ("CPU", "Memory")},
-    }  # fmt: skip
+    }
     whole: Json = {
-        "Cluster": task.cluster, "TaskARN": task.arn, "Family": task.definition["family"],
-        "Revision": str(task.definition["revision"]), "DesiredStatus": "RUNNING", "KnownStatus": "PENDING",
-        "AvailabilityZone": f"{task.region}a", "LaunchType": task.launch_type or "EC2",
-        "PullStartedAt": _moment(task.times["pullStartedAt"]), "PullStoppedAt": _moment(task.times["pullStoppedAt"]),
-    }  # fmt: skip
+        "Cluster": task.cluster,
+        "TaskARN": task.arn,
+        "Family": task.definition["family"],
+        "Revision": str(task.definition["revision"]),
+        "DesiredStatus": "RUNNING",
+        "KnownStatus": "PENDING",
+        "AvailabilityZone": f"{task.region}a",
+        "LaunchType": task.launch_type or "EC2",
+        "PullStartedAt": _moment(task.times["pullStartedAt"]),
+        "PullStoppedAt": _moment(task.times["pullStoppedAt"]),
+    }
     if task.group.startswith("service:"):
         whole["ServiceName"] = task.group.partition(":")[2]
     ecs_metadata.register_container(token, task.arn, whole, own)

@@ -60,9 +60,14 @@ def page(status: int) -> Fixed:
     """Return the load balancer's own page for an error."""
     title = f"{status} {http.HTTPStatus(status).phrase}"
     lines = (
-        "<html>", f"<head><title>{title}</title></head>", "<body>", f"<center><h1>{title}</h1></center>", "</body>",
-        "</html>", "",
-    )  # fmt: skip
+        "<html>",
+        f"<head><title>{title}</title></head>",
+        "<body>",
+        f"<center><h1>{title}</h1></center>",
+        "</body>",
+        "</html>",
+        "",
+    )
     return Fixed(status, [("Content-Type", "text/html")], "\r\n".join(lines).encode())
 
 

@@ -120,10 +120,14 @@ class Registry:
 def _context(principal: Any, action: str, name: str) -> Any:
     region = next((region for _, region, known in ecr._repositories.to_dict() if known == name), "")
     return iam_evaluator.EvalContext(
-        principal_arn=principal.arn, principal_type=principal.type, principal_account=principal.account, action=action,
-        resource_arn=f"arn:aws:ecr:{region}:{principal.account}:repository/{name}", region=region,
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=action,
+        resource_arn=f"arn:aws:ecr:{region}:{principal.account}:repository/{name}",
+        region=region,
         principal_keys=principal.keys,
-    )  # fmt: skip
+    )
 
 
 def _forget(name: str) -> None:
@@ -154,10 +158,16 @@ def _findings(body: bytes) -> Any:
         return error_response_json(
             "ScanNotFoundException", f"Image scan does not exist for the image with '{image}'", 400
         )
-    return json_response({
-        "registryId": get_account_id(), "repositoryName": name, "imageId": {"imageDigest": found["imageDigest"]},
-        "imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
-        "imageScanFindings": {
-            "imageScanCompletedAt": found["imagePushedAt"], "findings": [], "findingSeverityCounts": {},
-        },
-    })  # fmt: skip
+    return json_response(
+        {
+            "registryId": get_account_id(),
+            "repositoryName": name,
+            "imageId": {"imageDigest": found["imageDigest"]},
+            "imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
+            "imageScanFindings": {
+                "imageScanCompletedAt": found["imagePushedAt"],
+                "findings": [],
+                "findingSeverityCounts": {},
+            },
+        }
+    )

@@ -12,11 +12,25 @@ if TYPE_CHECKING:
 
 # What CreateService was given and DescribeServices repeats.
 REPEATED = (
-    "serviceName", "loadBalancers", "serviceRegistries", "capacityProviderStrategy", "platformVersion",
-    "taskDefinition", "deploymentConfiguration", "placementConstraints", "placementStrategy", "networkConfiguration",
-    "healthCheckGracePeriodSeconds", "schedulingStrategy", "deploymentController", "enableECSManagedTags",
-    "propagateTags", "enableExecuteCommand", "launchType", "availabilityZoneRebalancing",
-)  # fmt: skip
+    "serviceName",
+    "loadBalancers",
+    "serviceRegistries",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "taskDefinition",
+    "deploymentConfiguration",
+    "placementConstraints",
+    "placementStrategy",
+    "networkConfiguration",
+    "healthCheckGracePeriodSeconds",
+    "schedulingStrategy",
+    "deploymentController",
+    "enableECSManagedTags",
+    "propagateTags",
+    "enableExecuteCommand",
+    "launchType",
+    "availabilityZoneRebalancing",
+)
 
 
 def service(world: World, shown: Service) -> Json:
@@ -27,31 +41,48 @@ def service(world: World, shown: Service) -> Json:
     ongoing = next((release for release in shown.releases if release.ongoing), None)
     return {
         **{key: shown.settings[key] for key in REPEATED if shown.settings.get(key) is not None},
-        "serviceArn": shown.arn, "clusterArn": shown.cluster_arn, "status": shown.status, "desiredCount": shown.desired,
-        "runningCount": running, "pendingCount": pending, "createdAt": shown.created, "events": list(shown.events),
+        "serviceArn": shown.arn,
+        "clusterArn": shown.cluster_arn,
+        "status": shown.status,
+        "desiredCount": shown.desired,
+        "runningCount": running,
+        "pendingCount": pending,
+        "createdAt": shown.created,
+        "events": list(shown.events),
         "deployments": [deployment(shown, tasks, entry) for entry in shown.deployments],
         "roleArn": f"arn:aws:iam::{shown.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
         "createdBy": f"arn:aws:iam::{shown.account}:root",
         **({"currentServiceDeployment": ongoing.arn} if ongoing else {}),
         "currentServiceRevisions": [
-            {"arn": entry.revision, "requestedTaskCount": shown.desired,
-             "runningTaskCount": scheduler.summary(shown, tasks, entry)["runningCount"],
-             "pendingTaskCount": scheduler.summary(shown, tasks, entry)["pendingCount"]}
+            {
+                "arn": entry.revision,
+                "requestedTaskCount": shown.desired,
+                "runningTaskCount": scheduler.summary(shown, tasks, entry)["runningCount"],
+                "pendingTaskCount": scheduler.summary(shown, tasks, entry)["pendingCount"],
+            }
             for entry in shown.deployments
         ],
-    }  # fmt: skip
+    }
 
 
 def deployment(owner: Service, tasks: list[Task], shown: Deployment) -> Json:
     """Return one entry of a service's deployments."""
     return {
-        "id": shown.id, "status": shown.status, "taskDefinition": shown.task_definition,
+        "id": shown.id,
+        "status": shown.status,
+        "taskDefinition": shown.task_definition,
         **scheduler.summary(owner, tasks, shown),
-        "failedTasks": shown.failed_tasks, "createdAt": shown.created, "updatedAt": shown.updated,
-        "rolloutState": shown.state, "rolloutStateReason": shown.reason,
-        **{key: owner.settings[key] for key in ("launchType", "capacityProviderStrategy", "networkConfiguration")
-           if owner.settings.get(key)},
-    }  # fmt: skip
+        "failedTasks": shown.failed_tasks,
+        "createdAt": shown.created,
+        "updatedAt": shown.updated,
+        "rolloutState": shown.state,
+        "rolloutStateReason": shown.reason,
+        **{
+            key: owner.settings[key]
+            for key in ("launchType", "capacityProviderStrategy", "networkConfiguration")
+            if owner.settings.get(key)
+        },
+    }
 
 
 def task(shown: Task) -> Json:
@@ -60,23 +91,41 @@ def task(shown: Task) -> Json:
     stopped = {"stopCode": shown.stop_code, "stoppedReason": shown.stopped_reason} if shown.stop_code else {}
     provider = {"capacityProviderName": shown.capacity_provider} if shown.capacity_provider else {}
     return {
-        "taskArn": shown.arn, "clusterArn": shown.cluster_arn,
+        "taskArn": shown.arn,
+        "clusterArn": shown.cluster_arn,
         "taskDefinitionArn": shown.definition["taskDefinitionArn"],
-        "lastStatus": shown.last_status, "desiredStatus": shown.desired_status, "group": shown.group,
-        "startedBy": shown.started_by, "healthStatus": shown.health, "launchType": shown.launch_type or "EC2",
-        "cpu": str(capacity.needs(shown.definition)[0]), "memory": str(capacity.needs(shown.definition)[1]),
-        "availabilityZone": f"{shown.region}a", "connectivity": "CONNECTED", "connectivityAt": shown.times["createdAt"],
-        "containers": [container(shown, entry) for entry in shown.containers], "attachments": _attachments(shown),
-        "overrides": shown.overrides, "tags": shown.tags, "version": len(shown.times), "enableExecuteCommand": False,
-        **placed, **stopped, **provider, **shown.times,
-    }  # fmt: skip
+        "lastStatus": shown.last_status,
+        "desiredStatus": shown.desired_status,
+        "group": shown.group,
+        "startedBy": shown.started_by,
+        "healthStatus": shown.health,
+        "launchType": shown.launch_type or "EC2",
+        "cpu": str(capacity.needs(shown.definition)[0]),
+        "memory": str(capacity.needs(shown.definition)[1]),
+        "availabilityZone": f"{shown.region}a",
+        "connectivity": "CONNECTED",
+        "connectivityAt": shown.times["createdAt"],
+        "containers": [container(shown, entry) for entry in shown.containers],
+        "attachments": _attachments(shown),
+        "overrides": shown.overrides,
+        "tags": shown.tags,
+        "version": len(shown.times),
+        "enableExecuteCommand": False,
+        **placed,
+        **stopped,
+        **provider,
+        **shown.times,
+    }
 
 
 def container(owner: Task, shown: Container) -> Json:
     """Return a container of a task as DescribeTasks does."""
     optional = {
-        "exitCode": shown.exit_code, "reason": shown.reason, "imageDigest": shown.digest, "runtimeId": shown.docker_id
-    }  # fmt: skip
+        "exitCode": shown.exit_code,
+        "reason": shown.reason,
+        "imageDigest": shown.digest,
+        "runtimeId": shown.docker_id,
+    }
     bindings = [
         {"bindIP": "0.0.0.0", "containerPort": port, "protocol": "tcp", "hostPort": published}
         for port, published in shown.ports.items()
@@ -86,12 +135,18 @@ def container(owner: Task, shown: Container) -> Json:
         [{"attachmentId": owner.id, "privateIpv4Address": shown.address}] if shown.address and not bindings else []
     )
     return {
-        "containerArn": shown.arn, "taskArn": owner.arn, "name": shown.name, "image": shown.definition["image"],
-        "lastStatus": shown.status, "healthStatus": shown.health, "networkBindings": bindings,
-        "networkInterfaces": interfaces, "cpu": str(shown.definition.get("cpu") or 0),
+        "containerArn": shown.arn,
+        "taskArn": owner.arn,
+        "name": shown.name,
+        "image": shown.definition["image"],
+        "lastStatus": shown.status,
+        "healthStatus": shown.health,
+        "networkBindings": bindings,
+        "networkInterfaces": interfaces,
+        "cpu": str(shown.definition.get("cpu") or 0),
         **{key: str(shown.definition[key]) for key in ("memory", "memoryReservation") if shown.definition.get(key)},
         **{key: value for key, value in optional.items() if value is not None},
-    }  # fmt: skip
+    }
 
 
 def _attachments(owner: Task) -> list[Json]:
@@ -108,10 +163,14 @@ def release_brief(owner: Service, shown: Release) -> Json:
     """Return a service deployment as ListServiceDeployments does."""
     times = {key: shown.times[key] for key in ("createdAt", "startedAt", "finishedAt") if key in shown.times}
     return {
-        "serviceDeploymentArn": shown.arn, "serviceArn": owner.arn, "clusterArn": owner.cluster_arn,
-        "status": shown.status, "targetServiceRevisionArn": shown.target_revision, **times,
+        "serviceDeploymentArn": shown.arn,
+        "serviceArn": owner.arn,
+        "clusterArn": owner.cluster_arn,
+        "status": shown.status,
+        "targetServiceRevisionArn": shown.target_revision,
+        **times,
         **({"statusReason": shown.reason} if shown.reason else {}),
-    }  # fmt: skip
+    }
 
 
 def release(world: World, owner: Service, shown: Release) -> Json:
@@ -165,11 +224,18 @@ def revision(owner: Service, arn: str, definition: Json) -> Json:
         for c in definition["containerDefinitions"]
     ]
     return {
-        "serviceRevisionArn": arn, "serviceArn": owner.arn, "clusterArn": owner.cluster_arn,
-        "taskDefinition": held["taskDefinition"], "containerImages": images, "createdAt": held["createdAt"],
-        **{key: held[key] for key in ("loadBalancers", "capacityProviderStrategy", "networkConfiguration", "launchType")
-           if held.get(key)},
-    }  # fmt: skip
+        "serviceRevisionArn": arn,
+        "serviceArn": owner.arn,
+        "clusterArn": owner.cluster_arn,
+        "taskDefinition": held["taskDefinition"],
+        "containerImages": images,
+        "createdAt": held["createdAt"],
+        **{
+            key: held[key]
+            for key in ("loadBalancers", "capacityProviderStrategy", "networkConfiguration", "launchType")
+            if held.get(key)
+        },
+    }
 
 
 def _digest(image: str) -> Json:
@@ -182,18 +248,34 @@ def instance(world: World, shown: Instance) -> Json:
     tasks = capacity.running_on(world, shown)
     taken = sorted({"22", "2375", "2376", "51678", "51679", *map(str, ports)})
     return {
-        "containerInstanceArn": shown.arn, "ec2InstanceId": shown.ec2_id, "status": "ACTIVE", "agentConnected": True,
+        "containerInstanceArn": shown.arn,
+        "ec2InstanceId": shown.ec2_id,
+        "status": "ACTIVE",
+        "agentConnected": True,
         "runningTasksCount": sum(entry.last_status == "RUNNING" for entry in tasks),
         "pendingTasksCount": sum(entry.last_status in STARTING for entry in tasks),
         "registeredResources": _resources(shown.cpu, shown.memory, taken),
         "remainingResources": _resources(cpu, memory, taken),
         "versionInfo": {"agentVersion": "1.100.0", "dockerVersion": "DockerVersion: 25.0"},
-        "attributes": [], "attachments": [], "tags": [],
-    }  # fmt: skip
+        "attributes": [],
+        "attachments": [],
+        "tags": [],
+    }
 
 
 def _resources(cpu: int, memory: int, ports: list[str]) -> list[Json]:
-    numbers = [{"name": name, "type": "INTEGER", "doubleValue": 0.0, "longValue": 0, "integerValue": value}
-               for name, value in (("CPU", cpu), ("MEMORY", memory))]  # fmt: skip
-    return [*numbers, {"name": "PORTS", "type": "STRINGSET", "doubleValue": 0.0, "longValue": 0, "integerValue": 0,
-                       "stringSetValue": ports}]  # fmt: skip
+    numbers = [
+        {"name": name, "type": "INTEGER", "doubleValue": 0.0, "longValue": 0, "integerValue": value}
+        for name, value in (("CPU", cpu), ("MEMORY", memory))
+    ]
+    return [
+        *numbers,
+        {
+            "name": "PORTS",
+            "type": "STRINGSET",
+            "doubleValue": 0.0,
+            "longValue": 0,
+            "integerValue": 0,
+            "stringSetValue": ports,
+        },
+    ]

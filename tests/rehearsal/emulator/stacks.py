@@ -57,8 +57,10 @@ class Stacks:
             types.setdefault(name, _recorded(name, attributes))
         types["AWS::ECS::TaskDefinition"] |= {"create": _create_task_definition, "update": _update_task_definition}
         types["AWS::ECS::Service"] = {
-            "create": self._create_service, "update": self._update_service, "delete": self._delete_service
-        }  # fmt: skip
+            "create": self._create_service,
+            "update": self._update_service,
+            "delete": self._delete_service,
+        }
         types["AWS::ECS::CapacityProvider"] = {"create": _create_capacity_provider, "delete": _delete_capacity_provider}
         types["AWS::ECS::ClusterCapacityProviderAssociations"] = {"create": _associate, "delete": _dissociate}
         types["AWS::IAM::OIDCProvider"] = {"create": _create_oidc_provider, "delete": _delete_oidc_provider}
@@ -225,9 +227,13 @@ def _create_oidc_provider(_logical_id: str, props: Json, _stack: str) -> Made:
     host = str(props["Url"]).split("://", 1)[-1].rstrip("/")
     arn = f"arn:aws:iam::{get_account_id()}:oidc-provider/{host}"
     iam._oidc_providers[arn] = {
-        "Url": props["Url"], "ClientIDList": props.get("ClientIdList") or [], "Arn": arn, "CreateDate": iam._now(),
-        "ThumbprintList": props.get("ThumbprintList") or [], "Tags": props.get("Tags") or [],
-    }  # fmt: skip
+        "Url": props["Url"],
+        "ClientIDList": props.get("ClientIdList") or [],
+        "Arn": arn,
+        "CreateDate": iam._now(),
+        "ThumbprintList": props.get("ThumbprintList") or [],
+        "Tags": props.get("Tags") or [],
+    }
     return arn, {"Arn": arn}
 
 
@@ -240,6 +246,10 @@ def _public_parameter(name: str) -> Json | None:
     if not str(name).startswith("/aws/service/"):
         return None
     return {
-        "Name": name, "Type": "String", "Value": "ami-0c2023a1b2c3d4e5f", "Version": 1, "LastModifiedDate": 1728518400,
+        "Name": name,
+        "Type": "String",
+        "Value": "ami-0c2023a1b2c3d4e5f",
+        "Version": 1,
+        "LastModifiedDate": 1728518400,
         "ARN": f"arn:aws:ssm:{get_region()}::parameter{name}",
-    }  # fmt: skip
+    }

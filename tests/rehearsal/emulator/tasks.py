@@ -113,8 +113,12 @@ class Runner:
         try:
             container.docker_id = self.engine.create(
                 f"{self.engine.network}-{task.id[:12]}-{container.name}",
-                definition["image"], definition, values, task.definition, self.world.pace,
-            )  # fmt: skip
+                definition["image"],
+                definition,
+                values,
+                task.definition,
+                self.world.pace,
+            )
             self.engine.start(container.docker_id)
         except EngineError as error:
             raise StartError(
