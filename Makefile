@@ -118,7 +118,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 SETUP = "$(PYTHON)" -E -s -S -c 'import sys; \
   sys.version_info < (3, 11) and sys.exit("Colophon needs Python 3.11 or newer, and %s is %s. Name another: \
   make PYTHON=python3.13" % (sys.executable, sys.version.split()[0])); \
-  import runpy; runpy.run_path("delivery/environment.py", run_name="__main__")'
+  import runpy; runpy.run_path("delivery/commands/setup.py", run_name="__main__")'
 
 setup-%:
 	@$(SETUP) $*

@@ -1,5 +1,5 @@
 """`python -m delivery`."""
 
-from .cli import main
+from delivery.cli import main
 
 main(prog_name="python -m delivery")

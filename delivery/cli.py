@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from .building import build
-from .deploying import deploy, preflight
-from .goingback import rollback
-from .planning import plan
-from .pushing import push
-from .scanning import scan, scan_image
-from .showing import history, status
-from .stacks import stacks
+from delivery.aws.stacks.stacks import stacks
+from delivery.commands.deploy import deploy, preflight
+from delivery.commands.plan import plan
+from delivery.commands.push import push
+from delivery.commands.rollback import rollback
+from delivery.commands.status import history, status
+from delivery.release.image import build
+from delivery.release.trivy import scan, scan_image
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

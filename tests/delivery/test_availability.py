@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from delivery import availability
-from delivery.availability import Meter, Tally
+from delivery.deployment import availability
+from delivery.deployment.availability import Meter, Tally
 from tests.waiting import LONGEST
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from delivery import aws
-from delivery.shell import CommandError
+from delivery.aws import client
+from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
 from tests.deliverycalls import DEPLOY, PUSH
 from tests.fakeaws import model, operation_model
@@ -19,7 +19,7 @@ def answer(tmp_path, monkeypatch):
             asked.append((command, env, quiet))
             return text
 
-        monkeypatch.setattr(aws, "output", output)
+        monkeypatch.setattr(client, "output", output)
 
     asked = []
     play.asked = asked
@@ -28,14 +28,14 @@ def answer(tmp_path, monkeypatch):
 
 def test_an_answer_is_read_and_none_is_none(answer):
     answer('{"Account": "1"}\n')
-    assert aws.call("sts", "get-caller-identity") == {"Account": "1"}
+    assert client.call("sts", "get-caller-identity") == {"Account": "1"}
     answer("\n")
-    assert aws.call("s3api", "put-object") is None
+    assert client.call("s3api", "put-object") is None
 
 
 def test_it_asks_for_json_and_for_no_pager(answer):
     answer("")
-    aws.call("ecs", "list-tasks", "--cluster", "c", quiet=True)
+    client.call("ecs", "list-tasks", "--cluster", "c", quiet=True)
     assert answer.asked == [
         (("aws", "ecs", "list-tasks", "--cluster", "c", "--output", "json"), {"AWS_PAGER": ""}, True)
     ]
@@ -52,7 +52,7 @@ def test_what_the_cli_itself_would_try_again_may_pass(models):
 
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
     codes |= {str(status) for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES}
-    assert codes <= aws.THROTTLED | aws.PASSING
+    assert codes <= client.THROTTLED | client.PASSING
 
 
 @pytest.mark.parametrize("call", sorted(DEPLOY | PUSH))
@@ -60,12 +60,12 @@ def test_an_error_that_is_the_service_s_own_may_pass(models, call):
     for shape in operation_model(*call.split()).error_shapes:
         error = shape.metadata.get("error", {})
         if shape.metadata.get("fault") or error.get("httpStatusCode", 400) >= 500:
-            assert error.get("code", shape.name) in aws.FAILED
+            assert error.get("code", shape.name) in client.FAILED
 
 
 @pytest.mark.parametrize(("code", "killed"), [(-15, "SIGTERM"), (143, "SIGTERM"), (130, "SIGINT"), (-9, "SIGKILL")])
 def test_a_command_that_a_signal_ended_may_have_been_heard(code, killed):
-    error = aws.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
+    error = client.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
     assert error.killed == killed
     assert error.may_be_done
     assert error.message == f"`aws ecs update-service` was ended by {killed}"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery.cancellation import Cancellation, Cancelled
-from delivery.outcomes import Outcome
+from delivery.deployment.cancellation import Cancellation, Cancelled
+from delivery.deployment.outcomes import Outcome
 from tests.fakesite import NAME
 
 BEFORE = [

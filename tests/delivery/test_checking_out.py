@@ -12,7 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from delivery import building, pushing, receipts, scanning
+from delivery.commands import push
+from delivery.deployment import receipts
+from delivery.release import image, trivy
 from tests.gitlabci import ROOT, Pipeline
 from tests.runnerplay import PROJECT, JobError, Runner, Server
 
@@ -30,17 +32,17 @@ MAY_BE_SET = {
 # All that the steps ask Git, in the folder where they run.
 ASK = """
 import json, pathlib, sys, tempfile
-from delivery import checkout, evidence, lineage, scanning
+from delivery.release import checkout, git_history, reports, trivy
 root = pathlib.Path.cwd()
 source = checkout.read(root)
 with tempfile.TemporaryDirectory() as folder:
     source.copy("src", pathlib.Path(folder, "src"))
     copied = pathlib.Path(folder, "src/requirements.txt").exists()
-with scanning._as_committed(root) as folder:
+with trivy._as_committed(root) as folder:
     scanned = (folder / "Makefile").exists()
-order = lineage.order(root, sys.argv[1], source.commit)
+order = git_history.order(root, sys.argv[1], source.commit)
 print(json.dumps({"commit": source.commit, "ref": source.ref, "changed": source.changed, "order": order.value,
-    "copied": copied, "scanned": scanned, "tested": evidence.tested(root / "build")}))
+    "copied": copied, "scanned": scanned, "tested": reports.tested(root / "build")}))
 """
 
 
@@ -155,7 +157,7 @@ def test_a_job_keeps_what_its_script_writes_in_its_folder(name, runner, pipeline
     job = pipeline.jobs_by_name[name]
     artifacts, cached = job["artifacts"]["paths"], job["cache"].get("paths", [])
     assert not [path for path in artifacts + cached if PurePosixPath(path).is_absolute() or ".." in path]
-    writers = {"scan": scanning, "build": building, "push": pushing, "deploy": receipts}
+    writers = {"scan": trivy, "build": image, "push": push, "deploy": receipts}
     # Without what `make` of this test was told.
     plain = {"PATH": os.environ["PATH"], "CI": "true"}
     dry = {"cwd": ROOT, "env": plain, "check": True, "text": True, "stdout": subprocess.PIPE}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 import pytest
 
-from delivery import checkout
+from delivery.release import checkout
 
 
 def test_a_checkout_is_known_by_its_commit_branch_and_time(root, git, monkeypatch):

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 import pytest
 
-from delivery import credentials, shell
+from delivery.aws import credentials
+from delivery.terminal import shell
 
 ROLE = "arn:aws:iam::111122223333:role/colophon-deploy"
 JOB = {

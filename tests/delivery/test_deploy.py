@@ -7,11 +7,13 @@ import jsonschema_rs
 import pytest
 
 import delivery
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 from tests.fakeaws import Broken, Fault
 from tests.fakesite import NAME, REGISTRY, target
 
-SCHEMA = jsonschema_rs.validator_for(json.loads((Path(delivery.__file__).parent / "receipt.schema.json").read_text()))
+SCHEMA = jsonschema_rs.validator_for(
+    json.loads((Path(delivery.__file__).parent / "deployment/receipt.schema.json").read_text())
+)
 EXITED = {
     "stopCode": "EssentialContainerExited",
     "stoppedReason": "Essential container in task exited",

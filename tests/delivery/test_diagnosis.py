@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from delivery import diagnosis
-from delivery.aws import AwsError
-from delivery.diagnosis import Evidence
-from delivery.shell import CommandError
+from delivery.aws.client import AwsError
+from delivery.aws.ecs import diagnosis
+from delivery.aws.ecs.diagnosis import Evidence
+from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
 from tests.fakeaws import member_errors, model
 

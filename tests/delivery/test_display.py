@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from delivery import shell
-from delivery.display import Display
+from delivery.terminal import shell
+from delivery.terminal.display import Display
 
 
 class Terminal(io.StringIO):

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import delivery
-from delivery import preflight
 from delivery.cli import main
 from delivery.config import Settings
-from delivery.outcomes import Outcome
+from delivery.deployment import preflight
+from delivery.deployment.outcomes import Outcome
 
 FOLDER = Path(delivery.__file__).parent
 README = (FOLDER / "README.md").read_text()
-KINDS = {kind for path in FOLDER.glob("*.py") for kind in re.findall(r'Cause\(\s*"([a-z-]+)"', path.read_text())}
+KINDS = {kind for path in FOLDER.rglob("*.py") for kind in re.findall(r'Cause\(\s*"([a-z-]+)"', path.read_text())}
 
 
 @pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.title)
@@ -56,7 +56,7 @@ def test_each_command_stands_in_the_readme_and_on_the_menu():
 
 def test_nobody_is_advised_to_push_what_was_not_scanned():
     """Which would be refused."""
-    texts = [*FOLDER.glob("*.py"), *FOLDER.parent.glob("*/README.md"), FOLDER.parent / "README.md"]
+    texts = [*FOLDER.rglob("*.py"), *FOLDER.parent.glob("*/README.md"), FOLDER.parent / "README.md"]
     advised = re.findall(r"make build [a-z -]*push", "\n".join(path.read_text() for path in texts))
     assert set(advised) == {"make build scan-image push"}
 
@@ -69,5 +69,5 @@ def test_each_check_stands_in_the_readme():
 
 
 def test_each_outcome_stands_in_the_schema_of_receipts():
-    schema = json.loads((FOLDER / "receipt.schema.json").read_text())
+    schema = json.loads((FOLDER / "deployment/receipt.schema.json").read_text())
     assert schema["properties"]["outcome"]["enum"] == [outcome.title for outcome in Outcome]

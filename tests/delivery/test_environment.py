@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery import environment
-from delivery.environment import MAIN
+from delivery.commands import setup
+from delivery.commands.setup import MAIN
 from tests.wheels import locked, wheel, without_index
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ class Checkout:
 
     def lay_out(self):
         folder = self.folder
-        for name in ("Makefile", "delivery/environment.py"):
+        for name in ("Makefile", "delivery/commands/setup.py"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
         (folder / "src/colophon").mkdir(parents=True)
@@ -45,7 +45,7 @@ class Checkout:
         (self.folder / place / "requirements.txt").write_text(locked(*wheels))
 
     def start(self, *words, **variables):
-        given = without_index(self.wheels) | {"PYTHON": environment.PYTHON} | variables
+        given = without_index(self.wheels) | {"PYTHON": setup.PYTHON} | variables
         return subprocess.Popen(
             ["make", "setup", *words],
             cwd=self.folder,
@@ -111,7 +111,7 @@ def copied(source, copy):
 
 
 def fault():
-    return environment.fault(MAIN, environment.read(MAIN))
+    return setup.fault(MAIN, setup.read(MAIN))
 
 
 def test_it_is_made_from_the_locks_wherever_it_lies(first):
@@ -136,7 +136,7 @@ def test_what_fits_has_no_fault(checkout):
     [
         ({"where": "/old/.venv"}, "was made in /old/.venv"),
         ({"python": [sys.version, "/old/python3.11"]}, "was made with /old/python3.11, which is gone"),
-        ({"python": ["3.11.0 (main)", environment.PYTHON]}, "was made with Python 3.11.0 ("),
+        ({"python": ["3.11.0 (main)", setup.PYTHON]}, "was made with Python 3.11.0 ("),
         ({"python": [sys.version, "/bin/sh"]}, "(/bin/sh), and this is "),
         ({"another": "form"}, "was never finished"),
     ],
@@ -194,7 +194,7 @@ def test_what_has_a_fault_is_made_again_in_one_sentence(checkout):
 
 def test_a_link_to_another_environment_is_taken_away_alone(checkout, tmp_path):
     (tmp_path / "link").symlink_to(MAIN.absolute())
-    environment.remove(tmp_path / "link")
+    setup.remove(tmp_path / "link")
     assert not (tmp_path / "link").is_symlink()
     assert fault() == ""
 
@@ -275,7 +275,7 @@ def test_a_python_without_ensurepip_leads_to_the_package_that_has_it(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SystemExit, match=rf"apt-get install python3\.{sys.version_info.minor}-venv$"):
-        environment.main(["run"])
+        setup.main(["run"])
     assert not MAIN.exists()
 
 
@@ -295,6 +295,6 @@ def test_a_group_that_there_is_not_is_refused_with_those_that_there_are(checkout
 
 def test_every_lock_that_a_group_names_is_there_and_renewed():
     renewed = (ROOT / "Makefile").read_text()
-    for _, path, _ in environment.GROUPS.values():
+    for _, path, _ in setup.GROUPS.values():
         assert (ROOT / path).exists()
         assert f"--output-file {path}\n" in renewed

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from delivery.environment import CHECK, RECIPE
+from delivery.commands.setup import CHECK, RECIPE
 from tests.conftest import unavailable
 from tests.wheels import locked, wheel, without_index
 
@@ -157,7 +157,7 @@ def tracked():
 
 def test_every_line_that_installs_is_the_recipe():
     found = [(name, line) for name, text in tracked() for line in install_lines(text)]
-    assert {name for name, _ in found} >= {"src/Dockerfile", "delivery/environment.py"}
+    assert {name for name, _ in found} >= {"src/Dockerfile", "delivery/commands/setup.py"}
     assert [(name, line) for name, line in found if not follows_the_recipe(line)] == []
 
 

@@ -8,8 +8,8 @@ import click
 import jsonschema_rs
 import pytest
 
-from delivery import passport
-from delivery.checkout import Checkout
+from delivery.release import passport
+from delivery.release.checkout import Checkout
 
 COMMIT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 OF_IMAGE = {

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from delivery.aws import Aws
-from delivery.cancellation import Cancellation, Waiting
-from delivery.lease import TRIES, Lease, Lost
-from delivery.outcomes import Ended, Outcome
+from delivery.aws.client import Aws
+from delivery.deployment.cancellation import Cancellation, Waiting
+from delivery.deployment.lock import TRIES, Lease, Lost
+from delivery.deployment.outcomes import Ended, Outcome
 from tests.fakeaws import Broken, Fault
 
 BUCKET = "a-bucket"

@@ -5,8 +5,8 @@ import subprocess
 import click
 import pytest
 
-from delivery import lineage
-from delivery.lineage import Order
+from delivery.release import git_history
+from delivery.release.git_history import Order
 
 
 @pytest.fixture
@@ -25,28 +25,28 @@ def commit(git, root):
 
 def test_commits_of_one_line_are_older_and_newer(root, commit):
     one, two = commit("a"), commit("b")
-    assert lineage.order(root, one, one) is Order.SAME
-    assert lineage.order(root, two, one) is Order.NEWER
-    assert lineage.order(root, one, two) is Order.OLDER
+    assert git_history.order(root, one, one) is Order.SAME
+    assert git_history.order(root, two, one) is Order.NEWER
+    assert git_history.order(root, one, two) is Order.OLDER
 
 
 def test_commits_of_two_lines_are_apart(root, git, commit):
     base = commit("a")
     one = commit("b")
     git("reset", "--quiet", "--hard", base)
-    assert lineage.order(root, commit("c"), one) is Order.APART
+    assert git_history.order(root, commit("c"), one) is Order.APART
 
 
 def test_a_commit_that_is_not_known_is_said_to_be(root, commit):
     with pytest.raises(click.ClickException, match="does not know the commit 111111111111"):
-        lineage.order(root, commit(), "1" * 40)
+        git_history.order(root, commit(), "1" * 40)
 
 
 def test_a_shallow_checkout_fetches_its_history(root, commit, tmp_path):
     one, _, three = commit("a"), commit("b"), commit("c")
     shallow = tmp_path / "shallow"
     subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{root}", shallow], check=True)
-    assert lineage.order(shallow, three, one) is Order.NEWER
+    assert git_history.order(shallow, three, one) is Order.NEWER
 
 
 def test_a_shallow_checkout_that_cannot_says_what_to_set(root, commit, tmp_path):
@@ -55,7 +55,7 @@ def test_a_shallow_checkout_that_cannot_says_what_to_set(root, commit, tmp_path)
     subprocess.run(["git", "clone", "--quiet", "--depth=1", f"file://{root}", shallow], check=True)
     subprocess.run(["git", "remote", "set-url", "origin", "file:///nowhere"], cwd=shallow, check=True)
     with pytest.raises(click.ClickException, match="GIT_DEPTH: 0"):
-        lineage.order(shallow, two, one)
+        git_history.order(shallow, two, one)
 
 
 def test_the_migrations_between_are_those_that_were_added(root, commit):
@@ -64,5 +64,5 @@ def test_the_migrations_between_are_those_that_were_added(root, commit):
     commit("src/colophon/migrations/versions/0003_third.py")
     commit("src/colophon/migrations/versions/0001_first.py", "a comment was mended")
     two = commit("src/colophon/migrations/versions/0002_second.py")
-    assert lineage.migrations(root, one, two) == ["0002_second.py", "0003_third.py"]
-    assert lineage.migrations(root, two, one) == []
+    assert git_history.migrations(root, one, two) == ["0002_second.py", "0003_third.py"]
+    assert git_history.migrations(root, two, one) == []

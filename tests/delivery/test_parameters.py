@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from delivery import parameters
-from delivery.parameters import ParametersError
-from delivery.templates import Parameter
+from delivery.aws.stacks import parameters
+from delivery.aws.stacks.parameters import ParametersError
+from delivery.aws.stacks.templates import Parameter
 
 FILE = Path("ecs/parameters.toml")
 DECLARED = {

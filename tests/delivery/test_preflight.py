@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from delivery import preflight
-from delivery.outcomes import Outcome
+from delivery.deployment import preflight
+from delivery.deployment.outcomes import Outcome
 from tests.fakeaws import Fault
 from tests.fakesite import GROUP, instance
 
@@ -162,7 +162,7 @@ def test_the_scan_is_waited_for(check, aws, commits, monkeypatch):
 def test_a_finding_that_is_granted_is_no_reason(check, aws, commits, monkeypatch, tmp_path):
     granted = tmp_path / "exceptions.yaml"
     granted.write_text("vulnerabilities:\n  - {id: CVE-2099-0001, statement: Not used., expired_at: 2199-01-01}\n")
-    monkeypatch.setattr("delivery.scanning.EXCEPTIONS", granted)
+    monkeypatch.setattr("delivery.release.trivy.EXCEPTIONS", granted)
     aws.findings.append({"name": "CVE-2099-0001", "severity": "CRITICAL"})
     assert check().exit_code == 0
 
@@ -170,7 +170,7 @@ def test_a_finding_that_is_granted_is_no_reason(check, aws, commits, monkeypatch
 def test_an_exception_grants_no_other_finding(check, aws, commits, monkeypatch, tmp_path):
     granted = tmp_path / "exceptions.yaml"
     granted.write_text("vulnerabilities:\n  - {id: CVE-2099-0001, statement: Not used., expired_at: 2199-01-01}\n")
-    monkeypatch.setattr("delivery.scanning.EXCEPTIONS", granted)
+    monkeypatch.setattr("delivery.release.trivy.EXCEPTIONS", granted)
     aws.findings += [{"name": f"CVE-2099-000{number}", "severity": "CRITICAL"} for number in (1, 2)]
     assert "found CVE-2099-0002, of critical severity" in line(check().output, "scan")
 

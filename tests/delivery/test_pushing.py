@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery import shell
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
+from delivery.terminal import shell
 from tests.deliverycalls import PUSH
 from tests.fakesite import NAME, REGISTRY, digest_of
 

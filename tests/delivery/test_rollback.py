@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 from tests.fakesite import NAME, REGISTRY
 
 

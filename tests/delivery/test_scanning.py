@@ -6,8 +6,8 @@ import textwrap
 import click
 import pytest
 
-from delivery import scanning
 from delivery.cli import main
+from delivery.release import trivy
 
 # Put together here, so that this file is not itself a find.
 FAKE_KEY = "AKIA" + "FAKEFAKE" + "FAKE" + "2345"
@@ -93,7 +93,7 @@ def exception(until):
 @pytest.mark.parametrize(("until", "code"), [("2999-01-01", 0), ("2020-01-01", 1)])
 def test_an_exception_holds_until_its_day(runner, root, tmp_path, monkeypatch, until, code):
     (root / "src/Dockerfile").write_text("FROM scratch\nCOPY site.py /\nUSER root\n")
-    monkeypatch.setattr(scanning, "EXCEPTIONS", write_exceptions(tmp_path, exception(until)))
+    monkeypatch.setattr(trivy, "EXCEPTIONS", write_exceptions(tmp_path, exception(until)))
     assert scan(runner, root).exit_code == code
     granted = json.loads((root / "build/scans.json").read_text())["exceptions"]
     assert [(one["id"], one["until"]) for one in granted] == ([("DS-0002", until)] if code == 0 else [])
@@ -103,8 +103,8 @@ def test_an_exception_holds_until_its_day(runner, root, tmp_path, monkeypatch, u
 def test_an_exception_without_a_reason_or_an_end_is_refused(tmp_path, missing):
     lines = [line for line in exception("2999-01-01").splitlines() if missing not in line]
     with pytest.raises(click.ClickException, match="DS-0002 of misconfigurations needs a `statement` and a date"):
-        scanning.granted(write_exceptions(tmp_path, "\n".join(lines)))
+        trivy.granted(write_exceptions(tmp_path, "\n".join(lines)))
 
 
 def test_no_exception_is_a_good_list_of_them(tmp_path):
-    assert scanning.granted(write_exceptions(tmp_path, "# none\n")) == []
+    assert trivy.granted(write_exceptions(tmp_path, "# none\n")) == []

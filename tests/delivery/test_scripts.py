@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from delivery.checkout import ROOT
+from delivery.release.checkout import ROOT
 
 SCRIPTS = [
     path

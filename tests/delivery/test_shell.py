@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from delivery import shell
-from delivery.shell import CommandError
+from delivery.terminal import shell
+from delivery.terminal.shell import CommandError
 
 
 def test_a_command_is_printed_as_a_shell_would_take_it_before_it_runs(capsys):
@@ -39,6 +39,6 @@ def test_a_shown_command_fails_by_its_code():
 
 
 def test_colour_is_for_terminals_only():
-    code = "from delivery import shell; shell.output('true')"
+    code = "from delivery.terminal import shell; shell.output('true')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stderr == "$ true\n"

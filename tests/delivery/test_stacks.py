@@ -6,14 +6,15 @@ from functools import cache
 
 import pytest
 
-from delivery import aws, changesets, templates
+from delivery.aws import client
+from delivery.aws.stacks import change_sets, templates
+from delivery.aws.stacks.stacks import ECS, STACKS, line
 from delivery.cli import main
-from delivery.shell import CommandError
-from delivery.stacks import ECS, STACKS, line
+from delivery.terminal.shell import CommandError
 
 
 def refusal(*failed):
-    return aws.AwsError(CommandError(*failed))
+    return client.AwsError(CommandError(*failed))
 
 
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
@@ -129,8 +130,8 @@ def parse(arguments):
 @pytest.fixture
 def cloud(monkeypatch):
     cloud = CloudFormation()
-    monkeypatch.setattr(aws, "call", cloud.call)
-    monkeypatch.setattr(changesets, "POLL_SECONDS", 0)
+    monkeypatch.setattr(client, "call", cloud.call)
+    monkeypatch.setattr(change_sets, "POLL_SECONDS", 0)
     monkeypatch.setattr(templates, "parameters", parameters_once)
     return cloud
 
@@ -185,7 +186,7 @@ def test_the_difference_of_a_stack_that_is_not_there_is_that_it_is_not_there(clo
 
 
 def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
-    monkeypatch.setattr("delivery.stacks.somebody_can_be_asked", lambda: True)
+    monkeypatch.setattr("delivery.aws.stacks.stacks.somebody_can_be_asked", lambda: True)
     result = stacks(input="n\n")
     assert result.exit_code == 1
     assert "Make colophon-network?" in result.stdout

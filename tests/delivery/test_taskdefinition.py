@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery import capacity, taskdefinition
+from delivery.aws.ecs import capacity, task_definition
 from tests.conftest import unavailable
 from tests.fakeaws import model
 from tests.fakesite import definition
@@ -16,23 +16,23 @@ def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
         unavailable("the aws CLI, whose models say so, is not installed (make setup FOR=delivery)")
     said = set(ecs.shape_for("TaskDefinition").members)
     taken = set(ecs.shape_for("RegisterTaskDefinitionRequest").members)
-    assert said - taken == taskdefinition.SAID_ONLY
+    assert said - taken == task_definition.SAID_ONLY
 
 
 def test_other_containers_keep_their_image():
     both = OLD | {"containerDefinitions": [*OLD["containerDefinitions"], {"name": "helper", "image": "helper:1"}]}
-    new = taskdefinition.with_image(both, "repository@sha256:new")
+    new = task_definition.with_image(both, "repository@sha256:new")
     assert [each["image"] for each in new["containerDefinitions"]] == ["repository@sha256:new", "helper:1"]
 
 
 def test_the_one_that_is_given_is_left_as_it_is():
-    taskdefinition.with_image(OLD, "repository@sha256:new")
-    assert taskdefinition.image(OLD) == "repository@sha256:old"
+    task_definition.with_image(OLD, "repository@sha256:new")
+    assert task_definition.image(OLD) == "repository@sha256:old"
 
 
 def test_the_difference_is_shown_line_by_line():
-    new = taskdefinition.with_image(OLD, "repository@sha256:new")
-    assert taskdefinition.difference(OLD, new) == [
+    new = task_definition.with_image(OLD, "repository@sha256:new")
+    assert task_definition.difference(OLD, new) == [
         '-      "image": "repository@sha256:old",',
         '+      "image": "repository@sha256:new",',
     ]
@@ -43,12 +43,12 @@ def test_the_difference_is_shown_line_by_line():
     [("repository@sha256:abc", "sha256:abc"), ("repository:none", None), (None, None)],
 )
 def test_a_digest_is_what_stands_behind_the_at(image, digest):
-    assert taskdefinition.digest(image) == digest
+    assert task_definition.digest(image) == digest
 
 
 @pytest.mark.parametrize("image", ["host:5000/site@sha256:abc", "host:5000/site:none", "host:5000/site"])
 def test_a_repository_is_what_stands_before_digest_and_tag(image):
-    assert taskdefinition.repository(image) == "host:5000/site"
+    assert task_definition.repository(image) == "host:5000/site"
 
 
 @pytest.mark.parametrize(

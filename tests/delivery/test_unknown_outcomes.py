@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 from tests.fakeaws import Fate, writes
 from tests.fakesite import UNDER_WAY
 

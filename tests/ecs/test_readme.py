@@ -6,9 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from importlib import import_module
 
-from delivery import parameters, templates
-from delivery.checkout import ROOT
-from delivery.stacks import ECS, STACKS
+from delivery.aws.stacks import parameters, templates
+from delivery.aws.stacks.stacks import ECS, STACKS
+from delivery.release.checkout import ROOT
 
 README = (ECS / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 from tests.rehearsal import changes, report, stage
 from tests.rehearsal.__main__ import main
 from tests.rehearsal.clone import token

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.content import digest
+from delivery.release.image_digest import digest
 from tests.cloudformation import parse, resolve
 from tests.containers import commit, docker, fetch, probe, sh
 from tests.waiting import LONGEST, until

@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

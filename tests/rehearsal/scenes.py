@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 
 from . import changes
 from .clone import token

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from delivery.outcomes import Outcome
+from delivery.deployment.outcomes import Outcome
 
 from .ground import VISITS, GroundError
 

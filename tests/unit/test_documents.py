@@ -71,7 +71,7 @@ def test_every_file_and_heading_that_is_named_is_there():
         ("README.md", "[gone](CONTRIBUTING.md#how-to-do-what-nobody-does)"),
         ("README.md", "the code in `src/colophon/gone.py`"),
         ("docker-compose.yml", '# see README.md, "On one machine".'),
-        ("delivery/aws.py", "# see docs/GONE.md"),
+        ("delivery/aws/client.py", "# see docs/GONE.md"),
     ],
 )
 def test_what_is_not_there_is_found(name, text):

@@ -13,7 +13,7 @@ HOLES = [
     ("src/colophon/text.py", "from . import settings", "colophon.text -> colophon.settings"),
     ("src/colophon/feeds.py", "from . import cli", "colophon.feeds -> colophon.cli"),
     ("src/colophon/cli.py", "from delivery import shell", "colophon.cli -> delivery.shell"),
-    ("delivery/passport.py", "from colophon import passport", "delivery.passport -> colophon.passport"),
+    ("delivery/release/passport.py", "from colophon import passport", "delivery.release.passport -> colophon.passport"),
 ]
 
 

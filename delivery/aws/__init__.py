@@ -1,0 +1,1 @@
+"""AWS: a target of deployments, and what stands around it there."""

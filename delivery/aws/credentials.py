@@ -1,0 +1,77 @@
+"""Whose name the aws CLI acts in: the pipeline's own token, or whatever the person at the keyboard has set up."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import click
+
+from delivery.terminal.shell import CommandError, output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# With a token of the pipeline's own, only its role counts: none of these may speak in its place.
+OTHERS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+)
+
+
+@contextmanager
+def session(environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, str | None]]:
+    """Yield the variables that the aws CLI runs with; what they point at is gone afterwards.
+
+    GitLab's AWS_ID_TOKEN, with AWS_ROLE_ARN, is written to a file that only this user reads, as the CLI wants it. In a
+    pipeline the CLI has a HOME of its own: it caches credentials there, and the next job on the same runner would use
+    them. Raises ClickException for a token without a role, or when no region is set.
+    """
+    variables: dict[str, str | None] = {
+        "AWS_RETRY_MODE": environment.get("AWS_RETRY_MODE", "adaptive"),
+        "AWS_MAX_ATTEMPTS": environment.get("AWS_MAX_ATTEMPTS", "6"),
+        "AWS_DEFAULT_REGION": region(environment),
+        "AWS_ID_TOKEN": None,
+    }
+    token = environment.get("AWS_ID_TOKEN")
+    with TemporaryDirectory(prefix="delivery-") as folder:
+        if token or environment.get("CI"):
+            variables["HOME"] = folder
+        if token:
+            role = environment.get("AWS_ROLE_ARN")
+            if not role:
+                raise click.ClickException("AWS_ID_TOKEN is set but AWS_ROLE_ARN, the role to take with it, is not.")
+            path = Path(folder, "token")
+            path.touch(mode=0o600)
+            path.write_text(token, encoding="utf-8")
+            variables |= dict.fromkeys(OTHERS)
+            variables |= {
+                "AWS_WEB_IDENTITY_TOKEN_FILE": str(path),
+                "AWS_ROLE_ARN": role,
+                # What CloudTrail shows.
+                "AWS_ROLE_SESSION_NAME": re.sub(r"[^\w+=,.@-]", "-", f"job-{environment.get('CI_JOB_ID', '0')}")[:64],
+            }
+        yield variables
+
+
+def region(environment: Mapping[str, str]) -> str:
+    """Return the region that is set, by variable or in the CLI's own configuration. Raises ClickException for none."""
+    given = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
+    if not given:
+        try:
+            given = output("aws", "configure", "get", "region", quiet=True).strip()
+        except CommandError as error:
+            # It ends with 1 where none is set, and 127 says that it is not there.
+            if error.code != 1:
+                raise
+            raise click.ClickException("No AWS region is set: set AWS_REGION, for example to eu-central-1.") from None
+    return given

@@ -1,0 +1,1 @@
+"""ECS: where the site's tasks run."""

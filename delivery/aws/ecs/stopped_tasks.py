@@ -1,0 +1,133 @@
+"""Why a task stopped: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from delivery.deployment.outcomes import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from delivery.aws.client import Json
+
+# Of causes that are found as often, the first one counts.
+RANK = ("secret", "access-denied", "image", "port-clash", "memory", "architecture", "cannot-start", "exits", "health")
+# What ECS says when a container's own reason says more.
+SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
+LINES, LENGTH = 10, 500  # of a log, as much as one reads
+
+
+def shown(lines: Iterable[str], most: int = LINES) -> tuple[str, ...]:
+    """Return the last lines, each cut to a length that can be read."""
+    whole = [part.rstrip() for line in lines for part in line.splitlines() if part.strip()]
+    return tuple(line if len(line) <= LENGTH else f"{line[:LENGTH]}…" for line in whole[-most:])
+
+
+def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
+    """Return why a task failed, None for one that did not fail or does not say. `logs` are its last lines."""
+    reasons = [task.get("stoppedReason", ""), *(each.get("reason", "") for each in task["containers"])]
+    text = "\n".join(reasons)
+    said = shown([each for each in dict.fromkeys(reasons) if each not in SAYING_NOTHING] or reasons)
+    code = next((each["exitCode"] for each in task["containers"] if each.get("exitCode")), None)
+    exited = task.get("stopCode") == "EssentialContainerExited"
+    if "CannotPullContainer" in text or "CannotPullImage" in text:
+        return Cause("image", f"The image {_image(task)} cannot be pulled.", said, _about_pulling(text))
+    if "ResourceInitializationError" in text or "etching secret data" in text or "retrieved secret" in text:
+        return _initialisation(text, said)
+    if "port is already allocated" in text or "address already in use" in text:
+        return Cause(
+            "port-clash",
+            "A port that the task wants is taken on its instance.",
+            said,
+            "PortMappings in ecs/service.yml: without a HostPort, with NetworkMode awsvpc, no two tasks can clash.",
+        )
+    if "OutOfMemory" in text or (exited and code == 137) or any("Perhaps out of memory" in line for line in logs):
+        limit = _memory(definition)
+        return Cause(
+            "memory",
+            f"The task used more memory than its limit{f' of {limit} MiB' if limit else ''}, and was killed.",
+            said + shown(logs, 5),
+            "what uses it in this release; or Memory in ecs/service.yml, or fewer WebConcurrency workers there.",
+        )
+    if "exec format error" in text or any("exec format error" in line for line in logs):
+        return Cause(
+            "architecture",
+            "The image was built for another kind of processor.",
+            said + shown(logs, 3),
+            "where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
+        )
+    if "CannotStartContainerError" in text or "CannotCreateContainerError" in text:
+        return Cause(
+            "cannot-start",
+            "The container cannot be started.",
+            said,
+            "CMD in src/Dockerfile, or User and LinuxParameters in ecs/service.yml.",
+        )
+    if exited:
+        return Cause(
+            "exits",
+            f"The new tasks exit by themselves{f', with code {code}' if code is not None else ''}.",
+            shown(logs) or said,
+            "what the log says, in src/; without a log, CMD in src/Dockerfile.",
+        )
+    if "health checks" in text:
+        return Cause(
+            "health",
+            "The new tasks fail their health checks.",
+            said + shown(logs),
+            "HealthCheck in ecs/service.yml, and what the site answers (src/colophon/health.py).",
+        )
+    return None
+
+
+def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
+    secret = re.search(r"arn:[\w-]+:secretsmanager:[\w-]*:\d*:secret:[\w/+=.@!-]+", text)
+    name = f" {secret[0]}" if secret else ""
+    denied = re.search(r"not authorized to perform: ([\w:-]+)", text)
+    if denied:
+        return Cause(
+            "access-denied",
+            f"The execution role may not {denied[1]}, which starting a task takes.",
+            said,
+            "ExecutionPolicy in ecs/service.yml.",
+        )
+    key = re.search(r"did not contain json key (\S+)", text)
+    if key:
+        return Cause(
+            "secret",
+            f"The secret{name} has no key {key[1].rstrip('.')}, which the task wants.",
+            said,
+            "Secrets in ecs/service.yml, or the secret itself.",
+        )
+    if "ecret" in text:
+        return Cause(
+            "secret",
+            f"The secret{name} that the task wants cannot be had.",
+            said,
+            "Secrets in ecs/service.yml, the secret in ecs/database.yml, or the way to it in ecs/network.yml.",
+        )
+    return Cause(
+        "cannot-start",
+        "ECS cannot get ready what the task needs to start.",
+        said,
+        "what it names, in ecs/service.yml; or the way there, in ecs/network.yml.",
+    )
+
+
+def _about_pulling(text: str) -> str:
+    if "not authorized" in text or "denied" in text.lower():
+        return "ExecutionPolicy in ecs/service.yml, if the image is in the registry."
+    if "not found" in text.lower():
+        return "nothing that is checked in: the image is gone. `make build scan-image push` brings it back."
+    return "the way to the registry in ecs/network.yml, if it is there: `make status` names the image."
+
+
+def _image(task: Json) -> str:
+    return str(next((each.get("image") for each in task["containers"]), "of the task"))
+
+
+def _memory(definition: Json) -> int | None:
+    limits = [each.get("memory") for each in definition.get("containerDefinitions", []) if each.get("memory")]
+    return limits[0] if limits else definition.get("memory")

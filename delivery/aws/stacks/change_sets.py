@@ -1,0 +1,198 @@
+"""CloudFormation's change sets: what would change is shown first, and made whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from delivery.aws import client
+from delivery.terminal.shell import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+POLL_SECONDS = 3.0
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html lists what a stack can be.
+_NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
+NOT_BEGUN = ("UNAVAILABLE", "AVAILABLE", "OBSOLETE")
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+
+
+class StackError(click.ClickException):
+    """A stack cannot be changed, or its change failed."""
+
+
+@dataclass
+class ChangeSet:
+    """A change that CloudFormation has worked out; `changes` is empty when there is nothing to do."""
+
+    stack: str
+    name: str
+    creates: bool
+    changes: tuple[Mapping[str, Any], ...] = ()
+    begun: bool = False
+
+    def call(self, action: str, *arguments: str, quiet: bool = False) -> Any:
+        """Do something with the change set, by AWS's name for it. Raises CommandError."""
+        return _call(action, self.stack, "--change-set-name", self.name, *arguments, quiet=quiet)
+
+
+def describe(stack: str) -> Mapping[str, Any] | None:
+    """Return a stack as CloudFormation describes it, None when there is none.
+
+    One that has nothing but a change set that was not made counts as none. Raises StackError when it is in a state that
+    no change can begin from, and CommandError.
+    """
+    try:
+        found: Mapping[str, Any] = _call("describe-stacks", stack)["Stacks"][0]
+    except CommandError as error:
+        if "does not exist" in error.errors:
+            return None
+        raise
+    status = found["StackStatus"]
+    if status == "REVIEW_IN_PROGRESS":
+        return None
+    if status.endswith("_IN_PROGRESS"):
+        raise StackError(f"{stack} is just being changed ({status}). Wait until that has ended, then try again.")
+    if status in _NEVER_MADE:
+        raise StackError(
+            f"{stack} could not be made or deleted the last time ({status}). See why in its events, delete it "
+            f"(aws cloudformation delete-stack --stack-name {stack}), then try again."
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        raise StackError(
+            f"{stack} could not be changed, nor changed back. See why in its events, mend that, let it finish "
+            f"(aws cloudformation continue-update-rollback --stack-name {stack}), then try again."
+        )
+    return found
+
+
+@contextmanager
+def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool) -> Iterator[ChangeSet]:
+    """Yield what a template with these parameters would change; it is forgotten at the end unless it was made.
+
+    Without a template, the stack's present one is used again. Raises StackError and CommandError.
+    """
+    change_set = ChangeSet(stack, f"stacks-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", creates)
+    values = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    refused = False
+    source = ("--template-body", f"file://{os.path.relpath(template)}") if template else ("--use-previous-template",)
+    try:
+        try:
+            change_set.call(
+                *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
+                *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
+            )
+        except client.AwsError as error:
+            # The CLI makes a call again whose answer was lost, and is told that the change set is there.
+            if error.error != "AlreadyExistsException":
+                refused = True
+                raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
+        change_set.changes = tuple(_changes(change_set))
+        yield change_set
+    finally:
+        if not (change_set.begun or refused):
+            _forget(change_set)
+
+
+def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
+    """Wait until CloudFormation has worked a change set out, and return its changes."""
+    quiet = False
+    while True:
+        found = change_set.call("describe-change-set", quiet=quiet)
+        quiet = True
+        if found["Status"] == "CREATE_COMPLETE":
+            return [change["ResourceChange"] for change in found["Changes"] if change["Type"] == "Resource"]
+        if found["Status"] == "FAILED":
+            reason = found.get("StatusReason", "")
+            if any(words in reason for words in _NO_CHANGES):
+                return []
+            raise StackError(f"{change_set.stack} cannot become that: {reason}")
+        time.sleep(POLL_SECONDS)
+
+
+def _reason(error: CommandError) -> str:
+    """Return in what words AWS refused a call, without those that say which call it was."""
+    found = re.search(r"An error occurred \(.+?\) when calling the \w+ operation: (.+)", error.errors)
+    return found[1] if found else error.message
+
+
+def _forget(change_set: ChangeSet) -> None:
+    """Delete a change set, and the empty stack that was made for it. Failing at that harms nothing."""
+    with suppress(CommandError):
+        change_set.call("delete-change-set")
+        if change_set.creates:
+            _call("delete-stack", change_set.stack)
+
+
+def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
+    """Make a change and follow it to its end; `report` is told what becomes of each resource, a line each.
+
+    Raises StackError with the first cause when CloudFormation could not make it and changed everything back, and
+    CommandError.
+    """
+    known = {event["EventId"] for event in _events(change_set.stack)}
+    # From here on, giving up leaves it to CloudFormation.
+    change_set.begun = True
+    try:
+        change_set.call("execute-change-set")
+    except client.AwsError as error:
+        # It may have been heard. One whose answer was lost the CLI makes again, and is told that it goes on already.
+        if error.may_be_done or error.error == "InvalidChangeSetStatus":
+            change_set.begun = change_set.call("describe-change-set")["ExecutionStatus"] not in NOT_BEGUN
+        else:
+            change_set.begun = False
+        if not change_set.begun:
+            raise
+    try:
+        status, causes = _follow(change_set.stack, known, report)
+    except KeyboardInterrupt:
+        report(f"CloudFormation goes on with {change_set.stack} by itself.")
+        raise
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        cause = causes[0] if causes else "none of its resources says why"
+        raise StackError(f"{change_set.stack} could not be changed ({status}): {cause}")
+
+
+def _follow(stack: str, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
+    """Return what a stack is in the end, and what failed on the way, the first cause first."""
+    causes = []
+    quiet = False
+    while True:
+        # The state before the events, so that none is missed of those that led to it.
+        state: str = _call("describe-stacks", stack, quiet=quiet)["Stacks"][0]["StackStatus"]
+        for event in _events(stack, quiet=quiet):
+            status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+            if event["EventId"] in known or status.endswith("_IN_PROGRESS"):
+                continue
+            known.add(event["EventId"])
+            line = f"{event['LogicalResourceId']}: {status}{f' ({reason})' if reason else ''}"
+            report(line)
+            if status.endswith("_FAILED"):
+                causes.append(line)
+        quiet = True
+        if not state.endswith("_IN_PROGRESS"):
+            return state, causes
+        time.sleep(POLL_SECONDS)
+
+
+def _events(stack: str, *, quiet: bool = True) -> list[Mapping[str, Any]]:
+    """Return a stack's latest events, the oldest of them first."""
+    found: list[Mapping[str, Any]] = _call("describe-stack-events", stack, "--max-items", "200", quiet=quiet)[
+        "StackEvents"
+    ]
+    return found[::-1]
+
+
+def _call(action: str, stack: str, *arguments: str, quiet: bool = False) -> Any:
+    return client.call("cloudformation", action, "--stack-name", stack, *arguments, quiet=quiet)

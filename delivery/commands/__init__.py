@@ -1,0 +1,1 @@
+"""The menu's lines, a file each."""

@@ -1,0 +1,1 @@
+"""A deployment from its lock to its receipt, on whatever target."""

@@ -1,0 +1,1 @@
+"""What is shipped: a commit, the evidence for it, its image."""

@@ -1,0 +1,145 @@
+"""`build`: the image of one commit, with the release's passport baked in."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from delivery.commands.session import root_option
+from delivery.release import checkout, image_digest, passport, reports
+from delivery.terminal.shell import CommandError, environment, output, run
+
+if TYPE_CHECKING:
+    from delivery.release.checkout import Checkout
+
+NAME = "colophon"
+BUILDX_NEEDED = 23  # the version of Docker's client from which it builds by a plugin
+
+
+base_option = click.option(
+    "--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins."
+)
+reports_option = click.option(
+    "--reports",
+    "reports_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the earlier steps left their reports, by default in build/.",
+)
+
+
+@click.command()
+@base_option
+@click.option("--no-cache", is_flag=True, help="Build every layer anew.")
+@reports_option
+@root_option
+def build(base: str | None, no_cache: bool, reports_folder: Path | None, root: Path) -> None:
+    """Build the image colophon:COMMIT of the commit that is checked out, and nothing else that lies here.
+
+    Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, its id, the
+    commit, the digest of what it holds, which is the same whenever this commit is built with the same reports, and what
+    `scan-image` said of it.
+    """
+    source = checkout.read(root)
+    if source.changed:
+        click.secho(f"Not in the image, for they are not committed: {_some(source.changed)}.", fg="yellow", err=True)
+    described = make(source, base, reports_folder, no_cache=no_cache)
+    click.echo(f"{described['image']} is built: id {described['id']}, content {described['content']}")
+
+
+def make(source: Checkout, base: str | None, reports_folder: Path | None, *, no_cache: bool = False) -> dict[str, Any]:
+    """Build the image of a commit, and return what is written of it to build/image.json. Raises ClickException."""
+    _require_builder()
+    folder = source.root / "build"
+    folder.mkdir(exist_ok=True)
+    tag = f"{NAME}:{source.commit}"
+    with TemporaryDirectory() as temporary, ExitStack() as names:
+        context = Path(temporary, "src")
+        source.copy("src", context)
+        options = (["--build-arg", f"BASE={base}"] if base else []) + (["--no-cache"] if no_cache else [])
+        site = _docker_build(context, "site", options, names)
+        held = image_digest.digest(site)
+        release = passport.issue(_passport_of(site), source, reports_folder or folder, held)
+        written = json.dumps(release, indent=2, ensure_ascii=False) + "\n"
+        (context / "release.json").write_text(written, encoding="utf-8")
+        about = {"COMMIT": source.commit, "VERSION": release["version"], "BUILT_AT": release["built_at"]}
+        about["SITE"] = site
+        arguments = [word for name, value in about.items() for word in ("--build-arg", f"{name}={value}")]
+        image = _docker_build(context, "release", options + arguments, names)
+        # It must accept its own passport, or it would not start.
+        if _passport_of(image) != release:
+            raise click.ClickException(f"{tag} shows another passport than the one it was given.")
+        described = {
+            "image": tag,
+            "id": output("docker", "image", "inspect", "--format", "{{.Id}}", image, quiet=True).strip(),
+            "commit": source.commit,
+            "content": image_digest.digest(image),
+            "site": held,
+            "scan": reports.verdict_on_image(reports_folder or folder, held),
+        }
+        output("docker", "tag", image, tag)
+    (folder / "release.json").write_text(written, encoding="utf-8")
+    write(source.root, described)
+    return described
+
+
+def described(root: Path) -> dict[str, Any]:
+    """Return what is written of the image that was built. Raises ClickException where none was."""
+    path = root / "build" / "image.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise click.ClickException("build/image.json is not there: no image was built. `make build` first.") from None
+    except ValueError as error:
+        raise click.ClickException(f"build/image.json is damaged ({error}). `make build` writes it again.") from None
+    return found
+
+
+def write(root: Path, image: dict[str, Any]) -> None:
+    """Write down what there is to say of the image that was built."""
+    (root / "build" / "image.json").write_text(json.dumps(image, indent=2) + "\n", encoding="utf-8")
+
+
+def _require_builder() -> None:
+    """Raise ClickException for a client that cannot build: newer ones have no builder without a plugin."""
+    version = output("docker", "version", "--format", "{{.Client.Version}}", quiet=True).strip()
+    try:
+        output("docker", "buildx", "version", quiet=True)
+    except CommandError:
+        if int(version.partition(".")[0]) >= BUILDX_NEEDED:
+            program = shutil.which("docker", path=environment()["PATH"])
+            raise click.ClickException(
+                f"{program} ({version}) has no builder: install its plugin, docker-buildx or docker-buildx-plugin, or "
+                "put another client first in PATH."
+            ) from None
+
+
+def _docker_build(context: Path, target: str, options: list[str], names: ExitStack) -> str:
+    """Build a target, and return a name of the image that no other build on this engine takes away."""
+    name = f"{NAME}:build-{uuid.uuid4().hex}"
+    run(
+        *("docker", "build", "--target", target, "--tag", name, *options, str(context)),
+        # An image that comes with attestations is an index of images, which registries cannot scan.
+        env={"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
+    )
+    names.callback(output, "docker", "image", "rm", name, quiet=True)
+    return name
+
+
+def _passport_of(image: str) -> dict[str, Any]:
+    printed = output(
+        "docker", "run", "--rm", "--network=none", "--read-only", image, "python3", "-m", "colophon", "release"
+    )
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
