@@ -10,9 +10,9 @@ from gunicorn.http import message
 from gunicorn.workers.base import Worker
 
 from colophon import database, settings
-from colophon import logging as logs
-from colophon.server import PatientWorker
-from colophon.warmup import warm_up
+from colophon.web import request_log as logs
+from colophon.web.warmup import warm_up
+from colophon.web.worker import PatientWorker
 
 site = settings.load()
 

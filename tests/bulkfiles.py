@@ -6,8 +6,8 @@ from typing import Any
 from click.testing import Result
 from sqlalchemy import Engine
 
-from colophon.schemas import BookSchema
-from colophon.text import sort_name
+from colophon.catalogue.book_schema import BookSchema
+from colophon.catalogue.text import sort_name
 
 EMMA = {
     "title": "Emma",

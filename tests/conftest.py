@@ -19,7 +19,7 @@ from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 
 from colophon import create_app, database
-from colophon.books import Catalogue
+from colophon.catalogue.reading import Catalogue
 from colophon.settings import Settings
 from tests import releases
 from tests.databases import PostgreSQL, SQLite
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from sqlalchemy import Engine
 
-    from colophon.passport import Passport
+    from colophon.release.passport import Passport
     from tests.databases import Databases
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
 
-from colophon import cataloguing, database, importer, schema
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.database import revisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +81,11 @@ def statements_of(engine: Engine) -> Iterator[list[str]]:
 def _prepare(databases: Databases) -> None:
     databases.empty = databases.create()
     engine = database.connect(databases.empty)
-    schema.upgrade(engine)
+    revisions.upgrade(engine)
     engine.dispose()
     databases.full = databases.create(databases.empty)
     engine = database.connect(databases.full)
-    cataloguing.add_books(engine, importer.built_in_books())
+    writing.add_books(engine, built_in.built_in_books())
     engine.dispose()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from colophon import passport
-from colophon.ecs import Task
+from colophon.release import passport
+from colophon.release.task import Task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from colophon.passport import Passport
+    from colophon.release.passport import Passport
 
 COMMIT = "5f0c2d19a4be7763c1d08e5fa96b3c2471e8d0ab"
 DIGEST = "sha256:" + "9c41e7b2" * 8

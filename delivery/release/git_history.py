@@ -12,7 +12,8 @@ from delivery.terminal.shell import CommandError, output
 if TYPE_CHECKING:
     from pathlib import Path
 
-MIGRATIONS = "src/colophon/migrations/versions"
+# In any folder: a release before the last may have had them in another one.
+MIGRATIONS = ":(glob)src/colophon/**/migrations/versions/*.py"
 
 
 class Order(Enum):
@@ -44,9 +45,19 @@ def migrations(root: Path, older: str, newer: str) -> list[str]:
         _require(root, each)
     # Three dots would count from where the two parted; these two are what the database has seen.
     names = output(
-        "git", "diff", "--name-only", "--diff-filter=A", older, newer, "--", MIGRATIONS, cwd=root, quiet=True
+        "git",
+        "diff",
+        "--name-only",
+        "-M",
+        "--diff-filter=A",
+        older,
+        newer,
+        "--",
+        MIGRATIONS,
+        cwd=root,
+        quiet=True,
     )
-    return sorted(name.rsplit("/", 1)[-1] for name in names.splitlines() if name.endswith(".py"))
+    return sorted(name.rsplit("/", 1)[-1] for name in names.splitlines())
 
 
 def _require(root: Path, commit: str) -> None:

@@ -3,10 +3,13 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, database, errors, feeds, health, logging, pages, passport, responses, security, templating
+from . import api, database
 from . import settings as settings_module
-from .passport import Passport
+from .pages import views
+from .release import passport
+from .release.passport import Passport
 from .settings import Settings
+from .web import compression, errors, health, request_log, security, templating, well_known
 
 
 def create_app(settings: Settings | None = None, release: Passport | None = None) -> Flask:
@@ -22,18 +25,18 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
     database.init_app(app, settings)
     templating.init_app(app, settings, release)
     security.init_app(app, settings)
-    responses.init_app(app)
+    compression.init_app(app)
     errors.init_app(app)
 
-    app.register_blueprint(pages.blueprint)
+    app.register_blueprint(views.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(api.documentation.pages)
-    app.register_blueprint(feeds.blueprint)
+    app.register_blueprint(well_known.blueprint)
     app.register_blueprint(health.blueprint)
 
     served = templating.static_files(app.wsgi_app)
     if settings.trusted_proxies:
         # Not X-Forwarded-Host: load balancers pass on the visitor's own Host, and any such header as it came.
         served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
-    app.wsgi_app = logging.RequestLog(passport.announced(served, release))  # type: ignore[method-assign]
+    app.wsgi_app = request_log.RequestLog(passport.announced(served, release))  # type: ignore[method-assign]
     return app

@@ -16,9 +16,13 @@ from alembic import command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from . import cataloguing, database, importer, passport, schema, settings, tokens
-from . import logging as logs
+from . import database, settings
+from .access import tokens
 from .bulk import commands
+from .catalogue import built_in, writing
+from .database import revisions
+from .release import passport
+from .web import request_log as logs
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +35,7 @@ class OneSentence(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (settings.SettingsError, passport.PassportError, schema.DatabaseUnusableError, CommandError) as error:
+        except (settings.SettingsError, passport.PassportError, revisions.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
             raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
@@ -81,7 +85,7 @@ def db() -> None:
 @click.pass_obj
 def upgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema up to REVISION, by default to this release's."""
-    with schema.ready(config.database_url, revision):
+    with revisions.ready(config.database_url, revision):
         pass
 
 
@@ -90,8 +94,8 @@ def upgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def downgrade(config: settings.Settings, revision: str) -> None:
     """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
-    with schema.opened(config.database_url) as engine:
-        schema.downgrade(engine, revision)
+    with revisions.opened(config.database_url) as engine:
+        revisions.downgrade(engine, revision)
 
 
 @db.command()
@@ -99,9 +103,9 @@ def downgrade(config: settings.Settings, revision: str) -> None:
 @click.pass_obj
 def revision(config: settings.Settings, message: str) -> None:
     """Write a new migration from the difference between the models and the database."""
-    number = f"{int(schema.head()) + 1:04d}"
-    with schema.ready(config.database_url) as engine:
-        command.revision(schema.alembic_config(engine), message, autogenerate=True, rev_id=number)
+    number = f"{int(revisions.head()) + 1:04d}"
+    with revisions.ready(config.database_url) as engine:
+        command.revision(revisions.alembic_config(engine), message, autogenerate=True, rev_id=number)
 
 
 @main.group()
@@ -120,8 +124,8 @@ books.add_command(commands.export_books)
 def generate(config: settings.Settings, number: int, seed: int) -> None:
     """Add NUMBER made-up books, for benchmarks: all of them or, when it is interrupted, none."""
     adding = click.progressbar(length=number, label="Adding books", file=sys.stderr)
-    with schema.ready(config.database_url) as engine, adding as bar:
-        cataloguing.add_books(engine, importer.made_up_books(number, seed), bar.update)
+    with revisions.ready(config.database_url) as engine, adding as bar:
+        writing.add_books(engine, built_in.made_up_books(number, seed), bar.update)
     click.echo(f"Added {number:,} books.")
 
 
@@ -143,7 +147,7 @@ def _one_line(_context: click.Context, _parameter: click.Parameter, name: str) -
 @click.pass_obj
 def create_token(config: settings.Settings, name: str, scope: str, days: int) -> None:
     """Make a token for NAME and print it, once: it is kept as a hash only."""
-    with schema.ready(config.database_url) as engine, database.transaction(engine) as connection:
+    with revisions.ready(config.database_url) as engine, database.transaction(engine) as connection:
         token = tokens.create(connection, name, scope, timedelta(days=days))
     click.echo(f"This is the only time that the token of {name} is shown:", err=True)
     click.echo(token)
@@ -153,7 +157,7 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
 @click.pass_obj
 def list_tokens(config: settings.Settings) -> None:
     """List all tokens: number, scope, name, when each ends and when it was last used."""
-    with schema.readable(config.database_url) as engine, engine.connect() as connection:
+    with revisions.readable(config.database_url) as engine, engine.connect() as connection:
         for token in tokens.every(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
             click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
@@ -164,16 +168,16 @@ def list_tokens(config: settings.Settings) -> None:
 @click.pass_obj
 def revoke_token(config: settings.Settings, number: int) -> None:
     """End the token with this NUMBER, at once and for good."""
-    with schema.ready(config.database_url) as engine, database.transaction(engine) as connection:
+    with revisions.ready(config.database_url) as engine, database.transaction(engine) as connection:
         if not tokens.revoke(connection, number):
             raise click.ClickException(f"There is no token {number}.")
     click.echo(f"Token {number} is revoked.")
 
 
 def _prepare(database_url: str) -> None:
-    with schema.ready(database_url) as engine:
-        if cataloguing.is_empty(engine):
-            added = cataloguing.add_books(engine, importer.built_in_books(), only_if_empty=True)
+    with revisions.ready(database_url) as engine:
+        if writing.is_empty(engine):
+            added = writing.add_books(engine, built_in.built_in_books(), only_if_empty=True)
             if added:
                 log.info("loaded %s books into the empty catalogue", added)
             else:

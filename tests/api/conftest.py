@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from colophon import cataloguing, create_app, database, tokens
-from colophon.records import NewAuthor, NewBook
+from colophon import create_app, database
+from colophon.access import tokens
+from colophon.catalogue import writing
+from colophon.catalogue.types import NewAuthor, NewBook
 from colophon.settings import Settings
 from tests.apiclient import Program
 
@@ -61,5 +63,5 @@ def filled(engine: Engine) -> Engine:
         )
         for number in range(45)
     ]
-    cataloguing.add_books(engine, books)
+    writing.add_books(engine, books)
     return engine

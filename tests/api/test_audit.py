@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from colophon.models import AuditEntry, CatalogueState, Token
-from colophon.schemas import BookSchema
+from colophon.catalogue.book_schema import BookSchema
+from colophon.database.models import AuditEntry, CatalogueState, Token
 
 
 def rows(engine, model):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from colophon.errors import KINDS
+from colophon.web.errors import KINDS
 from tests.apiclient import ANGLER
 
 

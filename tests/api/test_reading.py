@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from colophon.books import Catalogue
+from colophon.catalogue.reading import Catalogue
 from tests.pagecheck import attribute
 
 

@@ -9,7 +9,9 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from colophon import cataloguing, create_app, database, importer, tokens
+from colophon import create_app, database
+from colophon.access import tokens
+from colophon.catalogue import built_in, writing
 from colophon.settings import Settings
 from tests.pagecheck import text
 
@@ -52,7 +54,7 @@ def token(databases):
     """A token that may write to a catalogue of some books without limit."""
     url = databases.create(databases.empty)
     engine = exposed.extensions["engine"] = database.connect(url)
-    cataloguing.add_books(engine, importer.made_up_books(30))
+    writing.add_books(engine, built_in.made_up_books(30))
     with database.transaction(engine) as db:
         made = tokens.create(db, "schemathesis", "write", timedelta(days=1))
     yield made

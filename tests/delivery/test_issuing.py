@@ -29,7 +29,7 @@ OF_IMAGE = {
     "task": None,
 }
 SITE = "sha256:" + "5" * 64  # what the image holds beside its passport
-SCHEMA = Path(__file__).parents[2] / "src/colophon/release.schema.json"
+SCHEMA = Path(__file__).parents[2] / "src/colophon/release/release.schema.json"
 
 
 @pytest.fixture

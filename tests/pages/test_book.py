@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from colophon.pages import _json_ld
-from colophon.records import BookDetail
+from colophon.catalogue.types import BookDetail
+from colophon.pages.views import _json_ld
 from tests.pagecheck import attribute, text
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colophon.listing import PER_PAGE, SORTS
+from colophon.catalogue.list_query import PER_PAGE, SORTS
 from tests.pagecheck import attribute, text
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colophon import passport
+from colophon.release import passport
 from tests.conftest import any_database
 from tests.pagecheck import PageClient, attribute, text
 from tests.releases import COMMIT, DIGEST, RELEASED, TASK, released

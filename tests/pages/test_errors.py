@@ -82,7 +82,7 @@ def test_a_database_that_cannot_be_opened_is_answered_by_503(make_app, tmp_path)
 
 @sqlite_only
 def test_a_locked_database_is_answered_by_503(make_app, own_url, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("colophon.database.engine.BUSY_SECONDS", 0.05)
     holder = sqlite3.connect(make_url(own_url).database)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
     holder.execute("BEGIN EXCLUSIVE")
@@ -101,7 +101,7 @@ def test_an_address_with_slashes_too_many_leads_to_the_right_one(client):
 
 
 def test_a_request_that_gets_no_connection_in_time_is_answered_by_503(make_app, monkeypatch):
-    monkeypatch.setattr(database, "POOL_SECONDS", 0.05)
+    monkeypatch.setattr("colophon.database.engine.POOL_SECONDS", 0.05)
     app = make_app(database_pool_size=1)
     with database.engine_of(app).connect():
         answers = [app.test_client().get(path) for path in ("/books", "/readyz")]

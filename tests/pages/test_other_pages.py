@@ -2,7 +2,7 @@
 
 import pytest
 
-from colophon.listing import AUTHORS_PER_PAGE
+from colophon.catalogue.list_query import AUTHORS_PER_PAGE
 from tests.pagecheck import attribute, text
 
 

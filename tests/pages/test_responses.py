@@ -6,8 +6,9 @@ import json
 import pytest
 from flask import request
 
-from colophon import schema, templating
-from colophon.books import Catalogue
+from colophon.catalogue.reading import Catalogue
+from colophon.database import revisions
+from colophon.web import templating
 from tests.conftest import any_database
 from tests.databases import at_revision
 from tests.releases import COMMIT, released
@@ -180,13 +181,13 @@ def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
     empty = tmp_path / "empty.db"
     response = make_app(database_url=f"sqlite:///{empty}").test_client().get("/readyz")
     assert response.status_code == 503
-    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {schema.head()}"
+    assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {revisions.head()}"
 
 
 def test_the_schema_of_the_next_release_is_as_good_as_its_own(make_app, own_url, engine):
     """While a release is replaced, its successor's migrations have run already, and it must go on serving."""
     site = make_app(database_url=own_url).test_client()
-    for revision, status in ((schema.head(), 200), ("9999", 200), ("0001", 503), ("beef", 503)):
+    for revision, status in ((revisions.head(), 200), ("9999", 200), ("0001", 503), ("beef", 503)):
         at_revision(engine, revision)
         assert site.get("/readyz").status_code == status
 

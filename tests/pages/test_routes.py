@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from colophon import cataloguing, create_app, database, importer
-from colophon.books import Catalogue
+from colophon import create_app, database
+from colophon.catalogue import built_in, writing
+from colophon.catalogue.reading import Catalogue
 from colophon.settings import Settings
 from tests.conftest import any_database, sqlite_only
 from tests.databases import statements_of
@@ -48,7 +49,7 @@ def number_of_queries(url, books, path):
     engine = database.engine_of(app)
     with engine.connect() as db:
         there = Catalogue(db).totals().books
-    cataloguing.add_books(engine, importer.made_up_books(books - there))
+    writing.add_books(engine, built_in.made_up_books(books - there))
     with engine.connect() as db:
         slug = db.exec_driver_sql("SELECT slug FROM books LIMIT 1").scalar_one()
     with statements_of(engine) as statements:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     Change = Callable[[Path], None]
 
 SERVER = "src/gunicorn.conf.py"
-MIGRATIONS = "src/colophon/migrations/versions"
+MIGRATIONS = "src/colophon/database/migrations/versions"
 
 
 def at_the_start(statement: str) -> Change:
@@ -27,9 +27,9 @@ def at_the_start(statement: str) -> Change:
 
 def not_ready(root: Path) -> None:
     """Let /readyz never be satisfied."""
-    path = root / "src/colophon/health.py"
+    path = root / "src/colophon/web/health.py"
     before = path.read_text()
-    after = before.replace("if not schema.can_serve(found):", "if found:")
+    after = before.replace("if not revisions.can_serve(found):", "if found:")
     assert after != before, f"{path.name} is not what it was"
     path.write_text(after)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from colophon import database
-from colophon.server import PatientWorker
+from colophon.web.worker import PatientWorker
 
 ANSWER = b"slow, but here"
 

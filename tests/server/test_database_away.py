@@ -11,7 +11,8 @@ from typing import Self
 
 import pytest
 
-from colophon import database, tokens
+from colophon import database
+from colophon.access import tokens
 from tests.conftest import Server
 from tests.postgres import running
 from tests.waiting import until

@@ -2,10 +2,10 @@
 
 import pytest
 
-from colophon.books import Catalogue
+from colophon.catalogue.book_schema import written
+from colophon.catalogue.list_query import ListQuery
+from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
-from colophon.listing import ListQuery
-from colophon.schemas import written
 from tests.bulkfiles import environment
 
 

@@ -21,8 +21,8 @@ def checkout(tmp_path_factory):
 @pytest.mark.parametrize(
     "changed",
     [
-        *("search.py", "database.py", "cataloguing.py", "cli.py", "schema.py", "bulk/__init__.py", "data/books.jsonl"),
-        *("migrations/env.py", "migrations/versions/0001_the_catalogue.py", "../requirements.txt"),
+        *("catalogue/search.py", "catalogue/writing.py", "database/engine.py", "cli.py", "data/books.jsonl"),
+        *("database/migrations/env.py", "database/migrations/versions/0001_the_catalogue.py", "../requirements.txt"),
         "../../bench/catalogues.py",
     ],
 )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from colophon.bulk import cells
 from colophon.bulk.columns import COLUMNS, REQUIRED, delimiter_of, field_of
-from colophon.schemas import BookSchema
+from colophon.catalogue.book_schema import BookSchema
 
 nasty = st.text(st.sampled_from("'=+-@\uff1d\t;|\\\", aé中\n"))
 

@@ -13,16 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from colophon import cataloguing, database, importer
-from colophon.books import Catalogue
+from colophon import database
 from colophon.bulk import exporting
 from colophon.bulk.columns import COLUMNS
 from colophon.bulk.importing import Import
 from colophon.bulk.problems import Findings
+from colophon.catalogue import writing
+from colophon.catalogue.book_schema import BookSchema, written
+from colophon.catalogue.built_in import built_in_books
+from colophon.catalogue.list_query import ListQuery
+from colophon.catalogue.reading import Catalogue
+from colophon.catalogue.text import slugify
 from colophon.cli import main
-from colophon.listing import ListQuery
-from colophon.schemas import BookSchema, written
-from colophon.text import slugify
 from tests.bulkfiles import environment
 from tests.conftest import any_database
 from tests.waiting import LONGEST
@@ -41,7 +43,7 @@ def another(databases):
 
 @pytest.fixture
 def built_in(engine):
-    cataloguing.add_books(engine, importer.built_in_books())
+    writing.add_books(engine, built_in_books())
     return engine
 
 
@@ -105,7 +107,7 @@ def test_the_nastiest_texts_come_back_the_same(databases, file_format, given_rec
     for record in given_records[1:]:
         record["isbn13"] = None
     one = another(databases)
-    cataloguing.add_books(one, [BookSchema().load(record) for record in given_records])
+    writing.add_books(one, [BookSchema().load(record) for record in given_records])
     file = io.BytesIO()
     assert exporting.export(one, file, file_format) == len(given_records)
     two = another(databases)
@@ -132,7 +134,7 @@ def test_no_cell_of_the_csv_is_a_formula(runner, engine):
         "pages": 7,
         "description": "\uff1d1+1",
     }
-    cataloguing.add_books(engine, [BookSchema().load(book)])
+    writing.add_books(engine, [BookSchema().load(book)])
     result = runner.invoke(main, ["books", "export", "--format", "csv"], env=environment(engine))
     assert result.exit_code == 0
     header, row = csv.reader(io.StringIO(result.stdout.removeprefix("\ufeff")))
@@ -216,6 +218,6 @@ def test_an_export_shows_one_moment_of_the_catalogue(built_in):
     late = BookSchema().load(
         {"title": "Late", "authors": [{"name": "A"}], "year": 1, "language": "en", "description": "d"}
     )
-    count = exporting.export(built_in, lines, "jsonl", lambda _: cataloguing.add_books(built_in, [late]) and None)
+    count = exporting.export(built_in, lines, "jsonl", lambda _: writing.add_books(built_in, [late]) and None)
     assert count == 515
     assert b'"Late"' not in lines.getvalue()

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from colophon import cataloguing
-from colophon.books import Catalogue
 from colophon.bulk import commands, importing
+from colophon.catalogue import writing
+from colophon.catalogue.book_schema import BookSchema
+from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
-from colophon.schemas import BookSchema
 from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, refused
 
 
@@ -66,7 +66,7 @@ def test_an_interruption_adds_nothing(load, books, monkeypatch):
     for place in ("slugs_by_isbn", "add"):
         with monkeypatch.context() as patch:
             if place == "add":
-                patch.setattr(cataloguing, "_new_state", interrupted)
+                patch.setattr(writing, "_new_state", interrupted)
             else:
                 patch.setattr(Catalogue, place, interrupted)
             assert load(lines(*[ROW] * 600)).exit_code == 1
@@ -81,7 +81,7 @@ def test_an_isbn_that_is_taken_between_check_and_addition_is_told(
 
     def overtaken(self, progress):
         check(self, progress)
-        cataloguing.add_books(engine, [BookSchema().load(EMMA | {"title": "First", "isbn13": ISBN})])
+        writing.add_books(engine, [BookSchema().load(EMMA | {"title": "First", "isbn13": ISBN})])
 
     monkeypatch.setattr(importing.Import, "check", overtaken)
     result = load(f"{HEADER},ISBN\n{ROW},\n{ROW},{ISBN}\n", *options)

@@ -9,9 +9,9 @@ from itertools import islice
 
 import pytest
 
-from colophon.books import Catalogue
 from colophon.bulk import csvfile
-from colophon.importer import made_up_books
+from colophon.catalogue.built_in import made_up_books
+from colophon.catalogue.reading import Catalogue
 from tests.conftest import any_database
 
 ROWS = 100_000

@@ -2,9 +2,9 @@
 
 import pytest
 
-from colophon import cataloguing
 from colophon.bulk.lines import LONGEST_LINE
-from colophon.schemas import BookSchema
+from colophon.catalogue import writing
+from colophon.catalogue.book_schema import BookSchema
 from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, objects, refused
 from tests.conftest import any_database
 
@@ -163,7 +163,7 @@ def test_a_wrong_byte_is_named_with_its_row_and_column(load, tmp_path):
 
 def test_an_isbn_that_comes_twice_is_named_with_the_other_row(load, engine):
     taken = BookSchema().load(EMMA | {"title": "Taken", "isbn13": "9780140449136"})
-    cataloguing.add_books(engine, [taken])
+    writing.add_books(engine, [taken])
     header = "title,authors,year,language,description,ISBN"
     rows = [
         f"{ROW},{ISBN[:12]}1",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from colophon import importer
+from colophon.catalogue import built_in
 from colophon.cli import main
 from tests.bulkfiles import EMMA, ISBN, ROW, environment, lines, objects, written_form
 from tests.conftest import any_database
@@ -71,9 +71,9 @@ def test_json_lines_are_what_the_api_takes(load, books):
 
 
 def test_the_books_of_the_site_can_be_imported(runner, engine, books):
-    path = str(importer._DATA / "books.jsonl")
+    path = str(built_in._DATA / "books.jsonl")
     assert runner.invoke(main, ["books", "import", path], env=environment(engine)).exit_code == 0
-    assert len(books()) == sum(1 for _ in importer.built_in_books())
+    assert len(books()) == sum(1 for _ in built_in.built_in_books())
 
 
 def test_standard_input_is_read(runner, engine, books):

@@ -5,11 +5,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from colophon import books
-from colophon.books import Catalogue, PastTheEndError
-from colophon.cataloguing import BATCH, add_books, is_empty
-from colophon.listing import PER_PAGE, ListQuery
-from colophon.records import NewAuthor, NewBook
+from colophon.catalogue import reading
+from colophon.catalogue.list_query import PER_PAGE, ListQuery
+from colophon.catalogue.reading import Catalogue, PastTheEndError
+from colophon.catalogue.types import NewAuthor, NewBook
+from colophon.catalogue.writing import BATCH, add_books, is_empty
 
 
 def new_book(title="A Title", author="Ann Author", **fields):
@@ -67,7 +67,7 @@ def test_a_whole_word_comes_before_longer_ones(engine):
 
 
 def test_a_search_too_broad_to_rank_still_finds_each_book_once(engine, monkeypatch):
-    monkeypatch.setattr(books, "BROAD", 10)
+    monkeypatch.setattr(reading, "BROAD", 10)
     add_books(engine, [new_book(f"Sea {n}" if n % 2 else f"Land {n}", description="The sea.") for n in range(90)])
     titles = found(engine, q="sea")
     assert len(set(titles)) == len(titles) == 90
@@ -79,7 +79,7 @@ def test_both_ways_to_walk_a_filtered_list_find_the_same(engine, monkeypatch):
     add_books(engine, [new_book(f"Book {n:03}", subjects=["Poetry"] if n % 3 else ["Novel"]) for n in range(90)])
     few = {"subject": "poetry", "language": "en", "year_from": 1900, "year_to": 1900}
     walking = found(engine, **few)
-    monkeypatch.setattr(Catalogue, "totals", lambda _: books.Totals(10**9, 0, 0, 0, 0))
+    monkeypatch.setattr(Catalogue, "totals", lambda _: reading.Totals(10**9, 0, 0, 0, 0))
     assert found(engine, **few) == walking == [f"Book {n:03}" for n in range(90) if n % 3]
 
 
@@ -161,12 +161,12 @@ def test_a_subject_keeps_the_spelling_that_it_came_with_first_in_one_batch_too(e
 def test_every_book_of_any_list_is_on_exactly_one_of_its_pages(catalogue, q, subject, language, years, sort, broad):
     asked = {"q": q, "subject": subject, "language": language, "sort": sort if q or sort != "relevance" else "title"}
     asked |= dict(zip(("year_from", "year_to"), years, strict=True)) if years else {}
-    before, books.BROAD = books.BROAD, broad
+    before, reading.BROAD = reading.BROAD, broad
     try:
         pages = [catalogue.page(ListQuery(**asked))]
         pages += [catalogue.page(ListQuery(**asked, page=number)) for number in range(2, pages[0].pages + 1)]
     finally:
-        books.BROAD = before
+        reading.BROAD = before
     ids = [book.id for page in pages for book in page.items]
     assert len(ids) == len(set(ids)) == pages[0].total
     assert all(len(page.items) == PER_PAGE for page in pages[:-1])

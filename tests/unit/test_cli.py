@@ -7,8 +7,10 @@ import sqlite3
 
 import pytest
 
-from colophon import cli, database, passport, schema
+from colophon import cli, database
 from colophon.cli import main
+from colophon.database import revisions
+from colophon.release import passport
 from tests.conftest import sqlite_only
 from tests.databases import at_revision
 
@@ -124,7 +126,7 @@ def test_a_database_that_the_next_release_has_migrated_is_used_as_it_is(runner, 
     for arguments in (["prepare"], ["db", "upgrade"], ["books", "generate", "1"], ["tokens", "list"]):
         result = run(runner, *arguments, DATABASE_URL=own_url)
         assert result.exit_code == 0, result.output
-    assert schema.revision(engine) == "9999"
+    assert revisions.revision(engine) == "9999"
 
 
 def test_it_is_not_taken_to_a_revision_of_an_older_release(runner, own_url, engine):
@@ -142,19 +144,19 @@ def test_a_database_of_something_else_is_named(runner, own_url, engine, revision
 
 def test_the_schema_goes_up_and_down(runner, own_url, engine):
     assert run(runner, "db", "downgrade", "base", DATABASE_URL=own_url).exit_code == 0
-    assert schema.revision(engine) is None
+    assert revisions.revision(engine) is None
     assert run(runner, "db", "upgrade", DATABASE_URL=own_url).exit_code == 0
-    assert schema.revision(engine) == schema.head()
+    assert revisions.revision(engine) == revisions.head()
 
 
 def test_the_schema_goes_down_from_where_it_is(runner, fresh_url):
     run(runner, "db", "upgrade", "0001", DATABASE_URL=fresh_url)
-    with schema.opened(fresh_url) as engine, database.transaction(engine) as db:
+    with revisions.opened(fresh_url) as engine, database.transaction(engine) as db:
         db.exec_driver_sql("CREATE TABLE tokens (upgrade TEXT)")  # in the way of the next migration
     result = run(runner, "db", "downgrade", "base", DATABASE_URL=fresh_url)
     assert result.exit_code == 0, result.output
-    with schema.opened(fresh_url) as engine:
-        assert schema.revision(engine) is None
+    with revisions.opened(fresh_url) as engine:
+        assert revisions.revision(engine) is None
 
 
 def test_a_revision_that_does_not_exist_is_named(runner, own_url, engine):
@@ -174,8 +176,8 @@ def test_an_interruption_adds_nothing(runner, own_url, engine, monkeypatch):
         yield from made_up(600, seed)
         raise KeyboardInterrupt
 
-    made_up = cli.importer.made_up_books
-    monkeypatch.setattr(cli.importer, "made_up_books", interrupted)
+    made_up = cli.built_in.made_up_books
+    monkeypatch.setattr(cli.built_in, "made_up_books", interrupted)
     assert run(runner, "books", "generate", "1000", DATABASE_URL=own_url).exit_code == 1
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
@@ -187,11 +189,11 @@ def test_a_wrong_number_is_a_wrong_use(runner, number):
 
 
 def test_a_new_migration_is_written_from_the_models(runner, own_url, engine, monkeypatch, tmp_path):
-    shutil.copytree(schema._MIGRATIONS, tmp_path / "migrations")
-    monkeypatch.setattr(schema, "_MIGRATIONS", tmp_path / "migrations")
+    shutil.copytree(revisions._MIGRATIONS, tmp_path / "migrations")
+    monkeypatch.setattr(revisions, "_MIGRATIONS", tmp_path / "migrations")
     result = run(runner, "db", "revision", "a new field", DATABASE_URL=own_url)
     assert result.exit_code == 0, result.output
-    before = schema.head()
+    before = revisions.head()
     (written,) = (tmp_path / "migrations/versions").glob("*_a_new_field.py")
     assert written.name.startswith(f"{int(before) + 1:04d}_")
     assert f'down_revision = "{before}"' in written.read_text().replace("'", '"')

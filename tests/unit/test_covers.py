@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colophon.importer import built_in_books
+from colophon.catalogue.built_in import built_in_books
 from colophon.pages.covers import draw
 
 SVG = "{http://www.w3.org/2000/svg}"

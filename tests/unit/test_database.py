@@ -4,11 +4,12 @@ import sqlite3
 
 import pytest
 
-from colophon import cataloguing, database, importer
+from colophon import database
+from colophon.catalogue import built_in, writing
 
 
 def test_readers_go_on_while_one_writes(engine):
-    cataloguing.add_books(engine, importer.made_up_books(3))
+    writing.add_books(engine, built_in.made_up_books(3))
     with database.transaction(engine) as writer:
         writer.exec_driver_sql("DELETE FROM book_authors")
         with engine.connect() as reader:

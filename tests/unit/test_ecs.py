@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from colophon import ecs, passport
-from colophon.ecs import Task, whereabouts
+from colophon.release import passport, task
+from colophon.release.task import Task, whereabouts
 from tests.conftest import any_database
 from tests.releases import DIGEST, RELEASED, TASK, released
 
@@ -93,7 +93,7 @@ def agent(monkeypatch):
     server = Agent()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setenv(ecs.VARIABLE, server.address)
+    monkeypatch.setenv(task.VARIABLE, server.address)
     yield server
     server.over.set()
     server.shutdown()
@@ -104,7 +104,7 @@ def agent(monkeypatch):
 @pytest.fixture
 def warnings(caplog):
     """What was warned of, as the reasons that were given."""
-    caplog.set_level(logging.WARNING, "colophon.ecs")
+    caplog.set_level(logging.WARNING, "colophon.release.task")
     return lambda: [record.reason for record in caplog.records if record.levelname == "WARNING"]
 
 
@@ -114,7 +114,7 @@ def test_a_task_knows_its_image_and_itself(agent, warnings):
 
 
 def test_outside_ecs_nothing_is_asked_and_nothing_warned_of(monkeypatch, warnings):
-    monkeypatch.delenv(ecs.VARIABLE, raising=False)
+    monkeypatch.delenv(task.VARIABLE, raising=False)
     assert whereabouts() == (None, None)
     assert warnings() == []
 
@@ -167,7 +167,7 @@ def test_an_answer_that_is_none_is_warned_of(agent, warnings, answer, place):
 
 @pytest.mark.parametrize("place", ["", "/task"])
 def test_an_answer_that_is_late_is_not_waited_for(agent, warnings, monkeypatch, place):
-    monkeypatch.setattr(ecs, "SECONDS", 0.1)
+    monkeypatch.setattr(task, "SECONDS", 0.1)
     agent.late.add(agent.base + place)
     assert whereabouts() == (None, None)
     assert [reason.split(":")[0] for reason in warnings()] == ["TimeoutError"]
@@ -177,7 +177,7 @@ def test_an_answer_that_is_late_is_not_waited_for(agent, warnings, monkeypatch, 
     "address", ["http://127.0.0.1:1/v4/x", "http://127.0.0.1:x/", "file:///etc/passwd", "nonsense"]
 )
 def test_an_address_where_nobody_is_is_warned_of(monkeypatch, warnings, address):
-    monkeypatch.setenv(ecs.VARIABLE, address)
+    monkeypatch.setenv(task.VARIABLE, address)
     assert whereabouts() == (None, None)
     assert len(warnings()) == 1
 

@@ -7,9 +7,9 @@ from itertools import islice
 
 import pytest
 
-from colophon.importer import built_in_books, made_up_books
-from colophon.languages import language_name
-from colophon.text import slugify
+from colophon.catalogue.built_in import built_in_books, made_up_books
+from colophon.catalogue.languages import language_name
+from colophon.catalogue.text import slugify
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
-from colophon.listing import SORTS, AuthorsParameters, ListParameters, ListQuery, ParameterError, list_query, read
+from colophon.catalogue.list_query import (
+    SORTS,
+    AuthorsParameters,
+    ListParameters,
+    ListQuery,
+    ParameterError,
+    list_query,
+    read,
+)
 
 names = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20) | st.none()
 years = st.integers(-9999, 9999) | st.none()

@@ -4,13 +4,15 @@ from itertools import pairwise
 
 import pytest
 
-from colophon import books, database, schema
-from colophon.books import Catalogue, PastTheEndError
-from colophon.cataloguing import add_books
-from colophon.importer import made_up_books
-from colophon.listing import PER_PAGE, ListQuery
-from colophon.pages import _pager
-from colophon.records import ERAS, NewAuthor, NewBook
+from colophon import database
+from colophon.catalogue import reading
+from colophon.catalogue.built_in import made_up_books
+from colophon.catalogue.list_query import PER_PAGE, ListQuery
+from colophon.catalogue.reading import Catalogue, PastTheEndError
+from colophon.catalogue.types import ERAS, NewAuthor, NewBook
+from colophon.catalogue.writing import add_books
+from colophon.database import revisions
+from colophon.pages.views import _pager
 from tests.databases import statements_of
 
 
@@ -137,7 +139,7 @@ def test_the_eras_follow_each_other_without_a_gap():
 def steps_of(tmp_path_factory):
     """Count the steps of SQLite's own machine that a page takes in a catalogue of 5,000 books."""
     engine = database.connect(f"sqlite:///{tmp_path_factory.mktemp('steps') / 'many.db'}")
-    schema.upgrade(engine)
+    revisions.upgrade(engine)
     add_books(engine, made_up_books(5000))
 
     def count(**query):
@@ -177,5 +179,5 @@ def test_a_page_costs_what_it_shows_not_what_the_catalogue_holds(steps_of, query
 
 def test_a_broad_search_ranks_nothing(steps_of, monkeypatch):
     narrow = steps_of(q="the", sort="relevance")
-    monkeypatch.setattr(books, "BROAD", 10**9)
+    monkeypatch.setattr(reading, "BROAD", 10**9)
     assert narrow * 3 < steps_of(q="the", sort="relevance")

@@ -4,9 +4,9 @@ import logging.config
 
 import pytest
 
-from colophon import logging as logs
 from colophon.settings import Settings
-from colophon.templating import asset
+from colophon.web import request_log as logs
+from colophon.web.templating import asset
 from tests.conftest import any_database
 
 pytestmark = any_database

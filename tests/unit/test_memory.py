@@ -1,6 +1,6 @@
 import pytest
 
-from colophon.memory import Memory
+from colophon.catalogue.cache import Memory
 
 
 def test_what_was_not_asked_for_lately_is_forgotten():

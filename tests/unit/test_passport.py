@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colophon import passport
-from colophon.passport import PassportError
+from colophon.release import passport
+from colophon.release.passport import PassportError
 from tests.releases import COMMIT, DIGEST, RELEASED, released, stated
 
 SCHEMA = json.loads(passport.SCHEMA.read_text(encoding="utf-8"))

@@ -4,10 +4,13 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import inspect, literal, select
 
-from colophon import cataloguing, database, importer, schema
-from colophon.books import Catalogue
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
-from colophon.schema import DatabaseUnusableError
+from colophon.database import revisions
+from colophon.database.engine import ANALYZE_FROM
+from colophon.database.revisions import DatabaseUnusableError
 from tests.conftest import postgresql_only
 from tests.postgres import PASSWORD
 
@@ -47,7 +50,7 @@ def test_each_query_is_planned_for_its_own_values(engine):
 
 def test_services_may_write_postgres_for_postgresql(own_url):
     engine = database.connect(own_url.replace("postgresql://", "postgres://"))
-    assert schema.revision(engine) == schema.head()
+    assert revisions.revision(engine) == revisions.head()
     engine.dispose()
 
 
@@ -64,7 +67,7 @@ def test_every_text_is_compared_by_code_point(engine):
 
 
 def test_times_come_back_in_utc(engine):
-    cataloguing.add_books(engine, importer.made_up_books(1))
+    writing.add_books(engine, built_in.made_up_books(1))
     with engine.connect() as db:
         changed = Catalogue(db).changed_at()
         db.exec_driver_sql("SET TimeZone = 'Asia/Tokyo'")
@@ -74,7 +77,7 @@ def test_times_come_back_in_utc(engine):
 
 def test_a_migration_that_fails_half_way_changes_nothing(fresh_url):
     engine = database.connect(fresh_url)
-    with pytest.raises(RuntimeError, match="planted"), schema.migrating(engine) as db:
+    with pytest.raises(RuntimeError, match="planted"), revisions.migrating(engine) as db:
         db.exec_driver_sql("CREATE TABLE half (id INTEGER)")
         db.exec_driver_sql("CREATE INDEX half_id ON half (id)")
         raise RuntimeError("planted")
@@ -87,7 +90,7 @@ def test_a_database_in_another_encoding_is_refused(postgres):
         db.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'")
     engine = database.connect(postgres.url("ascii"))
     with pytest.raises(DatabaseUnusableError, match="encoding is SQL_ASCII"):
-        schema.upgrade(engine)
+        revisions.upgrade(engine)
     engine.dispose()
     postgres.drop("ascii")
 
@@ -130,10 +133,10 @@ def test_an_unknown_parameter_of_the_url_is_said_to_be(runner: CliRunner, own_ur
 
 
 def test_statistics_are_renewed_after_many_books(engine):
-    cataloguing.add_books(engine, importer.made_up_books(database.ANALYZE_FROM))
+    writing.add_books(engine, built_in.made_up_books(ANALYZE_FROM))
     with engine.connect() as db:
         rows = db.exec_driver_sql(
             "SELECT relname, reltuples FROM pg_class WHERE relname IN ('books', 'book_search')"
         ).all()
     counted = {row.relname: row.reltuples for row in rows}
-    assert counted == {"books": database.ANALYZE_FROM, "book_search": database.ANALYZE_FROM}
+    assert counted == {"books": ANALYZE_FROM, "book_search": ANALYZE_FROM}

@@ -8,8 +8,10 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect
 
-from colophon import cataloguing, database, importer, schema
-from colophon.schema import DatabaseUnusableError
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.database import revisions
+from colophon.database.revisions import DatabaseUnusableError
 from tests.conftest import sqlite_only
 from tests.databases import at_revision
 
@@ -22,26 +24,26 @@ def fresh(fresh_url):
 
 
 def test_migrations_go_up_from_empty_down_and_up_again(fresh):
-    config = schema.alembic_config(fresh)
-    schema.upgrade(fresh)
+    config = revisions.alembic_config(fresh)
+    revisions.upgrade(fresh)
     tables = inspect(fresh).get_table_names()
     assert "books" in tables
     command.downgrade(config, "base")
     assert inspect(fresh).get_table_names() == ["alembic_version"]
-    schema.upgrade(fresh)
+    revisions.upgrade(fresh)
     assert inspect(fresh).get_table_names() == tables
-    assert schema.revision(fresh) == schema.head()
+    assert revisions.revision(fresh) == revisions.head()
 
 
 def test_the_models_match_the_migrations(fresh):
-    schema.upgrade(fresh)
-    command.check(schema.alembic_config(fresh))
+    revisions.upgrade(fresh)
+    command.check(revisions.alembic_config(fresh))
 
 
 def test_migrating_twice_changes_nothing(fresh, caplog):
-    schema.upgrade(fresh)
+    revisions.upgrade(fresh)
     caplog.clear()
-    schema.upgrade(fresh)
+    revisions.upgrade(fresh)
     assert not caplog.records
 
 
@@ -53,12 +55,12 @@ def test_processes_that_start_together_migrate_once(fresh_url):
     ]
     assert [(process.communicate()[1], process.returncode) for process in starting] == [(b"", 0)] * 3
     engine = database.connect(environment["DATABASE_URL"])
-    assert schema.revision(engine) == schema.head()
+    assert revisions.revision(engine) == revisions.head()
     engine.dispose()
 
 
 def test_a_migration_that_fails_changes_nothing(fresh):
-    with pytest.raises(RuntimeError, match="planted"), schema.migrating(fresh) as db:
+    with pytest.raises(RuntimeError, match="planted"), revisions.migrating(fresh) as db:
         db.exec_driver_sql("CREATE TABLE half (id INTEGER)")
         raise RuntimeError("planted")
     assert inspect(fresh).get_table_names() == []
@@ -66,8 +68,8 @@ def test_a_migration_that_fails_changes_nothing(fresh):
 
 @sqlite_only
 def test_a_migration_may_rebuild_a_table_that_others_refer_to(engine):
-    cataloguing.add_books(engine, importer.made_up_books(5))
-    with schema.migrating(engine) as db:
+    writing.add_books(engine, built_in.made_up_books(5))
+    with revisions.migrating(engine) as db:
         db.exec_driver_sql("CREATE TABLE rebuilt AS SELECT * FROM books")
         db.exec_driver_sql("DROP TABLE books")
         db.exec_driver_sql("ALTER TABLE rebuilt RENAME TO books")
@@ -77,20 +79,20 @@ def test_a_migration_may_rebuild_a_table_that_others_refer_to(engine):
 
 @sqlite_only
 def test_a_migration_that_would_break_references_is_refused(engine):
-    cataloguing.add_books(engine, importer.made_up_books(5))
-    with pytest.raises(DatabaseUnusableError, match="foreign keys"), schema.migrating(engine) as db:
+    writing.add_books(engine, built_in.made_up_books(5))
+    with pytest.raises(DatabaseUnusableError, match="foreign keys"), revisions.migrating(engine) as db:
         db.exec_driver_sql("DELETE FROM authors")
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM authors").scalar_one() >= 5
 
 
 def test_a_database_of_a_newer_release_is_left_alone(fresh):
-    schema.upgrade(fresh)
+    revisions.upgrade(fresh)
     at_revision(fresh, "9999")
-    schema.upgrade(fresh)
-    assert schema.revision(fresh) == "9999"
+    revisions.upgrade(fresh)
+    assert revisions.revision(fresh) == "9999"
     with pytest.raises(DatabaseUnusableError, match="newer release: its schema is at revision 9999"):
-        schema.upgrade(fresh, "0001")
+        revisions.upgrade(fresh, "0001")
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path):
@@ -98,6 +100,6 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
     path.write_text("These are notes, not a database. " * 100)
     engine = database.connect(f"sqlite:///{path}")
     with pytest.raises(DatabaseUnusableError, match="cannot be used"):
-        schema.upgrade(engine)
+        revisions.upgrade(engine)
     engine.dispose()
     assert path.read_text().startswith("These are notes")

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from colophon import cataloguing, database, search
-from colophon.books import Catalogue
-from colophon.listing import ListQuery, ParameterError
-from colophon.records import NewAuthor, NewBook
+from colophon import database
+from colophon.catalogue import search, writing
+from colophon.catalogue.list_query import ListQuery, ParameterError
+from colophon.catalogue.reading import Catalogue
+from colophon.catalogue.types import NewAuthor, NewBook
 
 
 @pytest.fixture(scope="module")
@@ -106,20 +107,20 @@ def book(title, **fields):
 
 def test_a_word_longer_than_an_index_can_hold_is_found_by_its_beginning(engine):
     endless = "长" + "x" * 5000
-    cataloguing.add_books(engine, [book("Endless", description=endless), book("Short", description="x")])
+    writing.add_books(engine, [book("Endless", description=endless), book("Short", description="x")])
     with engine.connect() as db:
         assert every(Catalogue(db), q="xxx", sort="title") == ["endless"]
 
 
 def test_a_long_text_is_indexed_to_its_end(engine):
     text = " ".join(f"word{number}" for number in range(20_000))
-    cataloguing.add_books(engine, [book("Long", description=text)])
+    writing.add_books(engine, [book("Long", description=text)])
     with engine.connect() as db:
         assert every(Catalogue(db), q="word19999", sort="title") == ["long"]
 
 
 def test_a_book_taken_out_of_the_index_is_not_found(engine):
-    cataloguing.add_books(engine, [book("Kept", description="Same."), book("Forgotten", description="Same.")])
+    writing.add_books(engine, [book("Kept", description="Same."), book("Forgotten", description="Same.")])
     with database.transaction(engine) as db:
         (forgotten,) = [card.id for card in Catalogue(db).page(ListQuery(q="forgotten")).items]
         search.forget(db, forgotten)

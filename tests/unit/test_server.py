@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from gunicorn.config import Config
 
-from colophon.server import LOOKED_AT, PatientWorker, is_whole, lane
 from colophon.settings import Settings
+from colophon.web.worker import LOOKED_AT, PatientWorker, is_whole, lane
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 
@@ -79,7 +79,7 @@ def test_a_worker_quits_whoever_of_its_visitors_has_left(worker):
 
 
 def test_a_server_that_is_told_to_stop_while_it_warms_up_forks_no_worker(monkeypatch):
-    monkeypatch.setattr("colophon.warmup.warm_up", lambda _app: None)
+    monkeypatch.setattr("colophon.web.warmup.warm_up", lambda _app: None)
     configuration = runpy.run_path(str(Path(__file__).parents[2] / "src/gunicorn.conf.py"))
     signals: SimpleQueue[int] = SimpleQueue()
     server = SimpleNamespace(app=SimpleNamespace(wsgi=list), SIG_QUEUE=signals, log=logging.getLogger())

@@ -13,13 +13,15 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import inspect, text
 
-from colophon import cataloguing, database, importer, schema
-from colophon.books import Catalogue
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
+from colophon.database import revisions
 from tests.conftest import postgresql_only
 from tests.waiting import LONGEST
 
-BOOKS = len(list(importer.built_in_books()))
+BOOKS = len(list(built_in.built_in_books()))
 ONE_BOOK = {
     "title": "Emma",
     "authors": [{"name": "Jane Austen"}],
@@ -27,11 +29,12 @@ ONE_BOOK = {
     "language": "en",
     "description": "Of a matchmaker.",
 }
+VISITORS_WAIT = 0.02  # seconds
 
 
 @pytest.fixture(autouse=True)
 def visitors_wait_briefly(monkeypatch):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr("colophon.database.engine.BUSY_SECONDS", VISITORS_WAIT)
 
 
 @contextmanager
@@ -63,7 +66,7 @@ def start_behind(start, url, *words, logger="colophon.database", says="waiting u
         command = start(url, *words)
         wait([heard, command], LONGEST, FIRST_COMPLETED)
     assert heard.done(), command.result(0).output
-    time.sleep(5 * database.BUSY_SECONDS)
+    time.sleep(5 * VISITORS_WAIT)
     assert not command.done(), command.result().output
     return command
 
@@ -87,9 +90,9 @@ def test_a_command_waits_for_whoever_writes(start, tmp_path, engine, own_url, co
     assert told.count("the other process has finished, after") == 1
 
 
-@pytest.mark.parametrize("revision", [schema.head(), "9999"], ids=["this release's", "a later one's"])
+@pytest.mark.parametrize("revision", [revisions.head(), "9999"], ids=["this release's", "a later one's"])
 def test_the_second_of_two_that_migrate_finds_it_done(start, fresh_url, revision):
-    with schema.opened(fresh_url) as first:
+    with revisions.opened(fresh_url) as first:
         with database.transaction(first) as db:
             command = start_behind(start, fresh_url, "db", "upgrade")
             db.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
@@ -102,11 +105,11 @@ def test_the_second_of_two_that_fill_the_catalogue_finds_it_full(start, own_url)
     begun = []
 
     def books():
-        yield from importer.built_in_books()
+        yield from built_in.built_in_books()
         begun.append(start_behind(start, own_url, "prepare"))
 
-    with schema.opened(own_url) as first:
-        assert cataloguing.add_books(first, books(), only_if_empty=True) == BOOKS
+    with revisions.opened(own_url) as first:
+        assert writing.add_books(first, books(), only_if_empty=True) == BOOKS
         assert "another process has filled the catalogue meanwhile" in ended_well(begun[0])
         with first.connect() as db:
             assert Catalogue(db).totals().books == BOOKS
@@ -145,7 +148,7 @@ def test_a_start_waits_for_a_table_that_a_migration_changes(start, engine, own_u
         command = start(own_url, "prepare")
         while not waits_for_a_lock(engine):
             assert not command.done(), command.result().output
-        time.sleep(5 * database.BUSY_SECONDS)
+        time.sleep(5 * VISITORS_WAIT)
         assert not command.done(), command.result().output
         migration.exec_driver_sql("COMMIT")
     assert f"loaded {BOOKS} books" in ended_well(command)
@@ -153,13 +156,13 @@ def test_a_start_waits_for_a_table_that_a_migration_changes(start, engine, own_u
 
 @postgresql_only
 def test_a_migration_waits_for_readers_and_lets_visitors_pass(start, engine, own_url, monkeypatch):
-    monkeypatch.setattr(schema, "TABLE_SECONDS", 0.01)
-    monkeypatch.setattr(schema, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(revisions, "TABLE_SECONDS", 0.01)
+    monkeypatch.setattr(revisions, "AGAIN_SECONDS", 0.01)
     with database.snapshot(engine) as reader:
         assert Catalogue(reader).totals().books == 0
-        command = start_behind(start, own_url, "db", "downgrade", "base", logger="colophon.schema", says="is in use")
-        monkeypatch.setattr(database, "BUSY_SECONDS", 5.0)
-        with schema.opened(own_url) as visitors, visitors.connect() as visitor:
+        command = start_behind(start, own_url, "db", "downgrade", "base", says="is in use")
+        monkeypatch.setattr("colophon.database.engine.BUSY_SECONDS", 5.0)
+        with revisions.opened(own_url) as visitors, visitors.connect() as visitor:
             assert Catalogue(visitor).totals().books == 0
     assert ended_well(command).count("is in use: trying again until it is free") == 1
-    assert schema.revision(engine) is None
+    assert revisions.revision(engine) is None

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from colophon import templating
-from colophon.languages import language_name
-from colophon.templating import day, duration, moment, plural, thousands, year
+from colophon.catalogue.languages import language_name
+from colophon.web import templating
+from colophon.web.templating import day, duration, moment, plural, thousands, year
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src/colophon/static"

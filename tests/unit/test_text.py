@@ -1,6 +1,6 @@
 import pytest
 
-from colophon.text import fold, slugify, sort_key, words
+from colophon.catalogue.text import fold, slugify, sort_key, words
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 HOLES = [
-    ("src/colophon/pages/covers.py", "from ..models import Book", "colophon.pages.covers -> colophon.models"),
-    ("src/colophon/models.py", "from . import books", "colophon.models -> colophon.books"),
-    ("src/colophon/books.py", "import flask", "colophon.books -> flask"),
-    ("src/colophon/text.py", "from . import settings", "colophon.text -> colophon.settings"),
-    ("src/colophon/feeds.py", "from . import cli", "colophon.feeds -> colophon.cli"),
-    ("src/colophon/cli.py", "from delivery import shell", "colophon.cli -> delivery.shell"),
-    ("delivery/release/passport.py", "from colophon import passport", "delivery.release.passport -> colophon.passport"),
+    (
+        "src/colophon/api/paging.py",
+        "from ..database import models",
+        "colophon.api.paging -> colophon.database.models",
+    ),
+    ("src/colophon/catalogue/reading.py", "import flask", "colophon.catalogue.reading -> flask"),
+    ("src/colophon/catalogue/text.py", "from .. import settings", "colophon.catalogue.text -> colophon.settings"),
+    ("src/colophon/web/well_known.py", "from .. import cli", "colophon.web.well_known -> colophon.cli"),
+    ("src/colophon/cli.py", "from delivery.terminal import shell", "colophon.cli -> delivery.terminal.shell"),
+    ("delivery/release/passport.py", "from colophon import settings", "delivery.release.passport -> colophon.settings"),
 ]
 
 

@@ -3,15 +3,18 @@ import logging
 
 import pytest
 
-from colophon import cataloguing, database, importer, pages, warmup
-from colophon.warmup import PATHS, warm_up
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.pages import views
+from colophon.web import warmup
+from colophon.web.warmup import PATHS, warm_up
 from tests.conftest import any_database
 
 
 @pytest.fixture
 def site(make_app, own_url, engine):
     """A site whose catalogue no other test has asked about."""
-    cataloguing.add_books(engine, importer.made_up_books(3, seed=1))
+    writing.add_books(engine, built_in.made_up_books(3, seed=1))
     yield make_app(database_url=own_url)
     gc.unfreeze()
 
@@ -25,7 +28,7 @@ def said(caplog):
 
 def test_what_visitors_ask_for_first_is_remembered(site, said, monkeypatch):
     warm_up(site)
-    monkeypatch.setattr(pages, "render_template", lambda *_arguments, **_named: "made anew")
+    monkeypatch.setattr(views, "render_template", lambda *_arguments, **_named: "made anew")
     assert said() == []
     assert "Books" in site.test_client().get("/books").text
     assert "Colophon" in site.test_client().get("/").text

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from colophon import cataloguing, database, importer, schema
-from colophon.models import CatalogueState
+from colophon import database
+from colophon.catalogue import built_in, writing
+from colophon.database import revisions
+from colophon.database.models import CatalogueState
 from tests.conftest import postgresql_only
 
 # A constraint that PostgreSQL checks when the transaction ends, as SQLite is told to by a pragma.
@@ -32,14 +34,14 @@ def test_writers_never_lose_an_update(engine):
 
 
 def test_two_that_start_together_fill_an_empty_catalogue_once(own_url):
-    books = list(importer.built_in_books())
-    with schema.opened(own_url) as engine, ThreadPoolExecutor(2) as starting:
-        added = list(starting.map(lambda _: cataloguing.add_books(engine, books, only_if_empty=True), range(2)))
+    books = list(built_in.built_in_books())
+    with revisions.opened(own_url) as engine, ThreadPoolExecutor(2) as starting:
+        added = list(starting.map(lambda _: writing.add_books(engine, books, only_if_empty=True), range(2)))
     assert sorted(added) == [0, len(books)]
 
 
 def test_a_writer_waits_for_another_only_so_long(own_url, monkeypatch):
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("colophon.database.engine.BUSY_SECONDS", 0.1)
     first, second = database.connect(own_url), database.connect(own_url)
     with (
         database.transaction(first),
@@ -94,8 +96,8 @@ def test_an_error_is_told_as_it_is_though_the_connection_was_lost_meanwhile(engi
 
 
 def test_a_change_that_fails_at_its_very_end_is_not_kept(engine):
-    books = importer.made_up_books(1)
-    cataloguing.add_books(engine, books)
+    books = built_in.made_up_books(1)
+    writing.add_books(engine, books)
     deferred = "PRAGMA defer_foreign_keys = ON" if engine.dialect.name == "sqlite" else DEFERRED
     with pytest.raises(IntegrityError), database.transaction(engine) as db:
         db.exec_driver_sql(deferred)

@@ -117,8 +117,8 @@ def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
         if code is not None
         else "Preparing the database was ended.",
         shown(logs) or shown([str(task.get("stoppedReason"))]),
-        "the newest migration in src/colophon/migrations/versions/. Each one runs as a whole or not at all, so the "
-        "release that is running keeps the schema it had.",
+        "the newest migration in src/colophon/database/migrations/versions/. Each one runs as a whole or not at all, "
+        "so the release that is running keeps the schema it had.",
     )
 
 
@@ -226,15 +226,16 @@ def _health(evidence: Evidence, happened: list[str]) -> Cause | None:
             "health-check-answers",
             f"The new tasks answer the load balancer's health check, /readyz, with {codes[1]} instead of 200.",
             lines,
-            "what /readyz complains of (src/colophon/health.py), mostly the database or its schema; the log says more.",
+            "what /readyz complains of (src/colophon/web/health.py), mostly the database or its schema; the log says "
+            "more.",
         )
     if "Target.Timeout" in text or "timed out" in text:
         return Cause(
             "health-check-times-out",
             "The new tasks do not answer the load balancer's health check, /readyz, in time.",
             lines,
-            "what makes /readyz slow (src/colophon/health.py), too few workers (src/gunicorn.conf.py), or the security "
-            "groups in ecs/network.yml.",
+            "what makes /readyz slow (src/colophon/web/health.py), too few workers (src/gunicorn.conf.py), or the "
+            "security groups in ecs/network.yml.",
         )
     if said:
         grace = evidence.service.get("healthCheckGracePeriodSeconds")

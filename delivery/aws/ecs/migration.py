@@ -42,8 +42,8 @@ def migrate(place: Place, service: Json, definition: Json) -> Json:
                 "migration-slow",
                 f"Preparing the database was not done after {place.settings.migration:.0f} s, and was ended.",
                 stopped_tasks.shown(log.lines),
-                "the newest migration in src/colophon/migrations/versions/, or DELIVERY_MIGRATION_TIMEOUT; a lock that "
-                "the running site holds can be the reason too.",
+                "the newest migration in src/colophon/database/migrations/versions/, or DELIVERY_MIGRATION_TIMEOUT; a "
+                "lock that the running site holds can be the reason too.",
             ),
         )
     code = next((each.get("exitCode") for each in task["containers"] if each["name"] == CONTAINER), None)

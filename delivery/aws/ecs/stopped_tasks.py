@@ -77,7 +77,7 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
             "health",
             "The new tasks fail their health checks.",
             said + shown(logs),
-            "HealthCheck in ecs/service.yml, and what the site answers (src/colophon/health.py).",
+            "HealthCheck in ecs/service.yml, and what the site answers (src/colophon/web/health.py).",
         )
     return None
 

@@ -10,15 +10,17 @@ from flask import Response, current_app, request
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
-from .. import cataloguing, database, idempotency
-from ..books import Catalogue
-from ..cataloguing import IsbnTakenError
-from ..errors import CONFLICT, FIELDS, KEY_REUSED, Problem
-from ..idempotency import Answered, KeyReusedError
-from ..listing import PER_PAGE, ListParameters, ListQuery, Number, query_from
-from ..responses import entity_tag
-from ..schemas import BookSchema, normal_isbn, written
-from ..templating import absolute_url
+from .. import database
+from ..access import idempotency
+from ..access.idempotency import Answered, KeyReusedError
+from ..catalogue import writing
+from ..catalogue.book_schema import BookSchema, normal_isbn, written
+from ..catalogue.list_query import PER_PAGE, ListParameters, ListQuery, Number, query_from
+from ..catalogue.reading import Catalogue
+from ..catalogue.writing import IsbnTakenError
+from ..web.compression import entity_tag
+from ..web.errors import CONFLICT, FIELDS, KEY_REUSED, Problem
+from ..web.templating import absolute_url
 from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
 from .paging import link, paged
 from .representations import BookList, BookRepresentation
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from ..records import BookDetail, NewBook
+    from ..catalogue.types import BookDetail, NewBook
 
 MOST = 100
 LONGEST_KEY = 255
@@ -149,7 +151,7 @@ def _recalled(db: Connection, key: str, sent: object) -> Answered | None:
 
 def _created(db: Connection, book: NewBook) -> Answered:
     with _isbn_conflicts():
-        slug = cataloguing.create_book(db, book, bearer().id)
+        slug = writing.create_book(db, book, bearer().id)
     return Answered(slug, json.dumps(represent(_found(db, slug)), ensure_ascii=False))
 
 
@@ -204,7 +206,7 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
 )
 def delete_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     with database.transaction(database.engine_of(current_app)) as db:
-        cataloguing.delete_book(db, _matching(db, name), bearer().id)
+        writing.delete_book(db, _matching(db, name), bearer().id)
     return Response(status=204)
 
 
@@ -212,7 +214,7 @@ def _change(name: str, changed: Callable[[BookDetail], NewBook]) -> Response:
     with database.transaction(database.engine_of(current_app)) as db:
         old = _matching(db, name)
         with _isbn_conflicts():
-            cataloguing.replace_book(db, old, changed(old), bearer().id)
+            writing.replace_book(db, old, changed(old), bearer().id)
         body = represent(_found(db, old.slug))
     return _tagged(answer(body))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import database
-from ..books import Catalogue
-from ..errors import Problem
-from ..listing import AuthorsParameters
-from ..templating import absolute_url
+from ..catalogue.list_query import AuthorsParameters
+from ..catalogue.reading import Catalogue
+from ..web.errors import Problem
+from ..web.templating import absolute_url
 from .operations import answer, blueprint, operation
 from .paging import paged
 from .representations import AuthorList, AuthorRepresentation, Root, SubjectList, SubjectRepresentation
@@ -16,7 +16,7 @@ from .representations import AuthorList, AuthorRepresentation, Root, SubjectList
 if TYPE_CHECKING:
     from flask import Response
 
-    from ..records import AuthorRow, Facet
+    from ..catalogue.types import AuthorRow, Facet
 
 
 @blueprint.get("")

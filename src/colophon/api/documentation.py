@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import Blueprint, current_app, render_template
 from marshmallow import Schema
 
-from ..errors import KINDS
-from ..templating import absolute, absolute_url
+from ..web.errors import KINDS
+from ..web.templating import absolute, absolute_url
 from .operations import MERGE_PATCH, Operation
 
 if TYPE_CHECKING:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError
 
-from .. import database, limits, listing, tokens
-from ..errors import FIELDS, Problem
-from ..limits import Limit, Standing
-from ..tokens import Bearer, TokenError
+from .. import database
+from ..access import limits, tokens
+from ..access.limits import Limit, Standing
+from ..access.tokens import Bearer, TokenError
+from ..catalogue import list_query
+from ..web.errors import FIELDS, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +77,7 @@ def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[...,
             _require_json_accepted()
             _authorise(described.scope)
             schema = (described.parameters or Schema)()
-            arguments["parameters"] = listing.read(schema, request.args, unknown="raise")
+            arguments["parameters"] = list_query.read(schema, request.args, unknown="raise")
             if described.content_types and described.body:
                 arguments["sent"] = _body(described.content_types)
             return view(**arguments)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
-    from ..records import Page
+    from ..catalogue.types import Page
 
 
 def paged(page: Page[Any], name: str, items: list[dict[str, Any]], address: Callable[[int], str]) -> Response:

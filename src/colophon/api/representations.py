@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from ..schemas import BookSchema
+from ..catalogue.book_schema import BookSchema
 
 
 class Links(Schema):

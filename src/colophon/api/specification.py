@@ -12,8 +12,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import current_app
 from marshmallow import Schema
 
-from .. import passport
-from ..errors import PROBLEM
+from ..release import passport
+from ..web.errors import PROBLEM
 from .documentation import ETAG, calls
 from .operations import JSON, MERGE_PATCH, answer, blueprint, operation
 from .representations import ListPage, ProblemDetails

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .. import languages
+from ..catalogue import languages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..records import NewBook
+    from ..catalogue.types import NewBook
 
 
 class CheckedBooks:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
-from .. import schema
-from ..books import Catalogue
+from ..catalogue.reading import Catalogue
+from ..database import revisions
 from .exporting import WRITERS, export, replacing
 from .importing import READERS, Import, NothingAddedError
 from .problems import SHOWN, Findings
@@ -59,7 +59,7 @@ def import_books(
     if report and file != "-" and Path(report).exists() and Path(report).samefile(file):
         raise click.UsageError("--report would overwrite FILE.")
     with _said_in_one_sentence(file), ExitStack() as stack:
-        engine = stack.enter_context(schema.ready(config.database_url))
+        engine = stack.enter_context(revisions.ready(config.database_url))
         source = cast("BinaryIO", stack.enter_context(click.open_file(file, "rb")))
         findings = Findings(stack.enter_context(open(report, "w", encoding="utf-8")) if report else None)  # noqa: PTH123
         work = stack.enter_context(Import(engine, source, kind, findings))
@@ -112,7 +112,7 @@ def export_books(config: Settings, file: str, file_format: str | None) -> None:
     `books import` reads what this writes. FILE is replaced only when all is written.
     """
     kind = file_format or ("jsonl" if file == "-" else _format_of(file))
-    with schema.readable(config.database_url) as engine, _said_in_one_sentence(file):
+    with revisions.readable(config.database_url) as engine, _said_in_one_sentence(file):
         if file == "-":
             export(engine, sys.stdout.buffer, kind)
             return

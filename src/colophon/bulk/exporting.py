@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import database
-from ..books import Catalogue
-from ..listing import ListQuery
-from ..schemas import written
+from ..catalogue.book_schema import written
+from ..catalogue.list_query import ListQuery
+from ..catalogue.reading import Catalogue
 from . import csvfile, jsonlines
 
 if TYPE_CHECKING:

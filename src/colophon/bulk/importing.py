@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from marshmallow import ValidationError
 
-from .. import cataloguing
-from ..books import Catalogue
-from ..schemas import BookSchema
+from ..catalogue import writing
+from ..catalogue.book_schema import BookSchema
+from ..catalogue.reading import Catalogue
 from .checked import CheckedBooks
 from .csvfile import CsvReader
 from .jsonlines import JsonLinesReader
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from ..records import NewBook
+    from ..catalogue.types import NewBook
     from .problems import Findings
     from .rows import Path, Reader
 
@@ -92,7 +92,7 @@ class Import:
             if not skip_errors:
                 raise NothingAddedError
 
-        return cataloguing.add_books(self._engine, self._checked, progress, refused=refused)
+        return writing.add_books(self._engine, self._checked, progress, refused=refused)
 
     def _check(self, rows: list[Row], catalogue: Catalogue) -> None:
         loaded = [(row, *_load(self._reader, row)) for row in rows]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..templating import moment, plural
+from ..web.templating import moment, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..passport import Passport
+    from ..release.passport import Passport
 
 # How much of a line the drawing has room for, in characters; the words beside it have room for all.
 ROOM = 29

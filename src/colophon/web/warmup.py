@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from werkzeug.test import Client
 
-from . import database
-from . import logging as logs
+from .. import database
+from . import request_log as logs
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import InstrumentedAttribute
 
-    from .records import NewBook
+    from .types import NewBook
 
 
 def name_key(name: str) -> str:

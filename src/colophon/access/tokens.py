@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from .models import Token
+from ..database.models import Token
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

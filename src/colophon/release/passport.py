@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
-from . import ecs
+from .task import Task, whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 VERSION = "1.0.0"
-RELEASE = Path(__file__).parents[1] / "release.json"
+RELEASE = Path(__file__).parents[2] / "release.json"
 REQUIREMENTS = RELEASE.with_name("requirements.txt")
 SCHEMA = Path(__file__).with_name("release.schema.json")
 HEADER = "Colophon-Release"
@@ -103,7 +103,7 @@ class Passport:
     components: tuple[Component, ...]
     exceptions: tuple[Waiver, ...] = ()
     image_digest: str | None = None
-    task: ecs.Task | None = None
+    task: Task | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class Passport:
 
 def current() -> Passport:
     """Return the passport of the release that is running, and where it runs. Raises PassportError."""
-    digest, task = ecs.whereabouts()
+    digest, task = whereabouts()
     return replace(read(), image_digest=digest, task=task)
 
 
@@ -189,7 +189,7 @@ def _passport(stated: dict[str, Any]) -> Passport:
             "exceptions": tuple(
                 Waiver(**waiver | {"until": date.fromisoformat(waiver["until"])}) for waiver in stated["exceptions"]
             ),
-            "task": task and ecs.Task(**task),
+            "task": task and Task(**task),
         }
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from .models import IdempotencyKey
+from ..database.models import IdempotencyKey
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -3,7 +3,8 @@
 from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import database, schema
+from .. import database
+from ..database import revisions
 
 blueprint = Blueprint("health", __name__)
 
@@ -17,12 +18,12 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Answer 200 when the database is reachable and its schema one that this release can serve, else 503 and why."""
-    wanted = schema.head()
+    wanted = revisions.head()
     try:
-        found = schema.revision(database.engine_of(current_app))
+        found = revisions.revision(database.engine_of(current_app))
     except SQLAlchemyError:
         return _fresh(_not_ready("the database is out of reach"))
-    if not schema.can_serve(found):
+    if not revisions.can_serve(found):
         return _fresh(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
     return _fresh(jsonify(status="ready", schema=found))
 

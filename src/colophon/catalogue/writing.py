@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from . import authorities, database, filing, search
-from .books import Catalogue
-from .models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .records import as_written
+from .. import database
+from ..database.models import AuditEntry, Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
+from . import authorities, keys, search
+from .reading import Catalogue
 from .text import sort_key
+from .types import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection, Engine
 
-    from .records import BookDetail, NewBook
+    from .types import BookDetail, NewBook
 
 BATCH = 500
 
@@ -134,7 +135,7 @@ def _without_taken_isbns(
 def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:
     now = datetime.now(UTC)
     books = authorities.settled(db, books)
-    slugs = filing.free_slugs(db, Book.slug, [filing.book_slugs(book) for book in books])
+    slugs = keys.free_slugs(db, Book.slug, [keys.book_slugs(book) for book in books])
     rows = [_columns(book) | {"slug": slug, "added_at": now} for book, slug in zip(books, slugs, strict=True)]
     ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()
     _link(db, list(zip(ids, books, strict=True)))
@@ -156,7 +157,7 @@ def _columns(book: NewBook) -> dict[str, object]:
         "isbn13": book.isbn13,
         "description": book.description,
         "title_key": sort_key(book.title),
-        "author_key": filing.author_key(book),
+        "author_key": keys.author_key(book),
     }
 
 
@@ -177,7 +178,7 @@ def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
     filed = [{"book_id": book_id, "subject_id": subjects[name]} for book_id, book in books for name in book.subjects]
     if filed:
         db.execute(insert(BookSubject), filed)
-    search.write(db, {book_id: filing.search_words(book) for book_id, book in books})
+    search.write(db, {book_id: keys.search_words(book) for book_id, book in books})
 
 
 def _audit(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from .settings import Settings
+    from ..settings import Settings
 
 REQUEST_ID = "colophon.request_id"
 # Asked every few seconds by whoever watches the site: a line for each would bury the visits.

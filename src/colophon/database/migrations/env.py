@@ -1,11 +1,12 @@
-"""Alembic runs migrations through this file; `schema.py` gives it the engine."""
+"""Alembic runs migrations through this file; `revisions.py` gives it the engine."""
 
 from alembic import context
 
-from colophon import schema, search
-from colophon.models import Base
+from colophon.catalogue import search
+from colophon.database import revisions
+from colophon.database.models import Base
 
-with schema.migrating(context.config.attributes["engine"]) as connection:
+with revisions.migrating(context.config.attributes["engine"]) as connection:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -7,7 +7,7 @@ import random
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from .records import NewAuthor, NewBook
+from .types import NewAuthor, NewBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

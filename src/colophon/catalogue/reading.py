@@ -1,4 +1,4 @@
-"""Every question asked of the catalogue; `cataloguing.py` makes every change to it."""
+"""Every question asked of the catalogue; `writing.py` makes every change to it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import case, func, or_, select
 
-from . import search, selection
+from ..database.models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
+from . import search, statements
+from .cache import Memory
 from .languages import language_name
-from .listing import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
-from .memory import Memory
-from .models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
-from .records import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
+from .list_query import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .text import slugify, sort_key, words
+from .types import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,10 +119,10 @@ class Catalogue:
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
         theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))
         chosen = select(Book.id).where(Book.id.in_(theirs), Book.id != book.id)
-        return self._cards(self._db.scalars(selection.ordered(chosen, "year").limit(limit)).all())
+        return self._cards(self._db.scalars(statements.ordered(chosen, "year").limit(limit)).all())
 
     def newest(self, limit: int) -> list[BookCard]:
-        return self._cards(self._db.scalars(selection.ordered(select(Book.id), "-added").limit(limit)).all())
+        return self._cards(self._db.scalars(statements.ordered(select(Book.id), "-added").limit(limit)).all())
 
     def page(self, query: ListQuery) -> Page[BookCard]:
         """Return one page of a list of books.
@@ -201,7 +201,7 @@ class Catalogue:
             # PostgreSQL works that out by itself.
             walk = self._db.dialect.name == "sqlite" and (offset + limit) * self.totals().books < total * total
             return self._db.scalars(
-                selection.ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
+                statements.ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
             asked = query.q or ""
@@ -222,14 +222,14 @@ class Catalogue:
 
     def _cards(self, ids: Sequence[int]) -> list[BookCard]:
         """Return these books, in this order, with their authors, in one query."""
-        return self._rows(ids, selection.READ_CARDS, BookCard, selection.CARD)
+        return self._rows(ids, statements.READ_CARDS, BookCard, statements.CARD)
 
     def details(self, ids: Sequence[int]) -> list[BookDetail]:
         """Return these books, in this order, with all that is known of each, in two queries.
 
         Nothing of it is remembered, so that a change may ask in the middle of its work.
         """
-        books = self._rows(ids, selection.READ_DETAILS, BookDetail, selection.DETAIL)
+        books = self._rows(ids, statements.READ_DETAILS, BookDetail, statements.DETAIL)
         filed = (
             select(BookSubject.book_id, Subject.slug, Subject.name)
             .join(Subject, Subject.id == BookSubject.subject_id)
@@ -262,7 +262,7 @@ class Catalogue:
         self, query: ListQuery, column: str | None = None, *, rank: bool = False, walk: bool = False
     ) -> Select[int]:
         author = self.author(query.author) if query.author else None
-        return selection.chosen(self._db, query, author, column, rank=rank, walk=walk)
+        return statements.chosen(self._db, query, author, column, rank=rank, walk=walk)
 
     # Authors
 
@@ -284,7 +284,7 @@ class Catalogue:
             raise PastTheEndError
         if not total:
             return Page([], 0, page, AUTHORS_PER_PAGE)
-        query = selection.author_rows()
+        query = statements.author_rows()
         if letter:
             query = query.where(Author.sort_key >= letter, Author.sort_key < letter + LAST_CHARACTER)
         query = query.order_by(Author.sort_key, Author.id).limit(AUTHORS_PER_PAGE).offset(offset)
@@ -293,5 +293,5 @@ class Catalogue:
     def author_row(self, slug: str) -> AuthorRow | None:
         if "\0" in slug:
             return None
-        row = self._db.execute(selection.author_rows().where(Author.slug == slug)).one_or_none()
+        row = self._db.execute(statements.author_rows().where(Author.slug == slug)).one_or_none()
         return AuthorRow(*row) if row else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from .memory import Memory
+from ..catalogue.cache import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

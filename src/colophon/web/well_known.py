@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, url_for
 
-from . import database
-from .books import Catalogue
-from .responses import cached
+from .. import database
+from ..catalogue.reading import Catalogue
+from .compression import cached
 from .templating import asset
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from stdnum import isbn
 from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
-from .listing import PLAIN_LINE
-from .records import NewAuthor, NewBook, as_written
+from .list_query import PLAIN_LINE
+from .types import NewAuthor, NewBook, as_written
 
 if TYPE_CHECKING:
-    from .records import BookDetail
+    from .types import BookDetail
 
 _ISBN_PREFIX = re.compile(r"^\s*(?:urn:)?isbn(?:-1[03])?[:\s]*", re.IGNORECASE)
 LONGEST_LINE = 500

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, exists, insert, select, update
 
-from . import filing, search
-from .books import Catalogue
-from .models import Author, Book, BookAuthor, BookSubject, Subject
-from .records import NewAuthor, as_written
+from ..database.models import Author, Book, BookAuthor, BookSubject, Subject
+from . import keys, search
+from .reading import Catalogue
 from .text import slugify, sort_name
+from .types import NewAuthor, as_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection
 
-    from .records import NewBook
+    from .types import NewBook
 
 
 def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
@@ -65,7 +65,7 @@ def _settled_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, Ne
         elif there != wanted[name]:
             changed.append(wanted[name])
     if missing:
-        slugs = filing.free_slugs(db, Author.slug, [filing.numbered(slugify(author.name)) for author in missing])
+        slugs = keys.free_slugs(db, Author.slug, [keys.numbered(slugify(author.name)) for author in missing])
         rows = [_author_columns(author) | {"slug": slug} for author, slug in zip(missing, slugs, strict=True)]
         db.execute(insert(Author), rows)
     for author in changed:
@@ -79,7 +79,7 @@ def _author_columns(author: NewAuthor) -> dict[str, str | None]:
         "name": author.name,
         "sort_name": filed,
         "original_name": author.original_name,
-        "sort_key": filing.name_key(filed),
+        "sort_key": keys.name_key(filed),
     }
 
 
@@ -91,9 +91,9 @@ def _refile(db: Connection, author: NewAuthor) -> None:
     )
     for book in Catalogue(db).details(db.scalars(theirs).all()):
         written = as_written(book)
-        db.execute(update(Book).where(Book.id == book.id).values(author_key=filing.author_key(written)))
+        db.execute(update(Book).where(Book.id == book.id).values(author_key=keys.author_key(written)))
         search.forget(db, book.id)
-        search.write(db, {book.id: filing.search_words(written)})
+        search.write(db, {book.id: keys.search_words(written)})
 
 
 def _settled_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.sansio.utils import host_is_trusted
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from ..settings import Settings
 
 # Load balancers ask for health by the task's address, which is no name of the site.
 ANY_HOST = frozenset({"health.alive", "health.ready"})

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Pending
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
 
-from .books import PastTheEndError
-from .listing import ParameterError
-from .logging import REQUEST_ID
+from ..catalogue.list_query import ParameterError
+from ..catalogue.reading import PastTheEndError
+from .request_log import REQUEST_ID
 
 log = logging.getLogger(__name__)
 

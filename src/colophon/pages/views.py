@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
 from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
 
 from .. import database
-from ..books import Catalogue
-from ..languages import language_name
-from ..listing import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
-from ..memory import Memory
-from ..responses import cached
-from ..templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
+from ..catalogue.cache import Memory
+from ..catalogue.languages import language_name
+from ..catalogue.list_query import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
+from ..catalogue.reading import Catalogue
+from ..web.compression import cached
+from ..web.templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
 from . import covers, pipeline
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flask.blueprints import BlueprintSetupState
     from werkzeug.wrappers import Response as BaseResponse
 
-    from ..records import BookDetail, Page
+    from ..catalogue.types import BookDetail, Page
 
 
 P = ParamSpec("P")

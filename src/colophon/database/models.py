@@ -1,4 +1,4 @@
-"""The tables. Migrations make them; a test holds the two equal. `books.py` reads them, `cataloguing.py` writes them."""
+"""The tables. Migrations make them; a test holds the two equal. Only `catalogue/` and `access/` import them."""
 
 from datetime import UTC, datetime
 

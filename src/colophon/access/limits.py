@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .models import Allowance
+from ..database.models import Allowance
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -18,7 +18,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from . import database
+from .. import database
+from .engine import BUSY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -186,7 +187,7 @@ def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
     unenforced = create_engine(
         engine.url,
         isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": database.BUSY_SECONDS},
+        connect_args={"timeout": BUSY_SECONDS},
         execution_options=engine.get_execution_options(),
     )
     try:

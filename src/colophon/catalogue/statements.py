@@ -1,4 +1,4 @@
-"""The statements that choose books, put them in order and read them. `books.py` executes them."""
+"""The statements that choose books, put them in order and read them. `reading.py` executes them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import UnaryExpression, asc, bindparam, desc, func, select
 from sqlalchemy.sql.operators import custom_op
 
+from ..database.models import Author, Book, BookAuthor, BookSubject, Subject
 from . import search
-from .models import Author, Book, BookAuthor, BookSubject, Subject
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
     from sqlalchemy.orm import InstrumentedAttribute
 
-    from .listing import ListQuery
-    from .records import AuthorRef
+    from .list_query import ListQuery
+    from .types import AuthorRef
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app, request, url_for
 from whitenoise import WhiteNoise
 
-from .languages import language_name
+from ..catalogue.languages import language_name
 from .security import HEADERS
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from whitenoise.responders import Headers
 
-    from .passport import Passport
-    from .settings import Settings
+    from ..release.passport import Passport
+    from ..settings import Settings
 
 COLOUR_MODES = ("light", "dark", "auto")
 COLOUR_COOKIE = "colour_mode"
 SITE_NAME = "Colophon"
-_STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parents[1] / "static"
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
 
 _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]

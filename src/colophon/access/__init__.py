@@ -1,0 +1,1 @@
+"""Access for programs that write: their tokens, their rate limits and their repeated requests."""

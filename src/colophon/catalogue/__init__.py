@@ -1,0 +1,1 @@
+"""The catalogue: books with their authors and subjects, read, searched and changed."""
