@@ -3,9 +3,8 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, database
+from . import api, database, pages
 from . import settings as settings_module
-from .pages import views
 from .release import passport
 from .release.passport import Passport
 from .settings import Settings
@@ -28,7 +27,7 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
     compression.init_app(app)
     errors.init_app(app)
 
-    app.register_blueprint(views.blueprint)
+    app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
     app.register_blueprint(api.documentation.pages)
     app.register_blueprint(well_known.blueprint)

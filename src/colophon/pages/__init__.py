@@ -1,0 +1,5 @@
+"""HTML pages for visitors."""
+
+from .views import blueprint
+
+__all__ = ["blueprint"]
