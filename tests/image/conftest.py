@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import unavailable
-from tests.containers import Container, docker
+from tests.image.containers import Container, docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

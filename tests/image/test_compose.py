@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from tests.containers import docker, fetch, free_port, probe
+from tests.image.containers import docker, fetch, free_port, probe
 
 SERVICES = ("site", "migrate", "database")
 

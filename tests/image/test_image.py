@@ -11,7 +11,7 @@ import pytest
 
 from delivery.release.image_digest import digest
 from tests.cloudformation import parse, resolve
-from tests.containers import commit, docker, fetch, probe, sh
+from tests.image.containers import commit, docker, fetch, probe, sh
 from tests.waiting import LONGEST, until
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from string import Template
 import pytest
 import yaml
 
-from tests.containers import free_port
+from tests.image.containers import free_port
 
 ROOT = Path(__file__).parents[2]
 RUNNER = tomllib.loads((ROOT / "delivery/runner/branches.toml").read_text())["runners"][0]

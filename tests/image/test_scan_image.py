@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import vulnerabilities
-from tests.containers import commit, docker, sh
+from tests.image import vulnerabilities
+from tests.image.containers import commit, docker, sh
 
 EXCEPTION = """
 vulnerabilities:

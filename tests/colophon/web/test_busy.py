@@ -4,8 +4,8 @@ import http.client
 
 import pytest
 
+from tests.colophon.web.slowpages import SLOW, SlowPages, answer, visit
 from tests.conftest import Server
-from tests.server.slowpages import SLOW, SlowPages, answer, visit
 
 HEALTH = ("/healthz", "/readyz")
 PAGE = b"GET /about HTTP/1.1\r\nHost: localhost\r\n\r\n"

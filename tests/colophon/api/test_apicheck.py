@@ -5,7 +5,7 @@ import json
 import pytest
 from schemathesis.openapi.checks import JsonSchemaError
 
-from tests.apicheck import specification
+from tests.colophon.api.apicheck import specification
 from tests.conftest import any_database
 
 pytestmark = any_database

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.apiclient import ANGLER
+from tests.colophon.api.apiclient import ANGLER
 
 
 def test_a_creation_with_a_key_can_be_asked_for_again(program):

@@ -5,9 +5,9 @@ import os
 import signal
 import threading
 
+from tests.colophon.web.slowpages import SlowPages, answer, visit
+from tests.colophon.web.slowworker import ANSWER
 from tests.conftest import Server
-from tests.server.slowpages import SlowPages, answer, visit
-from tests.server.slowworker import ANSWER
 from tests.waiting import LONGEST
 
 PATHS = ("/", "/books", "/books/emma", "/authors", "/api/v1/books")

@@ -9,7 +9,7 @@ from colophon.catalogue.languages import language_name
 from colophon.web import templating
 from colophon.web.templating import day, duration, moment, plural, thousands, year
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STATIC = ROOT / "src/colophon/static"
 
 

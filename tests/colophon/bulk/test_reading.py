@@ -4,7 +4,7 @@ import pytest
 
 from colophon.catalogue import built_in
 from colophon.cli import main
-from tests.bulkfiles import EMMA, ISBN, ROW, environment, lines, objects, written_form
+from tests.colophon.bulk.bulkfiles import EMMA, ISBN, ROW, environment, lines, objects, written_form
 from tests.conftest import any_database
 
 pytestmark = any_database

@@ -13,7 +13,7 @@ from colophon.access.limits import Limit
 from colophon.cli import main
 from colophon.database.engine import BUSY_SECONDS
 from colophon.database.models import Token
-from tests.apiclient import ANGLER
+from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import sqlite_only
 from tests.databases import statements_of
 

@@ -80,7 +80,7 @@ def test_a_worker_quits_whoever_of_its_visitors_has_left(worker):
 
 def test_a_server_that_is_told_to_stop_while_it_warms_up_forks_no_worker(monkeypatch):
     monkeypatch.setattr("colophon.web.warmup.warm_up", lambda _app: None)
-    configuration = runpy.run_path(str(Path(__file__).parents[2] / "src/gunicorn.conf.py"))
+    configuration = runpy.run_path(str(Path(__file__).parents[3] / "src/gunicorn.conf.py"))
     signals: SimpleQueue[int] = SimpleQueue()
     server = SimpleNamespace(app=SimpleNamespace(wsgi=list), SIG_QUEUE=signals, log=logging.getLogger())
     signals.put(signal.SIGWINCH)

@@ -12,7 +12,7 @@ from colophon.access import tokens
 from colophon.catalogue import writing
 from colophon.catalogue.types import NewAuthor, NewBook
 from colophon.settings import Settings
-from tests.apiclient import Program
+from tests.colophon.api.apiclient import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

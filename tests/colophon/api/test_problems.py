@@ -3,7 +3,7 @@
 import pytest
 
 from colophon.web.errors import KINDS
-from tests.apiclient import ANGLER
+from tests.colophon.api.apiclient import ANGLER
 
 
 def wrong_parameter(program):

@@ -19,7 +19,7 @@ from tests import releases
 from tests.conftest import SETTING_NAMES, Server
 from tests.waiting import LONGEST
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def get(site, path, timeout=10, **headers):

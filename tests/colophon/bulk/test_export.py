@@ -25,7 +25,7 @@ from colophon.catalogue.list_query import ListQuery
 from colophon.catalogue.reading import Catalogue
 from colophon.catalogue.text import slugify
 from colophon.cli import main
-from tests.bulkfiles import environment
+from tests.colophon.bulk.bulkfiles import environment
 from tests.conftest import any_database
 from tests.waiting import LONGEST
 

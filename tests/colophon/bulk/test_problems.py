@@ -5,7 +5,7 @@ import pytest
 from colophon.bulk.lines import LONGEST_LINE
 from colophon.catalogue import writing
 from colophon.catalogue.book_schema import BookSchema
-from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, objects, refused
+from tests.colophon.bulk.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, objects, refused
 from tests.conftest import any_database
 
 pytestmark = any_database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.apicheck import specification
+from tests.colophon.api.apicheck import specification
 
 if TYPE_CHECKING:
     from flask import Flask

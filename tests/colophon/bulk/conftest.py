@@ -6,7 +6,7 @@ from colophon.catalogue.book_schema import written
 from colophon.catalogue.list_query import ListQuery
 from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
-from tests.bulkfiles import environment
+from tests.colophon.bulk.bulkfiles import environment
 
 
 @pytest.fixture

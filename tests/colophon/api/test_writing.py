@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from colophon import database
-from tests.apiclient import ANGLER
+from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import postgresql_only, sqlite_only
 
 

@@ -11,7 +11,7 @@ from colophon.catalogue import writing
 from colophon.catalogue.book_schema import BookSchema
 from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
-from tests.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, refused
+from tests.colophon.bulk.bulkfiles import EMMA, HEADER, ISBN, ROW, lines, refused
 
 
 def test_with_skip_errors_the_good_rows_are_added(load, books):
