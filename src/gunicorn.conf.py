@@ -9,8 +9,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
 from gunicorn.workers.base import Worker
 
-from colophon import database, settings
+from colophon import settings
 from colophon.web import request_log as logs
+from colophon.web import state
 from colophon.web.warmup import warm_up
 from colophon.web.worker import PatientWorker
 
@@ -69,4 +70,4 @@ def post_worker_init(worker: Worker) -> None:
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:
     """Close the database. What was made before the fork is no garbage to a worker, so nothing else would."""
-    database.engine_of(worker.app.wsgi()).dispose()
+    state.of(worker.app.wsgi()).engine.dispose()

@@ -21,6 +21,7 @@ from jinja2 import FileSystemBytecodeCache
 from colophon import create_app, database
 from colophon.catalogue.reading import Catalogue
 from colophon.settings import Settings
+from colophon.web import state
 from tests import releases
 from tests.databases import PostgreSQL, SQLite
 from tests.pagecheck import PageClient
@@ -153,7 +154,7 @@ def catalogue(library: str) -> Iterator[Catalogue]:
 def app(library: str) -> Iterator[Flask]:
     app = create_app(Settings(database_url=library, site_url="http://localhost"))
     yield app
-    database.engine_of(app).dispose()
+    state.of(app).engine.dispose()
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def make_app(library: str) -> Iterator[Callable[..., Flask]]:
 
     yield make
     for app in made:
-        database.engine_of(app).dispose()
+        state.of(app).engine.dispose()
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import api, database, pages
+from . import api, pages
 from . import settings as settings_module
 from .release import passport
 from .release.passport import Passport
 from .settings import Settings
-from .web import compression, errors, health, request_log, security, templating, well_known
+from .web import compression, errors, health, request_log, security, state, templating, well_known
 
 
 def create_app(settings: Settings | None = None, release: Passport | None = None) -> Flask:
@@ -21,8 +21,8 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
 
-    database.init_app(app, settings)
-    templating.init_app(app, settings, release)
+    state.init_app(app, settings, release)
+    templating.init_app(app)
     security.init_app(app, settings)
     compression.init_app(app)
     errors.init_app(app)

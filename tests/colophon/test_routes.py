@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from colophon import create_app, database
+from colophon import create_app
 from colophon.catalogue import built_in, writing
 from colophon.catalogue.reading import Catalogue
 from colophon.settings import Settings
+from colophon.web import state
 from tests.conftest import any_database, sqlite_only
 from tests.databases import statements_of
 
@@ -33,7 +34,7 @@ def test_every_template_compiles(app):
 
 @sqlite_only
 def test_no_get_changes_anything(app, client):
-    with statements_of(database.engine_of(app)) as statements:
+    with statements_of(state.of(app).engine) as statements:
         for rule in app.url_map.iter_rules():
             if "GET" in rule.methods:
                 path = re.sub("<int:number>", "1", rule.rule).replace("<slug>", "emma").replace("<name>", "emma")
@@ -46,7 +47,7 @@ def test_no_get_changes_anything(app, client):
 def number_of_queries(url, books, path):
     """Return how many statements a page costs, when it is first asked for, with so many books in the catalogue."""
     app = create_app(Settings(database_url=url, site_url="http://localhost"))
-    engine = database.engine_of(app)
+    engine = state.of(app).engine
     with engine.connect() as db:
         there = Catalogue(db).totals().books
     writing.add_books(engine, built_in.made_up_books(books - there))
@@ -65,7 +66,7 @@ def test_a_page_costs_as_many_queries_with_50_books_as_with_2(own_url, path):
 
 @pytest.mark.parametrize("path", ["/", "/books?q=a", "/books/emma", "/books/emma/cover.svg", "/authors", "/colophon"])
 def test_what_was_asked_for_before_costs_the_question_whether_anything_changed(app, client, path):
-    engine = database.engine_of(app)
+    engine = state.of(app).engine
     client.get(path)
     with statements_of(engine) as statements:
         client.get(path)
@@ -74,7 +75,7 @@ def test_what_was_asked_for_before_costs_the_question_whether_anything_changed(a
 
 @pytest.mark.parametrize("path", ["/?fresh", "/books?q=fresh", "/books/emma?fresh", "/authors?fresh"])
 def test_a_page_asks_once_which_state_the_catalogue_is_in(app, client, path):
-    with statements_of(database.engine_of(app)) as statements:
+    with statements_of(state.of(app).engine) as statements:
         client.get(path)
     assert len([statement for statement in statements if "catalogue.state" in statement]) == 1
     assert len(statements) > 1

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 from marshmallow import ValidationError, validates_schema
 from marshmallow.validate import Range
 
@@ -18,6 +18,7 @@ from ..catalogue.book_schema import BookSchema, normal_isbn, written
 from ..catalogue.list_query import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..catalogue.reading import Catalogue
 from ..catalogue.writing import IsbnTakenError
+from ..web import state
 from ..web.compression import entity_tag
 from ..web.errors import CONFLICT, FIELDS, KEY_REUSED, Problem
 from ..web.templating import absolute_url
@@ -78,7 +79,7 @@ def list_books(parameters: dict[str, Any]) -> Response:
     limit = parameters.pop("limit", PER_PAGE)
     after = parameters.pop("after", None)
     query = query_from(parameters)
-    catalogue = Catalogue(database.current())
+    catalogue = Catalogue(state.connection())
     if after is not None:
         return _walk(catalogue, query, after, limit)
     page = catalogue.detailed_page(query, limit)
@@ -111,7 +112,7 @@ def _list_url(parameters: dict[str, str], **more: int | None) -> str:
     errors=(404,),
 )
 def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    return answer(represent(_found(database.current(), name)))
+    return answer(represent(_found(state.connection(), name)))
 
 
 @blueprint.post("/books")
@@ -130,7 +131,7 @@ def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: 
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
     book: NewBook = load(BookSchema(), sent)
-    with database.transaction(database.engine_of(current_app)) as db:
+    with database.transaction(state.current().engine) as db:
         before = _recalled(db, key, sent) if key else None
         answered = before or _created(db, book)
         if key and not before:
@@ -205,13 +206,13 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
     conditional=True,
 )
 def delete_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    with database.transaction(database.engine_of(current_app)) as db:
+    with database.transaction(state.current().engine) as db:
         writing.delete_book(db, _matching(db, name), bearer().id)
     return Response(status=204)
 
 
 def _change(name: str, changed: Callable[[BookDetail], NewBook]) -> Response:
-    with database.transaction(database.engine_of(current_app)) as db:
+    with database.transaction(state.current().engine) as db:
         old = _matching(db, name)
         with _isbn_conflicts():
             writing.replace_book(db, old, changed(old), bearer().id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import database
 from ..catalogue.list_query import AuthorsParameters
 from ..catalogue.reading import Catalogue
+from ..web import state
 from ..web.errors import Problem
 from ..web.templating import absolute_url
 from .operations import answer, blueprint, operation
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @blueprint.get("")
 @operation(summary="See what there is", answers={200: Root})
 def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    catalogue = Catalogue(database.current())
+    catalogue = Catalogue(state.connection())
     totals = catalogue.totals()
     places = {
         "books": "api.list_books",
@@ -58,7 +58,7 @@ def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
 )
 def list_authors(parameters: dict[str, Any]) -> Response:
     letter = parameters.get("letter")
-    page = Catalogue(database.current()).authors(letter, parameters.get("page", 1))
+    page = Catalogue(state.connection()).authors(letter, parameters.get("page", 1))
     return paged(
         page,
         "authors",
@@ -70,7 +70,7 @@ def list_authors(parameters: dict[str, Any]) -> Response:
 @blueprint.get("/authors/<slug>")
 @operation(summary="Get an author", answers={200: AuthorRepresentation}, errors=(404,))
 def get_author(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    row = Catalogue(database.current()).author_row(slug)
+    row = Catalogue(state.connection()).author_row(slug)
     if row is None:
         raise Problem(404, f"There is no author ‘{slug}’ in the catalogue.")
     return answer(_author(row))
@@ -79,14 +79,14 @@ def get_author(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG0
 @blueprint.get("/subjects")
 @operation(summary="List subjects", answers={200: SubjectList})
 def list_subjects(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    subjects = Catalogue(database.current()).subjects()
+    subjects = Catalogue(state.connection()).subjects()
     return answer({"total": len(subjects), "subjects": [_subject(subject) for subject in subjects]})
 
 
 @blueprint.get("/subjects/<slug>")
 @operation(summary="Get a subject", answers={200: SubjectRepresentation}, errors=(404,))
 def get_subject(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    for subject in Catalogue(database.current()).subjects():
+    for subject in Catalogue(state.connection()).subjects():
         if subject.slug == slug:
             return answer(_subject(subject))
     raise Problem(404, f"There is no subject ‘{slug}’ in the catalogue.")

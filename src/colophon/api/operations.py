@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from flask import Blueprint, Response, current_app, g, request
+from flask import Blueprint, Response, g, request
 from marshmallow import Schema, ValidationError
 
 from .. import database
@@ -18,6 +18,7 @@ from ..access import limits, tokens
 from ..access.limits import Limit, Standing
 from ..access.tokens import Bearer, TokenError
 from ..catalogue import list_query
+from ..web import state
 from ..web.errors import FIELDS, Problem
 
 if TYPE_CHECKING:
@@ -158,8 +159,8 @@ def _authorise(scope: str | None) -> None:
         if scope is not None:
             raise Problem(401, "Show a token: Authorization: Bearer …", headers=[("WWW-Authenticate", REALM)])
         return
-    settings = current_app.extensions["settings"]
-    db = database.current()
+    settings = state.current().settings
+    db = state.connection()
     found, refusal = _verified(db, given)
     if found is None:
         failures = Limit("failed-authentication", settings.failed_logins_per_minute)
@@ -180,7 +181,7 @@ def _authorise(scope: str | None) -> None:
         if g.standing.exceeded:
             _too_many(g.standing)
         # Whoever writes does so on a connection of its own, and needs no second one meanwhile.
-        database.release()
+        state.close_connection()
     g.bearer = found
 
 

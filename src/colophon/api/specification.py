@@ -13,6 +13,7 @@ from flask import current_app
 from marshmallow import Schema
 
 from ..release import passport
+from ..web import state
 from ..web.errors import PROBLEM
 from .documentation import ETAG, calls
 from .operations import JSON, MERGE_PATCH, answer, blueprint, operation
@@ -69,7 +70,7 @@ def _specification(app: Flask) -> dict[str, Any]:
             "description": "A catalogue of books. Reading is free; writing needs a token.",
             "license": {"name": "MIT"},
         },
-        servers=[{"url": app.extensions["settings"].site_url}],
+        servers=[{"url": state.of(app).settings.site_url}],
     )
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     spec.components.schema("Problem", schema=ProblemDetails)

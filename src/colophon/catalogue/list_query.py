@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
@@ -12,7 +12,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from .text import fold
 
 if TYPE_CHECKING:
-    from werkzeug.datastructures import MultiDict
+    from collections.abc import Iterable
 
 PER_PAGE = 20
 AUTHORS_PER_PAGE = 100
@@ -36,6 +36,14 @@ PLAIN_LINE = Regexp(
 _TEXT = (Length(max=200, error="Must be at most {max} characters."), PLAIN_TEXT)
 _YEAR = Range(-9999, 9999, error="Must be a year from {min} to {max}; years before the common era are negative.")
 _PAGE = Range(1, 1_000_000_000, error="Must be a page number: 1 or more.")
+
+
+class Arguments(Protocol):
+    """The parameters of a URL, as Werkzeug's MultiDict has them."""
+
+    def lists(self) -> Iterable[tuple[str, list[str]]]:
+        """Return each parameter's name and its values."""
+        ...
 
 
 class ParameterError(ValueError):
@@ -117,9 +125,7 @@ class AuthorsParameters(Schema):
         return data | {"letter": fold(data["letter"])[:1] or None} if "letter" in data else data
 
 
-def read(
-    schema: Schema, arguments: MultiDict[str, str], unknown: Literal["exclude", "raise"] = "exclude"
-) -> dict[str, Any]:
+def read(schema: Schema, arguments: Arguments, unknown: Literal["exclude", "raise"] = "exclude") -> dict[str, Any]:
     """Return the checked parameters of a URL.
 
     By default an empty one counts as not given, as that is how forms send it, and one that the schema does not know is
@@ -145,7 +151,7 @@ def read(
     return dict(data)
 
 
-def list_query(arguments: MultiDict[str, str]) -> ListQuery:
+def list_query(arguments: Arguments) -> ListQuery:
     """Read a list of books from a URL's parameters. Raises ParameterError."""
     return query_from(read(ListParameters(), arguments))
 

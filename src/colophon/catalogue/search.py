@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy import Float, cast, column, delete, false, func, insert, table, type_coerce
 from sqlalchemy.dialects.postgresql import ARRAY, REAL, TSQUERY, TSVECTOR
 
+from ..database.models import SEARCH_TABLE
 from .text import words
 
 if TYPE_CHECKING:
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection
 
-TABLE = "book_search"
 COLUMNS = ("title", "authors", "subjects", "description")
 ELSEWHERE = "elsewhere"
 _WEIGHTS = (10.0, 6.0, 3.0, 1.0)  # of the columns, in ranking; SQLite keeps them in the index itself
 
 index = table(
-    TABLE, column("rowid"), *map(column, COLUMNS), column("rank"), column(TABLE), column("document", TSVECTOR)
+    SEARCH_TABLE,
+    column("rowid"),
+    *map(column, COLUMNS),
+    column("rank"),
+    column(SEARCH_TABLE),
+    column("document", TSVECTOR),
 )
 
 
@@ -83,7 +88,7 @@ class _SQLite:
             terms = f"({terms}) NOT title : ({terms})"
         elif column:
             terms = f"{column} : ({terms})"
-        return index.c[TABLE].op("MATCH", is_comparison=True)(terms)
+        return index.c[SEARCH_TABLE].op("MATCH", is_comparison=True)(terms)
 
     def rank(self, found: list[str]) -> ColumnElement[float]:  # noqa: ARG002 -- FTS5 knows what it was asked
         return type_coerce(index.c.rank, Float)

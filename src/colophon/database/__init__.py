@@ -3,14 +3,10 @@
 from .engine import (
     analyze,
     connect,
-    current,
-    engine_of,
     in_passing,
-    init_app,
     is_postgresql,
     milliseconds,
     reason,
-    release,
     snapshot,
     transaction,
 )
@@ -18,14 +14,10 @@ from .engine import (
 __all__ = [
     "analyze",
     "connect",
-    "current",
-    "engine_of",
     "in_passing",
-    "init_app",
     "is_postgresql",
     "milliseconds",
     "reason",
-    "release",
     "snapshot",
     "transaction",
 ]

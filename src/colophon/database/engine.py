@@ -6,25 +6,20 @@ import logging
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from flask import current_app, g
 from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from ..catalogue import search
-from .models import Base
+from .models import SEARCH_TABLE, Base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flask import Flask
     from sqlalchemy import Connection
     from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
     from sqlalchemy.pool import ConnectionPoolEntry
-
-    from ..settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -104,33 +99,6 @@ def milliseconds(seconds: float) -> str:
     return str(int(seconds * 1000))
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    app.extensions["settings"] = settings
-    app.extensions["engine"] = connect(
-        settings.database_url,
-        pool_size=settings.database_pool_size,
-        statement_timeout_ms=settings.database_statement_timeout_ms,
-    )
-    app.teardown_appcontext(_close)
-
-
-def engine_of(app: Flask) -> Engine:
-    engine: Engine = app.extensions["engine"]
-    return engine
-
-
-def current() -> Connection:
-    """Return the request's connection, opened when it is first asked for and closed when the request ends."""
-    if "db" not in g:
-        g.db = engine_of(current_app).connect()
-    return cast("Connection", g.db)
-
-
-def release() -> None:
-    """Close the request's connection, if there is one; `current` opens another."""
-    _close(None)
-
-
 @contextmanager
 def in_passing(db: Connection) -> Iterator[None]:
     """Do what is worth no waiting: on SQLite it is left undone when somebody else is writing just then."""
@@ -157,11 +125,6 @@ def _busy_timeout(db: Connection, seconds: float) -> Iterator[None]:
 def _is_busy(error: DBAPIError) -> bool:
     # The low byte is the kind of error, the rest says more of it (https://www.sqlite.org/rescode.html#pve).
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _close(_error: BaseException | None) -> None:
-    if (db := g.pop("db", None)) is not None:
-        db.close()
 
 
 @contextmanager
@@ -253,7 +216,7 @@ def analyze(db: Connection, added: int) -> None:
     if db.dialect.name == "sqlite":
         db.exec_driver_sql("ANALYZE")
     elif added >= ANALYZE_FROM:
-        tables = ", ".join([*Base.metadata.tables, search.TABLE])
+        tables = ", ".join([*Base.metadata.tables, SEARCH_TABLE])
         db.exec_driver_sql(f"ANALYZE {tables}")
 
 

@@ -15,6 +15,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+# The full-text index, which differs between the databases: the migrations make it, catalogue/search.py describes it.
+SEARCH_TABLE = "book_search"
+
 
 class UTCDateTime(TypeDecorator[datetime]):
     """An aware datetime, kept in UTC on databases that forget time zones too."""

@@ -6,13 +6,12 @@ import json
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
 
-from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 
-from .. import database
-from ..catalogue.cache import Memory
 from ..catalogue.languages import language_name
 from ..catalogue.list_query import SORTS, AuthorsParameters, ListQuery, ParameterError, list_query, read
 from ..catalogue.reading import Catalogue
+from ..web import state
 from ..web.compression import cached
 from ..web.templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
 from . import covers, pipeline
@@ -20,7 +19,6 @@ from . import covers, pipeline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flask.blueprints import BlueprintSetupState
     from werkzeug.wrappers import Response as BaseResponse
 
     from ..catalogue.types import BookDetail, Page
@@ -43,16 +41,10 @@ class Chip(NamedTuple):
     remove_url: str
 
 
-@blueprint.record
-def _remember_pages(state: BlueprintSetupState) -> None:
-    # In characters of HTML. Each app has its own, since its pages name its release.
-    state.app.extensions["pages"] = Memory(size=16_000_000, weigh=len)
-
-
 def catalogue() -> Catalogue:
     """Return the catalogue as this request sees it, whose state is asked for once."""
     if "catalogue" not in g:
-        g.catalogue = Catalogue(database.current())
+        g.catalogue = Catalogue(state.connection())
     return cast("Catalogue", g.catalogue)
 
 
@@ -62,7 +54,7 @@ def remembered(view: Callable[P, str]) -> Callable[P, str]:
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
         asked = (catalogue().state, request.full_path, colour_mode())
-        page: str = current_app.extensions["pages"].recall(asked, lambda: view(*arguments, **named))
+        page: str = state.current().pages.recall(asked, lambda: view(*arguments, **named))
         return page
 
     return call
@@ -132,7 +124,7 @@ def cover(slug: str) -> Response:
         author = found.authors[0].name if found.authors else ""
         return covers.draw(found.title, author, found.slug)
 
-    drawing: str = current_app.extensions["pages"].recall((catalogue().state, "cover", slug), draw)
+    drawing: str = state.current().pages.recall((catalogue().state, "cover", slug), draw)
     return cached(drawing, "image/svg+xml", DAY)
 
 
@@ -173,7 +165,7 @@ def colophon() -> str:
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
     return render_template(
         "pages/colophon.html",
-        stages=pipeline.stages(current_app.extensions["release"]),
+        stages=pipeline.stages(state.current().release),
         counts=counts,
         json_url=absolute_url("feeds.release"),
     )
@@ -195,7 +187,7 @@ def preferences() -> BaseResponse:
     if not back.startswith("/") or back[1:2] in ("/", "\\") or not back.isprintable():
         back = url_for(".home")
     response = redirect(back, 303)
-    https = current_app.extensions["settings"].https
+    https = state.current().settings.https
     if mode == "auto":
         response.delete_cookie(COLOUR_COOKIE, secure=https, httponly=True, samesite="Lax")
     else:

@@ -1,10 +1,10 @@
 """Whether the site works: /healthz says that the process answers, /readyz that it can serve."""
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import database
 from ..database import revisions
+from . import state
 
 blueprint = Blueprint("health", __name__)
 
@@ -20,7 +20,7 @@ def ready() -> Response:
     """Answer 200 when the database is reachable and its schema one that this release can serve, else 503 and why."""
     wanted = revisions.head()
     try:
-        found = revisions.revision(database.engine_of(current_app))
+        found = revisions.revision(state.current().engine)
     except SQLAlchemyError:
         return _fresh(_not_ready("the database is out of reach"))
     if not revisions.can_serve(found):

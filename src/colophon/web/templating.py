@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, request, url_for
 from whitenoise import WhiteNoise
 
 from ..catalogue.languages import language_name
+from . import state
 from .security import HEADERS
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from whitenoise.responders import Headers
-
-    from ..release.passport import Passport
-    from ..settings import Settings
 
 COLOUR_MODES = ("light", "dark", "auto")
 COLOUR_COOKIE = "colour_mode"
@@ -31,14 +29,18 @@ _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
 _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
 
 
-def init_app(app: Flask, settings: Settings, release: Passport) -> None:
+def init_app(app: Flask) -> None:
+    site = state.of(app)
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = env.keep_trailing_newline = True
     env.filters |= {"year": year, "language_name": language_name, "thousands": thousands, "plural": plural}
     env.filters |= {"day": day, "moment": moment, "duration": duration}
-    env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": release}
-    env.globals |= {"absolute": absolute, "absolute_url": absolute_url, "security_contact": settings.security_contact}
-    app.extensions["release"] = release
+    env.globals |= {"asset": asset, "site_name": SITE_NAME, "release": site.release}
+    env.globals |= {
+        "absolute": absolute,
+        "absolute_url": absolute_url,
+        "security_contact": site.settings.security_contact,
+    }
 
     def for_this_request() -> dict[str, Any]:
         canonical = absolute(request.path) if request.url_rule else None
@@ -49,8 +51,7 @@ def init_app(app: Flask, settings: Settings, release: Passport) -> None:
 
 def absolute(path: str) -> str:
     """Return the address that visitors use for a path of the site."""
-    site_url: str = current_app.extensions["settings"].site_url
-    return site_url + path
+    return state.current().settings.site_url + path
 
 
 def absolute_url(endpoint: str, **values: Any) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from werkzeug.test import Client
 
-from .. import database
 from . import request_log as logs
+from . import state
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,7 +39,7 @@ def warm_up(app: Flask) -> None:
     finally:
         logs.log.disabled = False
         # Two processes that used one connection would read each other's answers.
-        database.engine_of(app).dispose()
+        state.of(app).engine.dispose()
     # The garbage collector writes to every object that it watches: each worker would come to have a copy of them all.
     gc.collect()
     gc.freeze()
@@ -51,7 +51,7 @@ def _ask_for_pages(app: Flask, deadline: float) -> None:
         if time.monotonic() > deadline:
             log.warning("the warm-up ends before %s: the database is slow", path)
             return
-        response = client.get(path, base_url=app.extensions["settings"].site_url, headers={"Accept-Encoding": "gzip"})
+        response = client.get(path, base_url=state.of(app).settings.site_url, headers={"Accept-Encoding": "gzip"})
         if response.status_code != 200:
             log.warning("the warm-up ends at %s, which was answered by %s", path, response.status)
             return

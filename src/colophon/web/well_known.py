@@ -6,10 +6,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, current_app, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, url_for
 
-from .. import database
 from ..catalogue.reading import Catalogue
+from . import state
 from .compression import cached
 from .templating import asset
 
@@ -27,7 +27,7 @@ SECURITY_TXT_DAYS = 180
 
 @blueprint.get("/feed.atom")
 def atom() -> Response:
-    catalogue = Catalogue(database.current())
+    catalogue = Catalogue(state.connection())
     changed = catalogue.changed_at() or datetime.now(UTC)
     return cached(
         render_template("feeds/feed.xml", books=catalogue.newest(FEED_ENTRIES), changed=changed),
@@ -39,7 +39,7 @@ def atom() -> Response:
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
     """The index of the sitemaps: one of pages, and as many of books as it takes."""
-    total = Catalogue(database.current()).totals().books
+    total = Catalogue(state.connection()).totals().books
     files = range(1, -(-total // SITEMAP_ENTRIES) + 1)
     return cached(render_template("feeds/sitemap_index.xml", files=files), "application/xml", HOUR)
 
@@ -53,7 +53,7 @@ def sitemap_pages() -> Response:
 
 @blueprint.get("/sitemap-books-<int:number>.xml")
 def sitemap_books(number: int) -> Response:
-    slugs = Catalogue(database.current()).slugs(number, SITEMAP_ENTRIES) if 0 < number < 10_000_000 else []
+    slugs = Catalogue(state.connection()).slugs(number, SITEMAP_ENTRIES) if 0 < number < 10_000_000 else []
     if not slugs:
         abort(404)
     paths = [url_for("pages.book", slug=slug) for slug in slugs]
@@ -73,7 +73,7 @@ def opensearch() -> Response:
 @blueprint.get("/release.json")
 def release() -> Response:
     """The passport of the release that answers; kept nowhere, so that whoever asks is answered by the site itself."""
-    response = Response(current_app.extensions["release"].json(), mimetype="application/json")
+    response = Response(state.current().release.json(), mimetype="application/json")
     response.cache_control.no_store = True
     return response
 

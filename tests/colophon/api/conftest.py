@@ -12,6 +12,7 @@ from colophon.access import tokens
 from colophon.catalogue import writing
 from colophon.catalogue.types import NewAuthor, NewBook
 from colophon.settings import Settings
+from colophon.web import state
 from tests.colophon.api.apiclient import Program
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def make_program(engine: Engine, make_token: Callable[..., str]) -> Iterator[Cal
 
     yield make
     for app in apps:
-        database.engine_of(app).dispose()
+        state.of(app).engine.dispose()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from colophon.access.limits import Limit
 from colophon.cli import main
 from colophon.database.engine import BUSY_SECONDS
 from colophon.database.models import Token
+from colophon.web import state
 from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import sqlite_only
 from tests.databases import statements_of
@@ -96,7 +97,7 @@ def test_a_token_whose_use_was_noted_lately_costs_one_query(make_program, make_t
     program = make_program(make_token(scope="read"))
     asked = []
     for _ in range(2):
-        with statements_of(database.engine_of(program.app)) as statements:
+        with statements_of(state.of(program.app).engine) as statements:
             program.get("/openapi.json")
         asked.append(statements)
     first, (verified,) = asked

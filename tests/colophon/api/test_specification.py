@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from colophon import create_app, database
 from colophon.access import tokens
 from colophon.catalogue import built_in, writing
 from colophon.settings import Settings
+from colophon.web import state
 from tests.pagecheck import text
 
 CASES_PER_OPERATION = 60
@@ -53,7 +55,8 @@ schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", exposed, config=
 def token(databases):
     """A token that may write to a catalogue of some books without limit."""
     url = databases.create(databases.empty)
-    engine = exposed.extensions["engine"] = database.connect(url)
+    engine = database.connect(url)
+    exposed.extensions["colophon"] = replace(state.of(exposed), engine=engine)
     writing.add_books(engine, built_in.made_up_books(30))
     with database.transaction(engine) as db:
         made = tokens.create(db, "schemathesis", "write", timedelta(days=1))

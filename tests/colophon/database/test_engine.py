@@ -6,6 +6,7 @@ import pytest
 
 from colophon import database
 from colophon.catalogue import built_in, writing
+from colophon.web import state
 
 
 def test_readers_go_on_while_one_writes(engine):
@@ -29,6 +30,6 @@ def test_this_python_s_sqlite_has_the_full_text_index():
 
 def test_a_request_has_one_connection_which_ends_with_it(app):
     with app.test_request_context():
-        connection = database.current()
-        assert database.current() is connection
+        connection = state.connection()
+        assert state.connection() is connection
     assert connection.closed

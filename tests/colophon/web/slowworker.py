@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from colophon import database
+from colophon.web import state
 from colophon.web.worker import PatientWorker
 
 ANSWER = b"slow, but here"
@@ -22,7 +22,7 @@ class SlowWorker(PatientWorker):
                 answer: Iterable[bytes] = site(environ, start_response)
                 return answer
             # Pages are slow because of the database: while one is worked on, it keeps its connection.
-            with database.engine_of(site).connect():
+            with state.of(site).engine.connect():
                 _wait()
             start_response("200 OK", [("Content-Length", str(len(ANSWER)))])
             return [ANSWER]

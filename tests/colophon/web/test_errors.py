@@ -8,7 +8,7 @@ from flask import abort
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError, OperationalError
 
-from colophon import database
+from colophon.web import state
 from tests.conftest import any_database, postgresql_only, sqlite_only
 from tests.pagecheck import PageClient, text
 
@@ -103,7 +103,7 @@ def test_an_address_with_slashes_too_many_leads_to_the_right_one(client):
 def test_a_request_that_gets_no_connection_in_time_is_answered_by_503(make_app, monkeypatch):
     monkeypatch.setattr("colophon.database.engine.POOL_SECONDS", 0.05)
     app = make_app(database_pool_size=1)
-    with database.engine_of(app).connect():
+    with state.of(app).engine.connect():
         answers = [app.test_client().get(path) for path in ("/books", "/readyz")]
     assert [answer.status_code for answer in answers] == [503, 503]
     assert answers[0].headers["Retry-After"] == "5"
@@ -116,7 +116,7 @@ def test_a_statement_that_takes_too_long_is_answered_by_503(make_app):
 
     @app.get("/slow")
     def slow():
-        database.current().exec_driver_sql("SELECT pg_sleep(5)")
+        state.connection().exec_driver_sql("SELECT pg_sleep(5)")
 
     response = app.test_client().get("/slow")
     assert response.status_code == 503
@@ -130,9 +130,9 @@ def test_a_connection_lost_in_the_middle_of_a_page_is_answered_by_503(make_app):
 
     @app.get("/cut")
     def cut():
-        db = database.current()
+        db = state.connection()
         pid = db.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-        with database.engine_of(app).connect() as other:
+        with state.of(app).engine.connect() as other:
             other.exec_driver_sql(f"SELECT pg_terminate_backend({pid}, 5000)")
         db.exec_driver_sql("SELECT 1")
 

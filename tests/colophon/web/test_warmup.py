@@ -3,10 +3,9 @@ import logging
 
 import pytest
 
-from colophon import database
 from colophon.catalogue import built_in, writing
 from colophon.pages import views
-from colophon.web import warmup
+from colophon.web import state, warmup
 from colophon.web.warmup import PATHS, warm_up
 from tests.conftest import any_database
 
@@ -36,7 +35,7 @@ def test_what_visitors_ask_for_first_is_remembered(site, said, monkeypatch):
 
 def test_no_connection_is_left_for_two_processes_to_share(site):
     warm_up(site)
-    assert database.engine_of(site).pool.checkedin() == 0
+    assert state.of(site).engine.pool.checkedin() == 0
 
 
 def test_what_was_made_is_left_alone_by_the_garbage_collector(site):

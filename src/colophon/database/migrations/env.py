@@ -2,9 +2,8 @@
 
 from alembic import context
 
-from colophon.catalogue import search
 from colophon.database import revisions
-from colophon.database.models import Base
+from colophon.database.models import SEARCH_TABLE, Base
 
 with revisions.migrating(context.config.attributes["engine"]) as connection:
     context.configure(
@@ -12,6 +11,6 @@ with revisions.migrating(context.config.attributes["engine"]) as connection:
         target_metadata=Base.metadata,
         render_as_batch=True,
         # No model describes the full-text index; on SQLite it makes tables of its own.
-        include_name=lambda name, kind, _parents: not (kind == "table" and (name or "").startswith(search.TABLE)),
+        include_name=lambda name, kind, _parents: not (kind == "table" and (name or "").startswith(SEARCH_TABLE)),
     )
     context.run_migrations()
