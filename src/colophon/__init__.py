@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
 
     app.register_blueprint(pages.blueprint)
     app.register_blueprint(api.blueprint)
-    app.register_blueprint(api.documentation.pages)
+    app.register_blueprint(api.documentation.blueprint)
     app.register_blueprint(well_known.blueprint)
     app.register_blueprint(health.blueprint)
 
@@ -37,5 +37,5 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
     if settings.trusted_proxies:
         # Not X-Forwarded-Host: load balancers pass on the visitor's own Host, and any such header as it came.
         served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
-    app.wsgi_app = request_log.RequestLog(passport.announced(served, release))  # type: ignore[method-assign]
+    app.wsgi_app = request_log.RequestLog(passport.with_release_header(served, release))  # type: ignore[method-assign]
     return app

@@ -158,9 +158,9 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
 def list_tokens(config: settings.Settings) -> None:
     """List all tokens: number, scope, name, when each ends and when it was last used."""
     with revisions.readable(config.database_url) as engine, engine.connect() as connection:
-        for token in tokens.every(connection):
+        for token in tokens.all_tokens(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
-            click.echo(f"{token.id:>4}  {token.scope:<5}  {token.standing():<20}  {last:<26}  {token.name}")
+            click.echo(f"{token.id:>4}  {token.scope:<5}  {token.status():<20}  {last:<26}  {token.name}")
 
 
 @token_commands.command(name="revoke")

@@ -23,14 +23,14 @@ class KeyReusedError(ValueError):
 
 
 @dataclass(frozen=True)
-class Answered:
+class StoredResponse:
     """What was answered the first time: the new book's slug, and the body."""
 
     slug: str
     body: str
 
 
-def recall(db: Connection, token_id: int, key: str, sent: object) -> Answered | None:
+def find(db: Connection, token_id: int, key: str, sent: object) -> StoredResponse | None:
     """Return what this call was answered before, None for a first one. Raises KeyReusedError."""
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < datetime.now(UTC) - KEPT))
     columns = (IdempotencyKey.fingerprint, IdempotencyKey.slug, IdempotencyKey.body)
@@ -40,18 +40,18 @@ def recall(db: Connection, token_id: int, key: str, sent: object) -> Answered | 
         return None
     if row.fingerprint != _fingerprint(sent):
         raise KeyReusedError(f"The key ‘{key}’ was used to send something else.")
-    return Answered(row.slug, row.body)
+    return StoredResponse(row.slug, row.body)
 
 
-def remember(db: Connection, token_id: int, key: str, sent: object, answered: Answered) -> None:
-    """Keep what a call was answered. To be called in the transaction that does what the call asks."""
+def store(db: Connection, token_id: int, key: str, sent: object, response: StoredResponse) -> None:
+    """Keep what a call was response. To be called in the transaction that does what the call asks."""
     db.execute(
         insert(IdempotencyKey).values(
             token_id=token_id,
             key=key,
             fingerprint=_fingerprint(sent),
-            slug=answered.slug,
-            body=answered.body,
+            slug=response.slug,
+            body=response.body,
             created_at=datetime.now(UTC),
         )
     )

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..database.models import Allowance
@@ -30,7 +30,7 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RateLimit:
     """What is left of a limit: how many times more, and in how many seconds it starts anew."""
 
     limit: Limit
@@ -47,7 +47,7 @@ class Standing:
         return f'"{self.limit.name}";r={max(0, self.remaining)};t={self.reset}'
 
 
-def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> Standing:
+def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> RateLimit:
     """Count one more use by somebody, in one statement, and return how they stand."""
     now = time.time() if now is None else now
     window = int(now // limit.window)
@@ -63,16 +63,8 @@ def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> S
         )
         .returning(Allowance.used)
     )
-    return _standing(limit, used or 0, now)
+    return _rate_limit(limit, used or 0, now)
 
 
-def look(db: Connection, limit: Limit, who: str, now: float | None = None) -> Standing:
-    """Return how somebody stands, without counting."""
-    now = time.time() if now is None else now
-    window = int(now // limit.window)
-    used = db.scalar(select(Allowance.used).where(Allowance.key == f"{limit.name}:{who}", Allowance.window == window))
-    return _standing(limit, used or 0, now)
-
-
-def _standing(limit: Limit, used: int, now: float) -> Standing:
-    return Standing(limit, limit.quota - used, int(limit.window - now % limit.window) or 1)
+def _rate_limit(limit: Limit, used: int, now: float) -> RateLimit:
+    return RateLimit(limit, limit.quota - used, int(limit.window - now % limit.window) or 1)

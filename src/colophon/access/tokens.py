@@ -80,7 +80,7 @@ def note_use(db: Connection, bearer: Bearer) -> None:
 
 
 @dataclass(frozen=True)
-class Record:
+class TokenRecord:
     """What can be told of a token that was made."""
 
     id: int
@@ -90,17 +90,17 @@ class Record:
     revoked_at: datetime | None
     last_used_at: datetime | None
 
-    def standing(self) -> str:
+    def status(self) -> str:
         """Whether the token is good: 'revoked', 'expired', or until when."""
         if self.revoked_at:
             return "revoked"
         return "expired" if self.expires_at <= datetime.now(UTC) else f"good until {self.expires_at:%Y-%m-%d}"
 
 
-def every(db: Connection) -> list[Record]:
+def all_tokens(db: Connection) -> list[TokenRecord]:
     """Return all tokens, the oldest first."""
     columns = (Token.id, Token.name, Token.scope, Token.expires_at, Token.revoked_at, Token.last_used_at)
-    return [Record(*row) for row in db.execute(select(*columns).order_by(Token.id))]
+    return [TokenRecord(*row) for row in db.execute(select(*columns).order_by(Token.id))]
 
 
 def revoke(db: Connection, number: int) -> bool:

@@ -1,6 +1,6 @@
 """JSON for programs, under /api/v1."""
 
-from . import books, catalogue, documentation, specification
+from . import authors, books, documentation, root, specification, subjects
 from .operations import blueprint
 
-__all__ = ["blueprint", "books", "catalogue", "documentation", "specification"]
+__all__ = ["authors", "blueprint", "books", "documentation", "root", "specification", "subjects"]

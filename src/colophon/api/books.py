@@ -12,7 +12,7 @@ from marshmallow.validate import Range
 
 from .. import database
 from ..access import idempotency
-from ..access.idempotency import Answered, KeyReusedError
+from ..access.idempotency import KeyReusedError, StoredResponse
 from ..catalogue import writing
 from ..catalogue.book_schema import BookSchema, normal_isbn, written
 from ..catalogue.list_query import PER_PAGE, ListParameters, ListQuery, Number, query_from
@@ -22,7 +22,7 @@ from ..web import state
 from ..web.compression import entity_tag
 from ..web.errors import CONFLICT, FIELDS, KEY_REUSED, Problem
 from ..web.templating import absolute_url
-from .operations import JSON, MERGE_PATCH, answer, bearer, blueprint, load, operation
+from .operations import JSON, MERGE_PATCH, bearer, blueprint, json_response, load, operation
 from .paging import link, paged
 from .representations import BookList, BookRepresentation
 
@@ -94,7 +94,7 @@ def list_books(parameters: dict[str, Any]) -> Response:
 
 def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
     found, go_on_after = catalogue.walk(query, after, limit)
-    response = answer({"limit": limit, "books": [represent(book) for book in found]})
+    response = json_response({"limit": limit, "books": [represent(book) for book in found]})
     if go_on_after is not None:
         link(response, "next", _list_url(query.parameters(), after=go_on_after, limit=limit))
     return response
@@ -112,7 +112,7 @@ def _list_url(parameters: dict[str, str], **more: int | None) -> str:
     errors=(404,),
 )
 def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    return answer(represent(_found(state.connection(), name)))
+    return json_response(represent(_found(state.connection(), name)))
 
 
 @blueprint.post("/books")
@@ -135,7 +135,7 @@ def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: 
         before = _recalled(db, key, sent) if key else None
         answered = before or _created(db, book)
         if key and not before:
-            idempotency.remember(db, bearer().id, key, sent, answered)
+            idempotency.store(db, bearer().id, key, sent, answered)
     response = _tagged(Response(answered.body, 201, mimetype=JSON))
     response.headers["Location"] = absolute_url("api.get_book", name=answered.slug)
     if before:
@@ -143,17 +143,17 @@ def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: 
     return response
 
 
-def _recalled(db: Connection, key: str, sent: object) -> Answered | None:
+def _recalled(db: Connection, key: str, sent: object) -> StoredResponse | None:
     try:
-        return idempotency.recall(db, bearer().id, key, sent)
+        return idempotency.find(db, bearer().id, key, sent)
     except KeyReusedError as error:
         raise Problem(KEY_REUSED, str(error)) from None
 
 
-def _created(db: Connection, book: NewBook) -> Answered:
+def _created(db: Connection, book: NewBook) -> StoredResponse:
     with _isbn_conflicts():
         slug = writing.create_book(db, book, bearer().id)
-    return Answered(slug, json.dumps(represent(_found(db, slug)), ensure_ascii=False))
+    return StoredResponse(slug, json.dumps(represent(_found(db, slug)), ensure_ascii=False))
 
 
 @blueprint.put("/books/<name>")
@@ -217,7 +217,7 @@ def _change(name: str, changed: Callable[[BookDetail], NewBook]) -> Response:
         with _isbn_conflicts():
             writing.replace_book(db, old, changed(old), bearer().id)
         body = represent(_found(db, old.slug))
-    return _tagged(answer(body))
+    return _tagged(json_response(body))
 
 
 def _found(db: Connection, name: str) -> BookDetail:
@@ -240,7 +240,7 @@ def _matching(db: Connection, name: str) -> BookDetail:
         raise Problem(428, "Send the book's ETag in If-Match, so that nobody's change is lost.")
     # A copy that travelled compressed has a tag of its own; Werkzeug reads an empty one as None.
     tags = {tag.removesuffix("-gzip") for tag in request.if_match.as_set() if tag}
-    current = entity_tag(answer(represent(book)).get_data())
+    current = entity_tag(json_response(represent(book)).get_data())
     if not request.if_match.star_tag and current not in tags:
         raise Problem(412, "The book has been changed since; get it again.")
     return book

@@ -17,7 +17,7 @@ from .operations import MERGE_PATCH, Operation
 if TYPE_CHECKING:
     from flask import Flask
 
-pages = Blueprint("documentation", __name__)
+blueprint = Blueprint("documentation", __name__)
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>")
 _ARGUMENT_SHOWN = re.compile(r"{\w+}")
@@ -52,7 +52,7 @@ class Call(NamedTuple):
         return f"{self.method.lower()}{re.sub(r'[^a-z]+', '-', self.path)}".strip("-")
 
 
-@pages.get("/api/docs")
+@blueprint.get("/api/docs")
 def page() -> str:
     """Show the kinds of problems, and every call with its parameters, its answers and a line to copy."""
     return render_template(

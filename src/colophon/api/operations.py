@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError
 
 from .. import database
 from ..access import limits, tokens
-from ..access.limits import Limit, Standing
+from ..access.limits import Limit, RateLimit
 from ..access.tokens import Bearer, TokenError
 from ..catalogue import list_query
 from ..web import state
@@ -105,7 +105,7 @@ def _flat(messages: Any, path: str = "") -> Any:
         yield path.removesuffix("_schema").removesuffix("."), " ".join(messages)
 
 
-def answer(body: object, status: int = 200) -> Response:
+def json_response(body: object, status: int = 200) -> Response:
     """Return a JSON response."""
     return Response(json.dumps(body, ensure_ascii=False), status, mimetype=JSON)
 
@@ -164,22 +164,22 @@ def _authorise(scope: str | None) -> None:
     found, refusal = _verified(db, given)
     if found is None:
         failures = Limit("failed-authentication", settings.failed_logins_per_minute)
-        with database.in_passing(db):
-            g.standing = limits.count(db, failures, request.remote_addr or "unknown")
-        if "standing" in g and g.standing.exceeded:
-            _too_many(g.standing)
+        with database.best_effort(db):
+            g.rate_limit = limits.count(db, failures, request.remote_addr or "unknown")
+        if "rate_limit" in g and g.rate_limit.exceeded:
+            _too_many(g.rate_limit)
         challenge = f'{REALM}, error="invalid_token", error_description="{refusal}"'
         raise Problem(401, refusal, headers=[("WWW-Authenticate", challenge)])
     if found.use_is_due:
-        with database.in_passing(db):
+        with database.best_effort(db):
             tokens.note_use(db, found)
     if scope is not None:
         if not found.may(scope):
             challenge = f'{REALM}, error="insufficient_scope", scope="{scope}"'
             raise Problem(403, f"The token may not {scope}.", headers=[("WWW-Authenticate", challenge)])
-        g.standing = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
-        if g.standing.exceeded:
-            _too_many(g.standing)
+        g.rate_limit = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
+        if g.rate_limit.exceeded:
+            _too_many(g.rate_limit)
         # Whoever writes does so on a connection of its own, and needs no second one meanwhile.
         state.close_connection()
     g.bearer = found
@@ -195,18 +195,19 @@ def _verified(db: Any, given: str) -> tuple[Bearer | None, str]:
         return None, str(error)
 
 
-def _too_many(standing: Standing) -> NoReturn:
-    g.standing = standing
+def _too_many(rate_limit: RateLimit) -> NoReturn:
+    g.rate_limit = rate_limit
+    limit = rate_limit.limit
     raise Problem(
         429,
-        f"The limit of {standing.limit.quota} in {standing.limit.window} seconds is used up ({standing.limit.name}).",
-        headers=[("Retry-After", str(standing.reset))],
+        f"The limit of {limit.quota} in {limit.window} seconds is used up ({limit.name}).",
+        headers=[("Retry-After", str(rate_limit.reset))],
     )
 
 
 @blueprint.after_app_request
-def _tell_the_standing(response: Response) -> Response:
-    if (standing := g.get("standing")) is not None:
-        response.headers["RateLimit-Policy"] = standing.limit.policy
-        response.headers["RateLimit"] = standing.header
+def _add_rate_limit_headers(response: Response) -> Response:
+    if (rate_limit := g.get("rate_limit")) is not None:
+        response.headers["RateLimit-Policy"] = rate_limit.limit.policy
+        response.headers["RateLimit"] = rate_limit.header
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .operations import answer
+from .operations import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def paged(page: Page[Any], name: str, items: list[dict[str, Any]], address: Callable[[int], str]) -> Response:
     """Return a page, its items under a name, with links to the pages around it; `address` is that of a page."""
-    response = answer(
+    response = json_response(
         {"total": page.total, "page": page.page, "pages": page.pages, "limit": page.per_page, name: items}
     )
     links = {"first": 1, "prev": page.page - 1, "next": page.page + 1, "last": page.pages}

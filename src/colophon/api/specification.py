@@ -16,7 +16,7 @@ from ..release import passport
 from ..web import state
 from ..web.errors import PROBLEM
 from .documentation import ETAG, calls
-from .operations import JSON, MERGE_PATCH, answer, blueprint, operation
+from .operations import JSON, MERGE_PATCH, blueprint, json_response, operation
 from .representations import ListPage, ProblemDetails
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ OF_PROBLEMS = {
 @blueprint.get("/openapi.json")
 @operation(summary="Get this specification", answers={200: None})
 def specification(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
-    return answer(_specification(current_app._get_current_object()))  # type: ignore[attr-defined]
+    return json_response(_specification(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 
 @cache

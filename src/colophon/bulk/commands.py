@@ -15,8 +15,8 @@ import click
 
 from ..catalogue.reading import Catalogue
 from ..database import revisions
-from .exporting import WRITERS, export, replacing
-from .importing import READERS, Import, NothingAddedError
+from .file_export import WRITERS, export, replacing
+from .file_import import READERS, Import, NothingAddedError
 from .problems import SHOWN, Findings
 
 if TYPE_CHECKING:

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from .types import NewBook
 
 
-def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
+def resolve(db: Connection, books: list[NewBook]) -> list[NewBook]:
     """Return books as they will stand in the catalogue, whose authors and subjects it now has.
 
     An author is one for all books: a filing name or original name that is given anew is theirs in every book from now
     on; one that is left out stays as it was. A subject keeps the spelling that it came with first. A book's subjects
     are in the order of their names.
     """
-    authors = _settled_authors(db, [author for book in books for author in book.authors])
+    authors = _resolve_authors(db, [author for book in books for author in book.authors])
     given: dict[str, str] = {}
     for name in (name for book in books for name in book.subjects):
         given.setdefault(slugify(name), name)
-    subjects = _settled_subjects(db, given)
+    subjects = _resolve_subjects(db, given)
     return [
         replace(
             book,
@@ -43,7 +43,7 @@ def settled(db: Connection, books: list[NewBook]) -> list[NewBook]:
     ]
 
 
-def _settled_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, NewAuthor]:
+def _resolve_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, NewAuthor]:
     wanted: dict[str, NewAuthor] = {}
     for author in given:
         before = wanted.get(author.name, author)
@@ -96,7 +96,7 @@ def _refile(db: Connection, author: NewAuthor) -> None:
         search.write(db, {book.id: keys.search_words(written)})
 
 
-def _settled_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
+def _resolve_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
     """Return subjects by their slugs, spelled as the catalogue spells them, after adding those that it lacks."""
     known = select(Subject.slug, Subject.name).where(Subject.slug.in_(wanted))
     spelled = dict(db.execute(known).all())

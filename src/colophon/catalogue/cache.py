@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Memory(Generic[T]):
-    """Answers by what was asked, the least recently asked for forgotten first; safe to share between threads.
+class LRUCache(Generic[T]):
+    """Answers by what was key, the least recently key for forgotten first; safe to share between threads.
 
     Whoever asks puts the name of the catalogue's state into the question. Such a name is random and never comes again,
     so nothing here can be stale, whichever process made a change.
@@ -26,16 +26,16 @@ class Memory(Generic[T]):
         self._weigh = weigh
         self._lock = threading.Lock()
 
-    def recall(self, asked: Hashable, work_out: Callable[[], T]) -> T:
+    def get_or_compute(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the answer that is known, else the one that is now worked out."""
         with self._lock:
-            if asked in self._known:
-                self._known.move_to_end(asked)
-                return self._known[asked]
-        answer = work_out()
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        answer = compute()
         with self._lock:
-            if asked not in self._known:
-                self._known[asked] = answer
+            if key not in self._known:
+                self._known[key] = answer
                 self._room -= self._weigh(answer)
             while self._room < 0:
                 _, forgotten = self._known.popitem(last=False)

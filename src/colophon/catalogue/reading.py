@@ -10,7 +10,7 @@ from sqlalchemy import case, func, or_, select
 
 from ..database.models import Author, Book, BookAuthor, BookSubject, CatalogueState, Subject
 from . import search, statements
-from .cache import Memory
+from .cache import LRUCache
 from .languages import language_name
 from .list_query import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .text import slugify, sort_key, words
@@ -37,7 +37,7 @@ _STATE = select(CatalogueState.__table__.c.state)
 BROAD = 2000
 LAST_CHARACTER = "\U0010ffff"
 
-_memory: Memory[Any] = Memory(size=4096)
+_cache: LRUCache[Any] = LRUCache(size=4096)
 
 
 class Catalogue:
@@ -55,7 +55,7 @@ class Catalogue:
         return self._db.scalar(select(CatalogueState.changed_at))
 
     def _recall(self, what: object, work_out: Callable[[], T]) -> T:
-        answer: T = _memory.recall((self.state, what), work_out)
+        answer: T = _cache.get_or_compute((self.state, what), work_out)
         return answer
 
     # Facts about the whole
@@ -114,7 +114,7 @@ class Catalogue:
         having = select(Book.isbn13, Book.slug).where(Book.isbn13.in_(isbns))
         return {str(row[0]): row[1] for row in self._db.execute(having)} if isbns else {}
 
-    def neighbours(self, book: BookCard, limit: int = 6) -> list[BookCard]:
+    def by_same_authors(self, book: BookCard, limit: int = 6) -> list[BookCard]:
         """Return other books by the same authors, the oldest first."""
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
         theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))

@@ -81,7 +81,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
     One that is as the other was is no change.
     """
     _refuse_taken_isbn(db, book, old.id)
-    (book,) = authorities.settled(db, [book])
+    (book,) = authorities.resolve(db, [book])
     before = as_written(old)
     if book == before:
         return
@@ -134,7 +134,7 @@ def _without_taken_isbns(
 
 def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None) -> list[str]:
     now = datetime.now(UTC)
-    books = authorities.settled(db, books)
+    books = authorities.resolve(db, books)
     slugs = keys.free_slugs(db, Book.slug, [keys.book_slugs(book) for book in books])
     rows = [_columns(book) | {"slug": slug, "added_at": now} for book, slug in zip(books, slugs, strict=True)]
     ids = db.scalars(insert(Book).returning(Book.id, sort_by_parameter_order=True), rows).all()

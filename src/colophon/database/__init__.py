@@ -2,8 +2,8 @@
 
 from .engine import (
     analyze,
+    best_effort,
     connect,
-    in_passing,
     is_postgresql,
     milliseconds,
     reason,
@@ -13,8 +13,8 @@ from .engine import (
 
 __all__ = [
     "analyze",
+    "best_effort",
     "connect",
-    "in_passing",
     "is_postgresql",
     "milliseconds",
     "reason",

@@ -100,7 +100,7 @@ def milliseconds(seconds: float) -> str:
 
 
 @contextmanager
-def in_passing(db: Connection) -> Iterator[None]:
+def best_effort(db: Connection) -> Iterator[None]:
     """Do what is worth no waiting: on SQLite it is left undone when somebody else is writing just then."""
     if db.dialect.name != "sqlite":
         yield

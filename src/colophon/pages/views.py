@@ -48,20 +48,20 @@ def catalogue() -> Catalogue:
     return cast("Catalogue", g.catalogue)
 
 
-def remembered(view: Callable[P, str]) -> Callable[P, str]:
+def cached_page(view: Callable[P, str]) -> Callable[P, str]:
     """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from no more."""
 
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
         asked = (catalogue().state, request.full_path, colour_mode())
-        page: str = state.current().pages.recall(asked, lambda: view(*arguments, **named))
+        page: str = state.current().pages.get_or_compute(asked, lambda: view(*arguments, **named))
         return page
 
     return call
 
 
 @blueprint.get("/")
-@remembered
+@cached_page
 def home() -> str:
     books = catalogue()
     totals = books.totals()
@@ -80,7 +80,7 @@ def home() -> str:
 
 
 @blueprint.get("/books")
-@remembered
+@cached_page
 def books() -> str:
     query = list_query(request.args)
     shelf = catalogue()
@@ -104,14 +104,14 @@ def books() -> str:
 
 
 @blueprint.get("/books/<slug>")
-@remembered
+@cached_page
 def book(slug: str) -> str:
     shelf = catalogue()
     found = shelf.book(slug) or abort(404, "There is no book at this address in the catalogue.")
     return render_template(
         "pages/book.html",
         book=found,
-        neighbours=shelf.neighbours(found),
+        same_authors=shelf.by_same_authors(found),
         json_ld=_json_ld(found),
         json_url=absolute_url("api.get_book", name=slug),
     )
@@ -124,12 +124,12 @@ def cover(slug: str) -> Response:
         author = found.authors[0].name if found.authors else ""
         return covers.draw(found.title, author, found.slug)
 
-    drawing: str = state.current().pages.recall((catalogue().state, "cover", slug), draw)
+    drawing: str = state.current().pages.get_or_compute((catalogue().state, "cover", slug), draw)
     return cached(drawing, "image/svg+xml", DAY)
 
 
 @blueprint.get("/authors")
-@remembered
+@cached_page
 def authors() -> str:
     asked = read(AuthorsParameters(), request.args)
     letter = asked.get("letter")
@@ -150,7 +150,7 @@ def authors() -> str:
 
 
 @blueprint.get("/subjects")
-@remembered
+@cached_page
 def subjects() -> str:
     return render_template(
         "pages/subjects.html", subjects=catalogue().subjects(), json_url=absolute_url("api.list_subjects")
@@ -158,7 +158,7 @@ def subjects() -> str:
 
 
 @blueprint.get("/colophon")
-@remembered
+@cached_page
 def colophon() -> str:
     shelf = catalogue()
     totals = shelf.totals()
@@ -167,7 +167,7 @@ def colophon() -> str:
         "pages/colophon.html",
         stages=pipeline.stages(state.current().release),
         counts=counts,
-        json_url=absolute_url("feeds.release"),
+        json_url=absolute_url("well_known.release"),
     )
 
 

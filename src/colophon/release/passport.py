@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
-from .task import Task, whereabouts
+from .task import Task, image_and_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,7 +78,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Waiver:
+class GateException:
     """A finding that may stand until a day: one of the passport's exceptions."""
 
     id: str
@@ -101,7 +101,7 @@ class Passport:
     coverage: Coverage | None = None
     scans: tuple[Scan, ...] = ()
     components: tuple[Component, ...]
-    exceptions: tuple[Waiver, ...] = ()
+    exceptions: tuple[GateException, ...] = ()
     image_digest: str | None = None
     task: Task | None = None
 
@@ -121,7 +121,7 @@ class Passport:
 
 def current() -> Passport:
     """Return the passport of the release that is running, and where it runs. Raises PassportError."""
-    digest, task = whereabouts()
+    digest, task = image_and_task()
     return replace(read(), image_digest=digest, task=task)
 
 
@@ -157,7 +157,7 @@ def parse(text: str | bytes) -> Passport:
     return passport
 
 
-def announced(app: WSGIApplication, release: Passport) -> WSGIApplication:
+def with_release_header(app: WSGIApplication, release: Passport) -> WSGIApplication:
     """Return the app behind one that names the release in each answer, whichever part of the site makes it."""
     header = (HEADER, release.name)
 
@@ -187,7 +187,8 @@ def _passport(stated: dict[str, Any]) -> Passport:
             "scans": tuple(Scan(**scan) for scan in stated["scans"]),
             "components": tuple(Component(**component) for component in stated["components"]),
             "exceptions": tuple(
-                Waiver(**waiver | {"until": date.fromisoformat(waiver["until"])}) for waiver in stated["exceptions"]
+                GateException(**exception | {"until": date.fromisoformat(exception["until"])})
+                for exception in stated["exceptions"]
             ),
             "task": task and Task(**task),
         }

@@ -36,7 +36,7 @@ class Task:
     zone: str | None
 
 
-def whereabouts() -> tuple[str | None, Task | None]:
+def image_and_task() -> tuple[str | None, Task | None]:
     """Return the digest of the image that runs here and its task, as ECS tells them; None for what it does not.
 
     Waits two seconds at most, and logs a warning when there is no good answer.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from ..catalogue.cache import Memory
+from ..catalogue.cache import LRUCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 WORTH_COMPRESSING = 1000
 LEVEL = 5
 # By the tags of what they hold, in bytes, per process.
-_compressed: Memory[bytes] = Memory(size=8_000_000, weigh=len)
+_compressed: LRUCache[bytes] = LRUCache(size=8_000_000, weigh=len)
 
 
 def init_app(app: Flask) -> None:
-    app.after_request(_travel_light)
+    app.after_request(_compress_and_tag)
 
 
 def cached(body: str | Iterable[str], mimetype: str, seconds: int) -> Response:
@@ -37,7 +37,7 @@ def entity_tag(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-def _travel_light(response: Response) -> Response:
+def _compress_and_tag(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.vary.add("Cookie")  # the colour mode
     if not response.cache_control:
@@ -48,7 +48,7 @@ def _travel_light(response: Response) -> Response:
     if len(body) >= WORTH_COMPRESSING:
         response.vary.add("Accept-Encoding")
         if request.accept_encodings["gzip"] > 0:
-            response.set_data(_compressed.recall(tag, lambda: gzip.compress(body, LEVEL, mtime=0)))
+            response.set_data(_compressed.get_or_compute(tag, lambda: gzip.compress(body, LEVEL, mtime=0)))
             response.headers["Content-Encoding"] = "gzip"
             tag += "-gzip"
     if response.status_code == 200 and request.method in ("GET", "HEAD"):

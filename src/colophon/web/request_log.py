@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 REQUEST_ID = "colophon.request_id"
 # Asked every few seconds by whoever watches the site: a line for each would bury the visits.
-NOT_VISITS = frozenset({"/healthz", "/readyz"})
+HEALTH_CHECKS = frozenset({"/healthz", "/readyz"})
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger("colophon.request")
@@ -92,7 +92,7 @@ class RequestLog:
             try:
                 return self._app(environ, answer)
             finally:
-                if environ["PATH_INFO"] not in NOT_VISITS:
+                if environ["PATH_INFO"] not in HEALTH_CHECKS:
                     spent = round((time.perf_counter() - started) * 1000, 2)
                     log.info("request", extra=_visit(environ) | seen | {"ms": spent})
 

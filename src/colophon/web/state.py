@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app, g
 
 from .. import database
-from ..catalogue.cache import Memory
+from ..catalogue.cache import LRUCache
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -26,7 +26,7 @@ class State:
     settings: Settings
     release: Passport
     engine: Engine
-    pages: Memory[str]
+    pages: LRUCache[str]
 
 
 def init_app(app: Flask, settings: Settings, release: Passport) -> None:
@@ -36,7 +36,7 @@ def init_app(app: Flask, settings: Settings, release: Passport) -> None:
         pool_size=settings.database_pool_size,
         statement_timeout_ms=settings.database_statement_timeout_ms,
     )
-    app.extensions["colophon"] = State(settings, release, engine, Memory(PAGES_SIZE, weigh=len))
+    app.extensions["colophon"] = State(settings, release, engine, LRUCache(PAGES_SIZE, weigh=len))
     app.teardown_appcontext(lambda _error: close_connection())
 
 

@@ -16,7 +16,7 @@ from .templating import asset
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
-blueprint = Blueprint("feeds", __name__)
+blueprint = Blueprint("well_known", __name__)
 
 FEED_ENTRIES = 20
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -30,7 +30,7 @@ def atom() -> Response:
     catalogue = Catalogue(state.connection())
     changed = catalogue.changed_at() or datetime.now(UTC)
     return cached(
-        render_template("feeds/feed.xml", books=catalogue.newest(FEED_ENTRIES), changed=changed),
+        render_template("well_known/feed.xml", books=catalogue.newest(FEED_ENTRIES), changed=changed),
         "application/atom+xml",
         5 * MINUTE,
     )
@@ -41,14 +41,14 @@ def sitemap() -> Response:
     """The index of the sitemaps: one of pages, and as many of books as it takes."""
     total = Catalogue(state.connection()).totals().books
     files = range(1, -(-total // SITEMAP_ENTRIES) + 1)
-    return cached(render_template("feeds/sitemap_index.xml", files=files), "application/xml", HOUR)
+    return cached(render_template("well_known/sitemap_index.xml", files=files), "application/xml", HOUR)
 
 
 @blueprint.get("/sitemap-pages.xml")
 def sitemap_pages() -> Response:
     names = ("home", "books", "authors", "subjects", "colophon", "about")
     paths = [*(url_for(f"pages.{name}") for name in names), url_for("documentation.page")]
-    return cached(render_template("feeds/sitemap.xml", paths=paths), "application/xml", HOUR)
+    return cached(render_template("well_known/sitemap.xml", paths=paths), "application/xml", HOUR)
 
 
 @blueprint.get("/sitemap-books-<int:number>.xml")
@@ -57,17 +57,17 @@ def sitemap_books(number: int) -> Response:
     if not slugs:
         abort(404)
     paths = [url_for("pages.book", slug=slug) for slug in slugs]
-    return cached(render_template("feeds/sitemap.xml", paths=paths), "application/xml", HOUR)
+    return cached(render_template("well_known/sitemap.xml", paths=paths), "application/xml", HOUR)
 
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    return cached(render_template("feeds/robots.txt"), "text/plain", DAY)
+    return cached(render_template("well_known/robots.txt"), "text/plain", DAY)
 
 
 @blueprint.get("/opensearch.xml")
 def opensearch() -> Response:
-    return cached(render_template("feeds/opensearch.xml"), "application/opensearchdescription+xml", DAY)
+    return cached(render_template("well_known/opensearch.xml"), "application/opensearchdescription+xml", DAY)
 
 
 @blueprint.get("/release.json")
@@ -83,7 +83,7 @@ def security() -> Response:
     """Whom to tell of a weakness (RFC 9116)."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     expires = midnight + timedelta(days=SECURITY_TXT_DAYS)
-    return cached(render_template("feeds/security.txt", expires=expires), "text/plain", DAY)
+    return cached(render_template("well_known/security.txt", expires=expires), "text/plain", DAY)
 
 
 @blueprint.get("/favicon.ico")

@@ -80,7 +80,7 @@ def test_the_use_of_a_token_is_noted_once_a_minute(make_program, make_token, eng
 
     def last_used():
         with engine.connect() as db:
-            return tokens.every(db)[0].last_used_at
+            return tokens.all_tokens(db)[0].last_used_at
 
     assert last_used() is None
     program.get("/books")
@@ -148,16 +148,16 @@ def test_whoever_reads_with_a_token_does_not_wait_for_those_who_write(make_progr
 
 def test_a_limit_counts_what_all_workers_see(engine):
     limit = Limit("test", quota=2)
-    standings = []
+    found = []
     for _ in range(3):
         with database.transaction(engine) as db:
-            standings.append(limits.count(db, limit, "someone", now=120.0))
-    assert [standing.remaining for standing in standings] == [1, 0, -1]
-    assert [standing.exceeded for standing in standings] == [False, False, True]
+            found.append(limits.count(db, limit, "someone", now=120.0))
+    assert [each.remaining for each in found] == [1, 0, -1]
+    assert [each.exceeded for each in found] == [False, False, True]
     with database.transaction(engine) as db:
-        assert limits.look(db, limit, "someone", now=130.0).reset == 50
+        assert limits.count(db, limit, "someone", now=130.0).reset == 50
         assert limits.count(db, limit, "someone", now=181.0).remaining == 1
-        assert limits.look(db, limit, "someone else", now=181.0).remaining == 2
+        assert limits.count(db, limit, "someone else", now=181.0).remaining == 1
         limits.count(db, limit, "someone else", now=600.0)
         assert db.exec_driver_sql("SELECT count(*) FROM allowances").scalar_one() == 1
 

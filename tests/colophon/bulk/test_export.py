@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from colophon import database
-from colophon.bulk import exporting
+from colophon.bulk import file_export
 from colophon.bulk.columns import COLUMNS
-from colophon.bulk.importing import Import
+from colophon.bulk.file_import import Import
 from colophon.bulk.problems import Findings
 from colophon.catalogue import writing
 from colophon.catalogue.book_schema import BookSchema, written
@@ -109,7 +109,7 @@ def test_the_nastiest_texts_come_back_the_same(databases, file_format, given_rec
     one = another(databases)
     writing.add_books(one, [BookSchema().load(record) for record in given_records])
     file = io.BytesIO()
-    assert exporting.export(one, file, file_format) == len(given_records)
+    assert file_export.export(one, file, file_format) == len(given_records)
     two = another(databases)
     findings = Findings()
     with Import(two, io.BytesIO(file.getvalue()), file_format, findings) as work:
@@ -163,7 +163,7 @@ def test_an_interruption_leaves_the_old_file_and_no_half_one(runner, built_in, t
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exporting.os, "fsync", interrupted)
+    monkeypatch.setattr(file_export.os, "fsync", interrupted)
     (tmp_path / "books.csv").write_text("old")
     result = runner.invoke(main, ["books", "export", "books.csv"], env=environment(built_in))
     assert result.exit_code == 1
@@ -218,6 +218,6 @@ def test_an_export_shows_one_moment_of_the_catalogue(built_in):
     late = BookSchema().load(
         {"title": "Late", "authors": [{"name": "A"}], "year": 1, "language": "en", "description": "d"}
     )
-    count = exporting.export(built_in, lines, "jsonl", lambda _: writing.add_books(built_in, [late]) and None)
+    count = file_export.export(built_in, lines, "jsonl", lambda _: writing.add_books(built_in, [late]) and None)
     assert count == 515
     assert b'"Late"' not in lines.getvalue()

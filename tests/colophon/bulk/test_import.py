@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from colophon.bulk import commands, importing
+from colophon.bulk import commands, file_import
 from colophon.catalogue import writing
 from colophon.catalogue.book_schema import BookSchema
 from colophon.catalogue.reading import Catalogue
@@ -77,13 +77,13 @@ def test_an_interruption_adds_nothing(load, books, monkeypatch):
 def test_an_isbn_that_is_taken_between_check_and_addition_is_told(
     load, engine, books, monkeypatch, options, code, added
 ):
-    check = importing.Import.check
+    check = file_import.Import.check
 
     def overtaken(self, progress):
         check(self, progress)
         writing.add_books(engine, [BookSchema().load(EMMA | {"title": "First", "isbn13": ISBN})])
 
-    monkeypatch.setattr(importing.Import, "check", overtaken)
+    monkeypatch.setattr(file_import.Import, "check", overtaken)
     result = load(f"{HEADER},ISBN\n{ROW},\n{ROW},{ISBN}\n", *options)
     assert result.exit_code == code
     assert result.stderr.startswith("row 3, column ISBN: The book ‘first’ of the catalogue has this ISBN already.")
@@ -125,7 +125,7 @@ def test_a_full_disk_is_said_to_be(load, monkeypatch):
     def full(*_):
         raise commands.sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(importing.CheckedBooks, "add", full)
+    monkeypatch.setattr(file_import.StagedBooks, "add", full)
     result = load(lines(ROW))
     assert result.exit_code == 1
     assert (

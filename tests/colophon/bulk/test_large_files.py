@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 
-from colophon.bulk import csvfile
+from colophon.bulk import csv_format
 from colophon.catalogue.built_in import made_up_books
 from colophon.catalogue.reading import Catalogue
 from tests.conftest import any_database
@@ -86,7 +86,7 @@ def large(tmp_path_factory):
     """The file, and its errors: the column of each by its row."""
     patterns = [asdict(book) for book in made_up_books(500)]
     patterns[7]["description"] += "\nIts second line."
-    lines = csvfile.written_lines(patterns[number % 500] | {"isbn13": isbn(number)} for number in range(ROWS))
+    lines = csv_format.written_lines(patterns[number % 500] | {"isbn13": isbn(number)} for number in range(ROWS))
     path = tmp_path_factory.mktemp("large") / "books.csv"
     planted = {}
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:

@@ -1,33 +1,33 @@
 import pytest
 
-from colophon.catalogue.cache import Memory
+from colophon.catalogue.cache import LRUCache
 
 
 def test_what_was_not_asked_for_lately_is_forgotten():
-    memory: Memory[str] = Memory(size=2)
+    cache: LRUCache[str] = LRUCache(size=2)
     for asked in ("a", "b", "a", "c"):
-        memory.recall(asked, lambda asked=asked: asked)
-    assert memory.recall("a", lambda: "again") == "a"
-    assert memory.recall("b", lambda: "again") == "again"
+        cache.get_or_compute(asked, lambda asked=asked: asked)
+    assert cache.get_or_compute("a", lambda: "again") == "a"
+    assert cache.get_or_compute("b", lambda: "again") == "again"
 
 
 def test_what_is_kept_may_be_weighed():
-    memory: Memory[str] = Memory(size=10, weigh=len)
-    memory.recall("first", lambda: "x" * 6)
-    memory.recall("second", lambda: "y" * 4)
-    assert memory.recall("first", lambda: "again") == "x" * 6
-    memory.recall("third", lambda: "z")
-    assert memory.recall("second", lambda: "again") == "again"
+    cache: LRUCache[str] = LRUCache(size=10, weigh=len)
+    cache.get_or_compute("first", lambda: "x" * 6)
+    cache.get_or_compute("second", lambda: "y" * 4)
+    assert cache.get_or_compute("first", lambda: "again") == "x" * 6
+    cache.get_or_compute("third", lambda: "z")
+    assert cache.get_or_compute("second", lambda: "again") == "again"
 
 
 def test_an_answer_too_large_to_keep_is_given_all_the_same():
-    memory: Memory[str] = Memory(size=3, weigh=len)
-    assert memory.recall("long", lambda: "xxxx") == "xxxx"
-    assert memory.recall("long", lambda: "again, long") == "again, long"
+    cache: LRUCache[str] = LRUCache(size=3, weigh=len)
+    assert cache.get_or_compute("long", lambda: "xxxx") == "xxxx"
+    assert cache.get_or_compute("long", lambda: "again, long") == "again, long"
 
 
 def test_a_question_that_fails_is_asked_again():
-    memory: Memory[float] = Memory(size=3)
+    cache: LRUCache[float] = LRUCache(size=3)
     with pytest.raises(ZeroDivisionError):
-        memory.recall("x", lambda: 1 / 0)
-    assert memory.recall("x", lambda: 0.5) == 0.5
+        cache.get_or_compute("x", lambda: 1 / 0)
+    assert cache.get_or_compute("x", lambda: 0.5) == 0.5

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from colophon.release import passport, task
-from colophon.release.task import Task, whereabouts
+from colophon.release.task import Task, image_and_task
 from tests.conftest import any_database
 from tests.releases import DIGEST, RELEASED, TASK, released
 
@@ -109,30 +109,30 @@ def warnings(caplog):
 
 
 def test_a_task_knows_its_image_and_itself(agent, warnings):
-    assert whereabouts() == (DIGEST, TASK)
+    assert image_and_task() == (DIGEST, TASK)
     assert warnings() == []
 
 
 def test_outside_ecs_nothing_is_asked_and_nothing_warned_of(monkeypatch, warnings):
     monkeypatch.delenv(task.VARIABLE, raising=False)
-    assert whereabouts() == (None, None)
+    assert image_and_task() == (None, None)
     assert warnings() == []
 
 
 @pytest.mark.parametrize("zone", [{}, {"AvailabilityZone": ""}, {"AvailabilityZone": None}])
 def test_a_task_need_not_know_its_zone(agent, zone):
     agent.tell(CONTAINER, {name: value for name, value in ON_ECS.items() if name != "AvailabilityZone"} | zone)
-    assert whereabouts() == (DIGEST, Task(TASK.id, "colophon:42", None))
+    assert image_and_task() == (DIGEST, Task(TASK.id, "colophon:42", None))
 
 
 def test_an_image_that_is_named_by_its_tag_has_no_digest(agent):
     agent.tell(CONTAINER | {"Image": IMAGE.replace(f"@{DIGEST}", ":latest")}, ON_ECS)
-    assert whereabouts() == (None, TASK)
+    assert image_and_task() == (None, TASK)
 
 
 def test_a_task_with_an_arn_of_the_old_format_is_known(agent):
     agent.tell(CONTAINER, ON_ECS | {"TaskARN": ARN.replace("/colophon/", "/")})
-    assert whereabouts() == (DIGEST, TASK)
+    assert image_and_task() == (DIGEST, TASK)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_task_with_an_arn_of_the_old_format_is_known(agent):
 )
 def test_an_answer_of_another_shape_is_warned_of(agent, warnings, container, task):
     agent.tell(container, task)
-    assert whereabouts() == (None, None)
+    assert image_and_task() == (None, None)
     assert len(warnings()) == 1
 
 
@@ -161,7 +161,7 @@ def test_an_answer_of_another_shape_is_warned_of(agent, warnings, container, tas
 @pytest.mark.parametrize("place", ["", "/task"])
 def test_an_answer_that_is_none_is_warned_of(agent, warnings, answer, place):
     agent.answers[agent.base + place] = answer
-    assert whereabouts() == (None, None)
+    assert image_and_task() == (None, None)
     assert len(warnings()) == 1
 
 
@@ -169,7 +169,7 @@ def test_an_answer_that_is_none_is_warned_of(agent, warnings, answer, place):
 def test_an_answer_that_is_late_is_not_waited_for(agent, warnings, monkeypatch, place):
     monkeypatch.setattr(task, "SECONDS", 0.1)
     agent.late.add(agent.base + place)
-    assert whereabouts() == (None, None)
+    assert image_and_task() == (None, None)
     assert [reason.split(":")[0] for reason in warnings()] == ["TimeoutError"]
 
 
@@ -178,14 +178,14 @@ def test_an_answer_that_is_late_is_not_waited_for(agent, warnings, monkeypatch, 
 )
 def test_an_address_where_nobody_is_is_warned_of(monkeypatch, warnings, address):
     monkeypatch.setenv(task.VARIABLE, address)
-    assert whereabouts() == (None, None)
+    assert image_and_task() == (None, None)
     assert len(warnings()) == 1
 
 
 def test_no_proxy_is_asked(agent, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    assert whereabouts() == (DIGEST, TASK)
+    assert image_and_task() == (DIGEST, TASK)
 
 
 def test_the_passport_shows_neither_account_nor_cluster(agent):

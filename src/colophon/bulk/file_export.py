@@ -11,7 +11,7 @@ from .. import database
 from ..catalogue.book_schema import written
 from ..catalogue.list_query import ListQuery
 from ..catalogue.reading import Catalogue
-from . import csvfile, jsonlines
+from . import csv_format, json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
-    "csv": csvfile.written_lines,
-    "jsonl": jsonlines.written_lines,
+    "csv": csv_format.written_lines,
+    "jsonl": json_lines.written_lines,
 }
 AT_ONCE = 500
 

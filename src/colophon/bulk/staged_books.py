@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..catalogue.types import NewBook
 
 
-class CheckedBooks:
+class StagedBooks:
     """Books by the rows that they come from, and by their ISBNs, of which no two have the same.
 
     They are kept in an SQLite database without a name, which nobody else can open and which is gone when this process

@@ -13,12 +13,12 @@ from marshmallow import ValidationError
 from ..catalogue import writing
 from ..catalogue.book_schema import BookSchema
 from ..catalogue.reading import Catalogue
-from .checked import CheckedBooks
-from .csvfile import CsvReader
-from .jsonlines import JsonLinesReader
+from .csv_format import CsvReader
+from .json_lines import JsonLinesReader
 from .lines import Lines
 from .problems import UnreadableError
 from .rows import Row
+from .staged_books import StagedBooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ class Import:
         self._file = file
         self._format = file_format
         self._findings = findings
-        self._checked = CheckedBooks()
+        self._checked = StagedBooks()
 
     def __enter__(self) -> Import:
         return self
