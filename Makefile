@@ -96,7 +96,7 @@ assets: assets/node_modules/.package-lock.json ## Rebuild the built assets from 
 	@node assets/build.mjs
 
 bench: setup-bench ## Pages per second, beside nginx and a minimal Django page (needs nginx and wrk)
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench
 
 memory: setup-run ## Memory of the server's processes, as they are and with nothing shared between them (Linux)
 	@$(BIN)/python -m bench.memory

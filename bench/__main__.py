@@ -36,7 +36,7 @@ def between(low: int, high: int) -> Callable[[str], int]:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench/run.py", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     seconds, connections = between(1, 60), between(1, 256)
     parser.add_argument("--seconds", type=seconds, default=3, help="of load in each of the five rounds (%(default)s)")
     parser.add_argument("--connections", type=connections, default=16, help="kept open at once (%(default)s)")

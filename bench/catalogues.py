@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SMALL, LARGE = SIZES = (200, 100_000)
 PER_PAGE = 20
 # Whatever can decide what a catalogue's file holds: a list of the modules that do would leave out the next one.
-MADE_OF = ("src/colophon/**/*.py", "src/colophon/data/*", "src/requirements.txt", "bench/catalogues.py")
+MADE_OF = ("src/colophon/**/*.py", "src/colophon/data/*", "src/requirements.txt", "bench/made_up_books.py")
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Kind:
 
 
 def prepare(folder: Path, size: int, say: Callable[[str], None]) -> Path:
-    """Return a database file of so many made-up books, made by the site's own command unless it is there.
+    """Return a database file of so many made-up books, made unless it is there.
 
     The name carries a hash of what it is made of: after a change of that it is made again.
     """
@@ -51,11 +51,12 @@ def prepare(folder: Path, size: int, say: Callable[[str], None]) -> Path:
     unfinished = file.with_suffix(".part")
     say(f"making a catalogue of {size:,} books (once; 100,000 take half a minute) ...")
     try:
-        for words in (["db", "upgrade"], ["books", "generate", str(size)]):
-            command = [sys.executable, "-m", "colophon", *words]
-            made = subprocess.run(command, env=environment(unfinished), stdout=subprocess.PIPE, text=True, check=False)
-            if made.returncode:
-                raise BenchError(f"The catalogue could not be made: {' '.join(command)} failed. {made.stdout.strip()}")
+        command = [sys.executable, "-m", "bench.made_up_books", str(size)]
+        made = subprocess.run(
+            command, env=environment(unfinished), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False
+        )
+        if made.returncode:
+            raise BenchError(f"The catalogue could not be made: {' '.join(command)} failed. {made.stdout.strip()}")
         unfinished.rename(file)
     finally:
         for left in folder.glob(unfinished.name + "*"):

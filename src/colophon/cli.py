@@ -117,18 +117,6 @@ books.add_command(commands.import_books)
 books.add_command(commands.export_books)
 
 
-@books.command()
-@click.argument("number", type=click.IntRange(1, 10_000_000))
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same books.")
-@click.pass_obj
-def generate(config: settings.Settings, number: int, seed: int) -> None:
-    """Add NUMBER made-up books, for benchmarks: all of them or, when it is interrupted, none."""
-    adding = click.progressbar(length=number, label="Adding books", file=sys.stderr)
-    with revisions.ready(config.database_url) as engine, adding as bar:
-        writing.add_books(engine, built_in.made_up_books(number, seed), bar.update)
-    click.echo(f"Added {number:,} books.")
-
-
 @main.group(name="tokens")
 def token_commands() -> None:
     """The tokens that programs write with."""

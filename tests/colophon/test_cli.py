@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 
+from bench.made_up_books import made_up_books
 from colophon import cli, database
 from colophon.cli import main
 from colophon.database import revisions
@@ -123,7 +124,7 @@ def test_a_database_that_cannot_be_opened_is_named(runner, tmp_path, arguments):
 
 def test_a_database_that_the_next_release_has_migrated_is_used_as_it_is(runner, own_url, engine):
     at_revision(engine, "9999")
-    for arguments in (["prepare"], ["db", "upgrade"], ["books", "generate", "1"], ["tokens", "list"]):
+    for arguments in (["prepare"], ["db", "upgrade"], ["tokens", "create", "x"], ["tokens", "list"]):
         result = run(runner, *arguments, DATABASE_URL=own_url)
         assert result.exit_code == 0, result.output
     assert revisions.revision(engine) == "9999"
@@ -164,28 +165,15 @@ def test_a_revision_that_does_not_exist_is_named(runner, own_url, engine):
     assert "nope" in sentence
 
 
-def test_made_up_books_are_added(runner, own_url, engine):
-    result = run(runner, "books", "generate", "30", DATABASE_URL=own_url)
-    assert result.stdout == "Added 30 books.\n"
-    with engine.connect() as db:
-        assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 30
-
-
 def test_an_interruption_adds_nothing(runner, own_url, engine, monkeypatch):
-    def interrupted(number, seed):
-        yield from made_up(600, seed)
+    def interrupted():
+        yield from made_up_books(600)
         raise KeyboardInterrupt
 
-    made_up = cli.built_in.made_up_books
-    monkeypatch.setattr(cli.built_in, "made_up_books", interrupted)
-    assert run(runner, "books", "generate", "1000", DATABASE_URL=own_url).exit_code == 1
+    monkeypatch.setattr(cli.built_in, "built_in_books", interrupted)
+    assert run(runner, "prepare", DATABASE_URL=own_url).exit_code == 1
     with engine.connect() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM books").scalar_one() == 0
-
-
-@pytest.mark.parametrize("number", ["0", "-1", "x"])
-def test_a_wrong_number_is_a_wrong_use(runner, number):
-    assert run(runner, "books", "generate", "--", number).exit_code == 2
 
 
 def test_a_new_migration_is_written_from_the_models(runner, own_url, engine, monkeypatch, tmp_path):
@@ -211,6 +199,6 @@ def test_the_package_itself_is_the_program(monkeypatch, capsys):
 def test_what_the_database_refuses_is_said_in_one_sentence(runner, own_url, engine):
     with database.transaction(engine) as db:
         db.exec_driver_sql("CREATE TRIGGER refuse BEFORE INSERT ON books BEGIN SELECT RAISE(ABORT, 'planted'); END")
-    result = run(runner, "books", "generate", "1", DATABASE_URL=own_url)
+    result = run(runner, "prepare", DATABASE_URL=own_url)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "Error: The database cannot do that: planted."

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.made_up_books import made_up_books
 from colophon import create_app
-from colophon.catalogue import built_in, writing
+from colophon.catalogue import writing
 from colophon.catalogue.reading import Catalogue
 from colophon.settings import Settings
 from colophon.web import state
@@ -50,7 +51,7 @@ def number_of_queries(url, books, path):
     engine = state.of(app).engine
     with engine.connect() as db:
         there = Catalogue(db).totals().books
-    writing.add_books(engine, built_in.made_up_books(books - there))
+    writing.add_books(engine, made_up_books(books - there))
     with engine.connect() as db:
         slug = db.exec_driver_sql("SELECT slug FROM books LIMIT 1").scalar_one()
     with statements_of(engine) as statements:

@@ -120,7 +120,11 @@ def test_the_database_s_health_check_tells_a_server_that_answers_from_one_that_d
 
 
 def test_what_was_written_outlives_the_containers(compose):
-    compose("exec", "site", "python3", "-m", "colophon", "books", "generate", "5")
+    again = (
+        'python3 -m colophon books export | head -n 5 | sed \'s/"isbn13": "[0-9]*"/"isbn13": null/\''
+        " | python3 -m colophon books import --format jsonl -"
+    )
+    compose("exec", "-T", "site", "sh", "-c", again)
     compose.run("make", "down")
     compose.run("make", "up")
     assert b"A catalogue of 520 books" in fetch(compose.url)[2]

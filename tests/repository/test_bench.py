@@ -23,7 +23,7 @@ def checkout(tmp_path_factory):
     [
         *("catalogue/search.py", "catalogue/writing.py", "database/engine.py", "cli.py", "data/books.jsonl"),
         *("database/migrations/env.py", "database/migrations/versions/0001_the_catalogue.py", "../requirements.txt"),
-        "../../bench/catalogues.py",
+        "../../bench/made_up_books.py",
     ],
 )
 def test_a_catalogue_is_made_again_after_a_change_of_what_makes_it(checkout, changed):

@@ -40,7 +40,7 @@ def list_authors(parameters: dict[str, Any]) -> Response:
 
 @blueprint.get("/authors/<slug>")
 @operation(summary="Get an author", answers={200: AuthorRepresentation}, errors=(404,))
-def get_author(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def get_author(slug: str) -> Response:
     row = Catalogue(state.connection()).author_row(slug)
     if row is None:
         raise Problem(404, f"There is no author ‘{slug}’ in the catalogue.")

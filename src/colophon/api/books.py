@@ -14,7 +14,7 @@ from .. import database
 from ..access import idempotency
 from ..access.idempotency import KeyReusedError, StoredResponse
 from ..catalogue import writing
-from ..catalogue.book_schema import BookSchema, normal_isbn, written
+from ..catalogue.book_schema import BookSchema, dump, normal_isbn
 from ..catalogue.list_query import PER_PAGE, ListParameters, ListQuery, Number, query_from
 from ..catalogue.reading import Catalogue
 from ..catalogue.writing import IsbnTakenError
@@ -57,7 +57,7 @@ def represent(book: BookDetail) -> dict[str, Any]:
     """Return a book as the API shows it: as it is written, and what the catalogue adds."""
     return {
         "slug": book.slug,
-        **written(book),
+        **dump(book),
         "added_at": book.added_at.isoformat(timespec="seconds"),
         "links": {
             "self": absolute_url("api.get_book", name=book.slug),
@@ -111,7 +111,7 @@ def _list_url(parameters: dict[str, str], **more: int | None) -> str:
     answers={200: BookRepresentation},
     errors=(404,),
 )
-def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def get_book(name: str) -> Response:
     return json_response(represent(_found(state.connection(), name)))
 
 
@@ -126,7 +126,7 @@ def get_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
     errors=(409,),
     repeatable=True,
 )
-def create_book(parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+def create_book(sent: object) -> Response:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
@@ -165,7 +165,7 @@ def _created(db: Connection, book: NewBook) -> StoredResponse:
     errors=(404, 409),
     conditional=True,
 )
-def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+def replace_book(name: str, sent: object) -> Response:
     book: NewBook = load(BookSchema(), sent)
     return _change(name, lambda _: book)
 
@@ -181,7 +181,7 @@ def replace_book(name: str, parameters: dict[str, Any], sent: object) -> Respons
     errors=(404, 409),
     conditional=True,
 )
-def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response:  # noqa: ARG001
+def change_book(name: str, sent: object) -> Response:
     if not isinstance(sent, dict):
         raise Problem(422, "A merge patch of a book is a JSON object.")
 
@@ -190,7 +190,7 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
         raise Problem(FIELDS, "What was sent is not as it should be.", problems=unknown)
 
     def patched(book: BookDetail) -> NewBook:
-        merged = {field: value for field, value in (written(book) | sent).items() if value is not None}
+        merged = {field: value for field, value in (dump(book) | sent).items() if value is not None}
         changed: NewBook = load(BookSchema(), merged)
         return changed
 
@@ -205,7 +205,7 @@ def change_book(name: str, parameters: dict[str, Any], sent: object) -> Response
     errors=(404,),
     conditional=True,
 )
-def delete_book(name: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def delete_book(name: str) -> Response:
     with database.transaction(state.current().engine) as db:
         writing.delete_book(db, _matching(db, name), bearer().id)
     return Response(status=204)

@@ -78,7 +78,9 @@ def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[...,
             _require_json_accepted()
             _authorise(described.scope)
             schema = (described.parameters or Schema)()
-            arguments["parameters"] = list_query.read(schema, request.args, unknown="raise")
+            parameters = list_query.read(schema, request.args, unknown="raise")
+            if described.parameters:
+                arguments["parameters"] = parameters
             if described.content_types and described.body:
                 arguments["sent"] = _body(described.content_types)
             return view(**arguments)

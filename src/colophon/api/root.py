@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..catalogue.reading import Catalogue
 from ..web import state
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @blueprint.get("")
 @operation(summary="See what there is", answers={200: Root})
-def root(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def root() -> Response:
     catalogue = Catalogue(state.connection())
     totals = catalogue.totals()
     places = {

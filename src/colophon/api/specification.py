@@ -55,7 +55,7 @@ OF_PROBLEMS = {
 
 @blueprint.get("/openapi.json")
 @operation(summary="Get this specification", answers={200: None})
-def specification(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def specification() -> Response:
     return json_response(_specification(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @blueprint.get("/subjects")
 @operation(summary="List subjects", answers={200: SubjectList})
-def list_subjects(parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def list_subjects() -> Response:
     subjects = Catalogue(state.connection()).subjects()
     return json_response({"total": len(subjects), "subjects": [_subject(subject) for subject in subjects]})
 
 
 @blueprint.get("/subjects/<slug>")
 @operation(summary="Get a subject", answers={200: SubjectRepresentation}, errors=(404,))
-def get_subject(slug: str, parameters: dict[str, Any]) -> Response:  # noqa: ARG001
+def get_subject(slug: str) -> Response:
     for subject in Catalogue(state.connection()).subjects():
         if subject.slug == slug:
             return json_response(_subject(subject))

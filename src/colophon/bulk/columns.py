@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import chain
 
+from ..catalogue.book_schema import BookSchema
+from ..catalogue.types import FIELDS
 from .problems import Problem, UnreadableError, excerpt
 
-# In the order in which they are written. Case, spaces and punctuation in a header do not matter.
-COLUMNS = {
+AUTHOR_COLUMNS = ("authors", "author_sort_names", "author_original_names")
+# In the order in which they are written.
+COLUMNS = tuple(chain.from_iterable(AUTHOR_COLUMNS if name == "authors" else (name,) for name in FIELDS))
+REQUIRED = tuple(name for name, field in BookSchema().fields.items() if field.required)
+# Other spellings of a header, in which case, spaces and punctuation do not matter.
+SYNONYMS = {
     "title": ("booktitle",),
-    "subtitle": (),
     "original_title": ("titleoriginal",),
     "authors": ("author", "authornames", "authorname"),
     "author_sort_names": ("authorsortname", "authorssort", "authorsort", "sortnames", "authorlf"),
@@ -26,21 +32,21 @@ COLUMNS = {
     "circa": ("approximate", "yearapproximate"),
     "language": ("lang", "languagecode"),
     "subjects": ("subject", "tags", "tag", "genre", "genres", "keywords"),
-    "publisher": (),
     "pages": ("pagecount", "numberofpages", "numpages", "extent"),
     "isbn13": ("isbn", "isbn10"),
     "description": ("summary", "abstract"),
 }
-REQUIRED = ("title", "authors", "year", "language", "description")
 DELIMITERS = ",;\t"
 
 _IGNORED = re.compile(r"[\W_]+")
-_FIELDS = {_IGNORED.sub("", spelling): field for field, others in COLUMNS.items() for spelling in (field, *others)}
+_COLUMN_OF = {
+    _IGNORED.sub("", spelling): column for column in COLUMNS for spelling in (column, *SYNONYMS.get(column, ()))
+}
 
 
 def field_of(header: str) -> str | None:
     """Return the column that a header means, or None."""
-    return _FIELDS.get(_IGNORED.sub("", header.casefold()))
+    return _COLUMN_OF.get(_IGNORED.sub("", header.casefold()))
 
 
 def delimiter_of(first_line: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from .. import database
-from ..catalogue.book_schema import written
+from ..catalogue.book_schema import dump
 from ..catalogue.list_query import ListQuery
 from ..catalogue.reading import Catalogue
 from . import csv_format, json_lines
@@ -38,7 +38,7 @@ def export(engine: Engine, file: BinaryIO, file_format: str, progress: Callable[
         after: int | None = 0
         while after is not None:
             some, after = catalogue.walk(ListQuery(), after, AT_ONCE)
-            yield from map(written, some)
+            yield from map(dump, some)
             count += len(some)
             progress(len(some))
 

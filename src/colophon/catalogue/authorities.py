@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, insert, select, update
 
@@ -11,14 +11,12 @@ from ..database.models import Author, Book, BookAuthor, BookSubject, Subject
 from . import keys, search
 from .reading import Catalogue
 from .text import slugify, sort_name
-from .types import NewAuthor, as_written
+from .types import NewAuthor, NewBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection
-
-    from .types import NewBook
 
 
 def resolve(db: Connection, books: list[NewBook]) -> list[NewBook]:
@@ -33,14 +31,15 @@ def resolve(db: Connection, books: list[NewBook]) -> list[NewBook]:
     for name in (name for book in books for name in book.subjects):
         given.setdefault(slugify(name), name)
     subjects = _resolve_subjects(db, given)
-    return [
-        replace(
-            book,
-            authors=[authors[name] for name in dict.fromkeys(author.name for author in book.authors)],
-            subjects=sorted({subjects[slug] for slug in map(slugify, book.subjects)}),
-        )
-        for book in books
-    ]
+
+    def with_headings(book: NewBook) -> NewBook:
+        headings: dict[str, Any] = {  # mypy's `replace` does not know the type parameters of a base class
+            "authors": [authors[name] for name in dict.fromkeys(author.name for author in book.authors)],
+            "subjects": sorted({subjects[slug] for slug in map(slugify, book.subjects)}),
+        }
+        return replace(book, **headings)
+
+    return list(map(with_headings, books))
 
 
 def _resolve_authors(db: Connection, given: Iterable[NewAuthor]) -> dict[str, NewAuthor]:
@@ -90,10 +89,10 @@ def _refile(db: Connection, author: NewAuthor) -> None:
         select(BookAuthor.book_id).join(Author, Author.id == BookAuthor.author_id).where(Author.name == author.name)
     )
     for book in Catalogue(db).details(db.scalars(theirs).all()):
-        written = as_written(book)
-        db.execute(update(Book).where(Book.id == book.id).values(author_key=keys.author_key(written)))
+        stored = NewBook.of(book)
+        db.execute(update(Book).where(Book.id == book.id).values(author_key=keys.author_key(stored)))
         search.forget(db, book.id)
-        search.write(db, {book.id: keys.search_words(written)})
+        search.write(db, {book.id: keys.search_words(stored)})
 
 
 def _resolve_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:

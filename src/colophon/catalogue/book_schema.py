@@ -14,7 +14,7 @@ from stdnum.exceptions import ValidationError as NumberError
 
 from . import languages
 from .list_query import PLAIN_LINE
-from .types import NewAuthor, NewBook, as_written
+from .types import NewAuthor, NewBook
 
 if TYPE_CHECKING:
     from .types import BookDetail
@@ -144,6 +144,6 @@ class BookSchema(Strict):
         return NewBook(**data)
 
 
-def written(book: BookDetail) -> dict[str, Any]:
+def dump(book: BookDetail) -> dict[str, Any]:
     """Return a book in the form that BookSchema reads: what was written is what is given back."""
-    return asdict(as_written(book))
+    return asdict(NewBook.of(book))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import case, func, or_, select
 
@@ -14,17 +14,18 @@ from .cache import LRUCache
 from .languages import language_name
 from .list_query import AUTHORS_PER_PAGE, PER_PAGE, RELEVANCE, ListQuery, ParameterError
 from .text import slugify, sort_key, words
-from .types import ERAS, AuthorRef, AuthorRow, BookCard, BookDetail, Era, Facet, Page, SubjectRef, Totals
+from .types import ERAS, AuthorRef, AuthorRow, CatalogueBook, Era, Facet, Page, SubjectRef, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Select
-    from sqlalchemy.orm import InstrumentedAttribute
 
+    from .types import BookCard, BookDetail
+
+P = ParamSpec("P")
 T = TypeVar("T")
-B = TypeVar("B", bound=BookCard)
 
 
 class PastTheEndError(LookupError):
@@ -38,6 +39,18 @@ BROAD = 2000
 LAST_CHARACTER = "\U0010ffff"
 
 _cache: LRUCache[Any] = LRUCache(size=4096)
+
+
+def _cached(method: Callable[Concatenate[Catalogue, P], T]) -> Callable[Concatenate[Catalogue, P], T]:
+    """Decorate a method whose result stays the same until the catalogue changes."""
+
+    @wraps(method)
+    def call(self: Catalogue, /, *arguments: P.args, **named: P.kwargs) -> T:
+        key = (self.state, method.__name__, arguments)
+        result: T = _cache.get_or_compute(key, lambda: method(self, *arguments, **named))
+        return result
+
+    return call
 
 
 class Catalogue:
@@ -54,50 +67,32 @@ class Catalogue:
     def changed_at(self) -> datetime | None:
         return self._db.scalar(select(CatalogueState.changed_at))
 
-    def _recall(self, what: object, work_out: Callable[[], T]) -> T:
-        answer: T = _cache.get_or_compute((self.state, what), work_out)
-        return answer
-
     # Facts about the whole
 
+    @_cached
     def totals(self) -> Totals:
-        def work_out() -> Totals:
-            of_books = select(
-                func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year)
-            )
-            books, languages, first, last = self._db.execute(of_books).one()
-            return Totals(books, self._db.scalar(select(func.count(Author.id))) or 0, languages, first, last)
+        columns = func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year)
+        books, languages, first, last = self._db.execute(select(*columns)).one()
+        return Totals(books, self._db.scalar(select(func.count(Author.id))) or 0, languages, first, last)
 
-        return self._recall("totals", work_out)
-
+    @_cached
     def subjects(self) -> list[Facet]:
         """Return all subjects by name, with their numbers of books."""
+        query = select(Subject.slug, Subject.name, func.count()).join(BookSubject, BookSubject.subject_id == Subject.id)
+        return [Facet(*row) for row in self._db.execute(query.group_by(Subject.id).order_by(Subject.name))]
 
-        def work_out() -> list[Facet]:
-            query = select(Subject.slug, Subject.name, func.count()).join(
-                BookSubject, BookSubject.subject_id == Subject.id
-            )
-            return [Facet(*row) for row in self._db.execute(query.group_by(Subject.id).order_by(Subject.name))]
-
-        return self._recall("subjects", work_out)
-
+    @_cached
     def languages(self) -> list[Facet]:
         """Return all languages by their English names, with their numbers of books; `slug` is the code."""
+        query = select(Book.language, func.count()).group_by(Book.language)
+        named = (Facet(code, language_name(code), count) for code, count in self._db.execute(query))
+        return sorted(named, key=lambda facet: facet.name)
 
-        def work_out() -> list[Facet]:
-            query = select(Book.language, func.count()).group_by(Book.language)
-            named = (Facet(code, language_name(code), count) for code, count in self._db.execute(query))
-            return sorted(named, key=lambda facet: facet.name)
-
-        return self._recall("languages", work_out)
-
+    @_cached
     def eras(self) -> list[Era]:
-        return self._recall(
-            "eras",
-            lambda: [
-                replace(era, count=self._count(ListQuery(year_from=era.year_from, year_to=era.year_to))) for era in ERAS
-            ],
-        )
+        return [
+            replace(era, count=self._count(ListQuery(year_from=era.year_from, year_to=era.year_to))) for era in ERAS
+        ]
 
     # Books
 
@@ -114,7 +109,7 @@ class Catalogue:
         having = select(Book.isbn13, Book.slug).where(Book.isbn13.in_(isbns))
         return {str(row[0]): row[1] for row in self._db.execute(having)} if isbns else {}
 
-    def by_same_authors(self, book: BookCard, limit: int = 6) -> list[BookCard]:
+    def by_same_authors(self, book: CatalogueBook[Any], limit: int = 6) -> list[BookCard]:
         """Return other books by the same authors, the oldest first."""
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
         theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))
@@ -167,32 +162,28 @@ class Catalogue:
         if problems:
             raise ParameterError(problems)
 
+    @_cached
     def author(self, name: str) -> AuthorRef | None:
         """Return the author with this name or slug."""
-
         if "\0" in name:
-            return None  # PostgreSQL cannot even be asked
-
-        def work_out() -> AuthorRef | None:
-            columns = (Author.slug, Author.name, Author.original_name, Author.sort_name)
-            # A name without letters has a slug that says nothing.
-            named = or_(Author.slug == slugify(name), Author.name == name) if words(name) else Author.name == name
-            row = self._db.execute(select(*columns).where(named)).first()
-            return AuthorRef(*row) if row else None
-
-        return self._recall(("author", name), work_out)
+            return None  # PostgreSQL refuses the query
+        columns = (Author.slug, Author.name, Author.original_name, Author.sort_name)
+        # A name without letters has a slug that says nothing.
+        named = or_(Author.slug == slugify(name), Author.name == name) if words(name) else Author.name == name
+        row = self._db.execute(select(*columns).where(named)).first()
+        return AuthorRef(*row) if row else None
 
     def slugs(self, page: int, per_page: int) -> Sequence[str]:
         """Return the slugs of books in the order of their ids, for the sitemap's files."""
         return self._db.scalars(select(Book.slug).order_by(Book.id).limit(per_page).offset((page - 1) * per_page)).all()
 
     def _count(self, query: ListQuery, column: str | None = None) -> int:
-        """Return how many books a query asks for; with a column of the index, those whose column has all the words."""
+        """Return how many books a query selects; with a column of the index, those whose column has all the words."""
+        return self._count_chosen(replace(query, sort="", page=0), column)
 
-        def work_out() -> int:
-            return self._db.scalar(select(func.count()).select_from(self._chosen(query, column).subquery())) or 0
-
-        return self._recall(("count", column, replace(query, sort="", page=0)), work_out)
+    @_cached
+    def _count_chosen(self, query: ListQuery, column: str | None) -> int:
+        return self._db.scalar(select(func.count()).select_from(self._chosen(query, column).subquery())) or 0
 
     def _ids(self, query: ListQuery, total: int, limit: int, offset: int) -> Sequence[int]:
         """Return the ids of one stretch of the books that a query asks for, in its order."""
@@ -222,14 +213,14 @@ class Catalogue:
 
     def _cards(self, ids: Sequence[int]) -> list[BookCard]:
         """Return these books, in this order, with their authors, in one query."""
-        return self._rows(ids, statements.READ_CARDS, BookCard, statements.CARD)
+        return self._books(ids)
 
     def details(self, ids: Sequence[int]) -> list[BookDetail]:
         """Return these books, in this order, with all that is known of each, in two queries.
 
         Nothing of it is remembered, so that a change may ask in the middle of its work.
         """
-        books = self._rows(ids, statements.READ_DETAILS, BookDetail, statements.DETAIL)
+        books: list[BookDetail] = self._books(ids)
         filed = (
             select(BookSubject.book_id, Subject.slug, Subject.name)
             .join(Subject, Subject.id == BookSubject.subject_id)
@@ -242,18 +233,12 @@ class Catalogue:
                 by_id[book_id].subjects.append(SubjectRef(slug, name))
         return books
 
-    def _rows(
-        self,
-        ids: Sequence[int],
-        statement: Select[*tuple[Any, ...]],
-        kind: type[B],
-        columns: tuple[InstrumentedAttribute[Any], ...],
-    ) -> list[B]:
-        names = [column.key for column in columns]
-        books: dict[int, B] = {}
-        for slug, name, original_name, sort_name, *values in self._db.execute(statement, {"ids": ids}):
+    def _books(self, ids: Sequence[int]) -> list[CatalogueBook[Any]]:
+        books: dict[int, CatalogueBook[Any]] = {}
+        for slug, name, original_name, sort_name, *values in self._db.execute(statements.READ_BOOKS, {"ids": ids}):
             if values[0] not in books:
-                books[values[0]] = kind(**dict(zip(names, values, strict=True)))
+                own = dict(zip(statements.BOOK_COLUMNS, values, strict=True))
+                books[values[0]] = CatalogueBook(**own, authors=[], subjects=[])
             books[values[0]].authors.append(AuthorRef(slug, name, original_name, sort_name))
         # One may have been taken out since its id was found.
         return [books[book_id] for book_id in ids if book_id in books]
@@ -266,11 +251,12 @@ class Catalogue:
 
     # Authors
 
+    @_cached
     def letters(self) -> list[tuple[str, int]]:
         """Return the first letters of the authors' filing names, each with its number of authors."""
         letter = func.substr(Author.sort_key, 1, 1)
         query = select(letter, func.count()).group_by(letter).order_by(letter)
-        return self._recall("letters", lambda: [(str(row[0]), row[1]) for row in self._db.execute(query)])
+        return [(str(row[0]), row[1]) for row in self._db.execute(query)]
 
     def authors(self, letter: str | None, page: int) -> Page[AuthorRow]:
         """Return one page of the authors, by filing name; of those only that begin with a letter, which is folded.

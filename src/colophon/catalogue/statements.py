@@ -9,6 +9,7 @@ from sqlalchemy.sql.operators import custom_op
 
 from ..database.models import Author, Book, BookAuthor, BookSubject, Subject
 from . import search
+from .types import COLUMNS
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
@@ -19,38 +20,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CARD = (
-    Book.id,
-    Book.slug,
-    Book.title,
-    Book.subtitle,
-    Book.original_title,
-    Book.year,
-    Book.circa,
-    Book.language,
-    Book.description,
-    Book.added_at,
+_book, _author, _link = (model.__table__.c for model in (Book, Author, BookAuthor))
+BOOK_COLUMNS = ("id", "slug", "added_at", *COLUMNS)
+# Reads books by their `ids`, a row for each author: the author's four columns, then the book's. It is made once, and of
+# plain tables: SQLAlchemy takes twice as long to execute a statement that is made of models anew.
+READ_BOOKS: Select[*tuple[Any, ...]] = (
+    select(_author.slug, _author.name, _author.original_name, _author.sort_name, *(_book[key] for key in BOOK_COLUMNS))
+    .select_from(Book.__table__)
+    .join(BookAuthor.__table__, _link.book_id == _book.id)
+    .join(Author.__table__, _author.id == _link.author_id)
+    .where(_book.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_book.id, _link.position)
 )
-DETAIL = (*CARD, Book.publisher, Book.pages, Book.isbn13)
-
-
-def _with_authors(columns: tuple[InstrumentedAttribute[Any], ...]) -> Select[*tuple[Any, ...]]:
-    """Return the statement that reads books by their `ids`, a row for each author.
-
-    It is made once, and of plain tables: SQLAlchemy takes twice as long to execute one that is made of models anew.
-    """
-    book, author, link = (model.__table__.c for model in (Book, Author, BookAuthor))
-    return (
-        select(author.slug, author.name, author.original_name, author.sort_name, *(book[col.key] for col in columns))
-        .select_from(Book.__table__)
-        .join(BookAuthor.__table__, link.book_id == book.id)
-        .join(Author.__table__, author.id == link.author_id)
-        .where(book.id.in_(bindparam("ids", expanding=True)))
-        .order_by(book.id, link.position)
-    )
-
-
-READ_CARDS, READ_DETAILS = _with_authors(CARD), _with_authors(DETAIL)
 # Each order is by one indexed column, ties by id, both in the same direction.
 _ORDERS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
     "title": (Book.title_key, False),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Generic, NamedTuple, Never, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
 T = TypeVar("T")
+A = TypeVar("A")
+S = TypeVar("S")
 
 
 class AuthorRef(NamedTuple):
@@ -71,21 +73,49 @@ class Totals(NamedTuple):
     last_year: int | None
 
 
-@dataclass(slots=True)
-class BookCard:
-    """A book as lists show it. `year` is negative before the common era."""
+@dataclass(frozen=True, slots=True)
+class NewAuthor:
+    """A person to be stored. `sort`, the filing name, is kept or worked out where it is None."""
+
+    name: str
+    sort: str | None = None
+    original_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookFields(Generic[A, S]):
+    """The fields of a book, in the order in which the API and files have them.
+
+    `year` is negative before the common era, never 0; `isbn13` is 13 digits. What reads, writes and exports books is
+    derived from this list. A new field needs, beside its line here, a column in database/models.py and its rules in
+    book_schema.py.
+    """
+
+    title: str
+    subtitle: str | None = None
+    original_title: str | None = None
+    authors: list[A]
+    year: int
+    circa: bool = False
+    language: str
+    subjects: list[S]
+    publisher: str | None = None
+    pages: int | None = None
+    isbn13: str | None = None
+    description: str
+
+
+FIELDS = tuple(field.name for field in fields(BookFields))
+COLUMNS = tuple(name for name in FIELDS if name not in ("authors", "subjects"))  # in the book's own row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueBook(BookFields[AuthorRef, S], Generic[S]):
+    """A book as the catalogue holds it."""
 
     id: int
     slug: str
-    title: str
-    subtitle: str | None
-    original_title: str | None
-    year: int
-    circa: bool
-    language: str
-    description: str
     added_at: datetime
-    authors: list[AuthorRef] = field(default_factory=list)
 
     @property
     def title_language(self) -> str | None:
@@ -94,66 +124,26 @@ class BookCard:
         return self.language if foreign and any(char > "\x7f" and char.isalpha() for char in self.title) else None
 
 
-@dataclass(slots=True, kw_only=True)
-class BookDetail(BookCard):
-    """A book as its own page shows it."""
-
-    publisher: str | None = None
-    pages: int | None = None
-    isbn13: str | None = None
-    subjects: list[SubjectRef] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class NewAuthor:
-    """A person, by name. Without a filing name they keep theirs, or get one that is worked out."""
-
-    name: str
-    sort: str | None = None
-    original_name: str | None = None
+BookCard = CatalogueBook[Never]
+"""A book as lists show it, without its subjects."""
+BookDetail = CatalogueBook[SubjectRef]
+"""A book as its own page shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewBook:
-    """A book to be added. `year` is negative before the common era, never 0; `isbn13` is 13 digits.
-
-    Its fields stand in the order in which the API and files have them.
-    """
-
-    title: str
-    subtitle: str | None = None
-    original_title: str | None = None
-    authors: list[NewAuthor]
-    year: int
-    circa: bool = False
-    language: str
-    subjects: list[str]
-    publisher: str | None = None
-    pages: int | None = None
-    isbn13: str | None = None
-    description: str
+class NewBook(BookFields[NewAuthor, str]):
+    """A book to be stored."""
 
     def __post_init__(self) -> None:
         if not self.authors:
             raise ValueError("A book has at least one author.")
 
-
-def as_written(book: BookDetail) -> NewBook:
-    """Return a book of the catalogue in the form in which it could be written again."""
-    return NewBook(
-        title=book.title,
-        subtitle=book.subtitle,
-        original_title=book.original_title,
-        authors=[NewAuthor(author.name, author.sort_name, author.original_name) for author in book.authors],
-        year=book.year,
-        circa=book.circa,
-        language=book.language,
-        subjects=[subject.name for subject in book.subjects],
-        publisher=book.publisher,
-        pages=book.pages,
-        isbn13=book.isbn13,
-        description=book.description,
-    )
+    @classmethod
+    def of(cls, book: BookDetail) -> NewBook:
+        """Return a book of the catalogue in the form in which it can be stored again."""
+        authors = [NewAuthor(author.name, author.sort_name, author.original_name) for author in book.authors]
+        subjects = [subject.name for subject in book.subjects]
+        return cls(authors=authors, subjects=subjects, **{name: getattr(book, name) for name in COLUMNS})
 
 
 @dataclass(slots=True)

@@ -16,14 +16,14 @@ from ..database.models import AuditEntry, Author, Book, BookAuthor, BookSubject,
 from . import authorities, keys, search
 from .reading import Catalogue
 from .text import sort_key
-from .types import as_written
+from .types import COLUMNS, NewBook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection, Engine
 
-    from .types import BookDetail, NewBook
+    from .types import BookDetail
 
 BATCH = 500
 
@@ -82,7 +82,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
     """
     _refuse_taken_isbn(db, book, old.id)
     (book,) = authorities.resolve(db, [book])
-    before = as_written(old)
+    before = NewBook.of(old)
     if book == before:
         return
     _audit(db, token_id, [("replace", old.slug, before, book)])
@@ -97,7 +97,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
 
 def delete_book(db: Connection, old: BookDetail, token_id: int | None = None) -> None:
     """Take a book out of the catalogue, with the authors and subjects that no other book has."""
-    _audit(db, token_id, [("delete", old.slug, as_written(old), None)])
+    _audit(db, token_id, [("delete", old.slug, NewBook.of(old), None)])
     search.forget(db, old.id)
     db.execute(delete(Book).where(Book.id == old.id))
     authorities.remove_unused(db)
@@ -144,21 +144,9 @@ def _add_batch(db: Connection, books: list[NewBook], token_id: int | None = None
 
 
 def _columns(book: NewBook) -> dict[str, object]:
-    """Return what a book's own row holds of it."""
-    return {
-        "title": book.title,
-        "subtitle": book.subtitle,
-        "original_title": book.original_title,
-        "year": book.year,
-        "circa": book.circa,
-        "language": book.language,
-        "publisher": book.publisher,
-        "pages": book.pages,
-        "isbn13": book.isbn13,
-        "description": book.description,
-        "title_key": sort_key(book.title),
-        "author_key": keys.author_key(book),
-    }
+    """Return the columns of a book's own row."""
+    keys_of = {"title_key": sort_key(book.title), "author_key": keys.author_key(book)}
+    return {name: getattr(book, name) for name in COLUMNS} | keys_of
 
 
 def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:

@@ -10,9 +10,10 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from bench.made_up_books import made_up_books
 from colophon import create_app, database
 from colophon.access import tokens
-from colophon.catalogue import built_in, writing
+from colophon.catalogue import writing
 from colophon.settings import Settings
 from colophon.web import state
 from tests.pagecheck import text
@@ -57,7 +58,7 @@ def token(databases):
     url = databases.create(databases.empty)
     engine = database.connect(url)
     exposed.extensions["colophon"] = replace(state.of(exposed), engine=engine)
-    writing.add_books(engine, built_in.made_up_books(30))
+    writing.add_books(engine, made_up_books(30))
     with database.transaction(engine) as db:
         made = tokens.create(db, "schemathesis", "write", timedelta(days=1))
     yield made

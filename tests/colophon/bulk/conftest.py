@@ -2,7 +2,7 @@
 
 import pytest
 
-from colophon.catalogue.book_schema import written
+from colophon.catalogue.book_schema import dump
 from colophon.catalogue.list_query import ListQuery
 from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
@@ -27,6 +27,6 @@ def books(engine):
 
     def books():
         with engine.connect() as db:
-            return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 1000)[0]]
+            return [dump(book) for book in Catalogue(db).walk(ListQuery(), 0, 1000)[0]]
 
     return books

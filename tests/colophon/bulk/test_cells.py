@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colophon.bulk import cells
-from colophon.bulk.columns import COLUMNS, REQUIRED, delimiter_of, field_of
-from colophon.catalogue.book_schema import BookSchema
+from colophon.bulk.columns import COLUMNS, delimiter_of, field_of
 
 nasty = st.text(st.sampled_from("'=+-@\uff1d\t;|\\\", aé中\n"))
 
@@ -133,10 +132,3 @@ def test_the_delimiter_is_found_from_the_header(delimiter):
 def test_without_a_known_header_the_delimiter_is_the_comma():
     assert delimiter_of("a;b;c\n") == ","
     assert delimiter_of("a\rb;title\n") == ","
-
-
-def test_there_is_a_column_for_each_field_of_a_book():
-    fields = BookSchema().fields
-    assert set(COLUMNS) - set(fields) == {"author_sort_names", "author_original_names"}
-    assert set(fields) <= set(COLUMNS)
-    assert set(REQUIRED) == {name for name, field in fields.items() if field.required}

@@ -19,7 +19,7 @@ from colophon.bulk.columns import COLUMNS
 from colophon.bulk.file_import import Import
 from colophon.bulk.problems import Findings
 from colophon.catalogue import writing
-from colophon.catalogue.book_schema import BookSchema, written
+from colophon.catalogue.book_schema import BookSchema, dump
 from colophon.catalogue.built_in import built_in_books
 from colophon.catalogue.list_query import ListQuery
 from colophon.catalogue.reading import Catalogue
@@ -34,7 +34,7 @@ FORMATS = ["csv", "jsonl"]
 
 def catalogue_of(engine):
     with engine.connect() as db:
-        return [written(book) for book in Catalogue(db).walk(ListQuery(), 0, 10_000)[0]]
+        return [dump(book) for book in Catalogue(db).walk(ListQuery(), 0, 10_000)[0]]
 
 
 def another(databases):

@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
+from bench.made_up_books import made_up_books
 from colophon.bulk import csv_format
-from colophon.catalogue.built_in import made_up_books
 from colophon.catalogue.reading import Catalogue
 from tests.conftest import any_database
 

@@ -7,7 +7,8 @@ from itertools import islice
 
 import pytest
 
-from colophon.catalogue.built_in import built_in_books, made_up_books
+from bench.made_up_books import made_up_books
+from colophon.catalogue.built_in import built_in_books
 from colophon.catalogue.languages import language_name
 from colophon.catalogue.text import slugify
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from bench.made_up_books import made_up_books
 from colophon import database
 from colophon.catalogue import reading
-from colophon.catalogue.built_in import made_up_books
 from colophon.catalogue.list_query import PER_PAGE, ListQuery
 from colophon.catalogue.reading import Catalogue, PastTheEndError
 from colophon.catalogue.types import ERAS, NewAuthor, NewBook

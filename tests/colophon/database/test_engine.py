@@ -4,13 +4,14 @@ import sqlite3
 
 import pytest
 
+from bench.made_up_books import made_up_books
 from colophon import database
-from colophon.catalogue import built_in, writing
+from colophon.catalogue import writing
 from colophon.web import state
 
 
 def test_readers_go_on_while_one_writes(engine):
-    writing.add_books(engine, built_in.made_up_books(3))
+    writing.add_books(engine, made_up_books(3))
     with database.transaction(engine) as writer:
         writer.exec_driver_sql("DELETE FROM book_authors")
         with engine.connect() as reader:

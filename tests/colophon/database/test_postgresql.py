@@ -4,8 +4,9 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import inspect, literal, select
 
+from bench.made_up_books import made_up_books
 from colophon import database
-from colophon.catalogue import built_in, writing
+from colophon.catalogue import writing
 from colophon.catalogue.reading import Catalogue
 from colophon.cli import main
 from colophon.database import revisions
@@ -67,7 +68,7 @@ def test_every_text_is_compared_by_code_point(engine):
 
 
 def test_times_come_back_in_utc(engine):
-    writing.add_books(engine, built_in.made_up_books(1))
+    writing.add_books(engine, made_up_books(1))
     with engine.connect() as db:
         changed = Catalogue(db).changed_at()
         db.exec_driver_sql("SET TimeZone = 'Asia/Tokyo'")
@@ -133,7 +134,7 @@ def test_an_unknown_parameter_of_the_url_is_said_to_be(runner: CliRunner, own_ur
 
 
 def test_statistics_are_renewed_after_many_books(engine):
-    writing.add_books(engine, built_in.made_up_books(ANALYZE_FROM))
+    writing.add_books(engine, made_up_books(ANALYZE_FROM))
     with engine.connect() as db:
         rows = db.exec_driver_sql(
             "SELECT relname, reltuples FROM pg_class WHERE relname IN ('books', 'book_search')"

@@ -8,8 +8,9 @@ import pytest
 from alembic import command
 from sqlalchemy import inspect
 
+from bench.made_up_books import made_up_books
 from colophon import database
-from colophon.catalogue import built_in, writing
+from colophon.catalogue import writing
 from colophon.database import revisions
 from colophon.database.revisions import DatabaseUnusableError
 from tests.conftest import sqlite_only
@@ -68,7 +69,7 @@ def test_a_migration_that_fails_changes_nothing(fresh):
 
 @sqlite_only
 def test_a_migration_may_rebuild_a_table_that_others_refer_to(engine):
-    writing.add_books(engine, built_in.made_up_books(5))
+    writing.add_books(engine, made_up_books(5))
     with revisions.migrating(engine) as db:
         db.exec_driver_sql("CREATE TABLE rebuilt AS SELECT * FROM books")
         db.exec_driver_sql("DROP TABLE books")
@@ -79,7 +80,7 @@ def test_a_migration_may_rebuild_a_table_that_others_refer_to(engine):
 
 @sqlite_only
 def test_a_migration_that_would_break_references_is_refused(engine):
-    writing.add_books(engine, built_in.made_up_books(5))
+    writing.add_books(engine, made_up_books(5))
     with pytest.raises(DatabaseUnusableError, match="foreign keys"), revisions.migrating(engine) as db:
         db.exec_driver_sql("DELETE FROM authors")
     with engine.connect() as db:

@@ -79,7 +79,7 @@ def ended_well(command):
 
 @pytest.mark.parametrize(
     "command",
-    ["prepare", "books generate 3", "books import one.jsonl", "tokens create x", "db downgrade base"],
+    ["prepare", "books import one.jsonl", "tokens create x", "db downgrade base"],
 )
 def test_a_command_waits_for_whoever_writes(start, tmp_path, engine, own_url, command):
     (tmp_path / "one.jsonl").write_text(json.dumps(ONE_BOOK))

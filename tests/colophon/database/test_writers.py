@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from bench.made_up_books import made_up_books
 from colophon import database
 from colophon.catalogue import built_in, writing
 from colophon.database import revisions
@@ -96,7 +97,7 @@ def test_an_error_is_told_as_it_is_though_the_connection_was_lost_meanwhile(engi
 
 
 def test_a_change_that_fails_at_its_very_end_is_not_kept(engine):
-    books = built_in.made_up_books(1)
+    books = made_up_books(1)
     writing.add_books(engine, books)
     deferred = "PRAGMA defer_foreign_keys = ON" if engine.dialect.name == "sqlite" else DEFERRED
     with pytest.raises(IntegrityError), database.transaction(engine) as db:

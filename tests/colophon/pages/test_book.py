@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from colophon.catalogue.types import BookDetail
+from colophon.catalogue.types import CatalogueBook
 from colophon.pages.views import _json_ld
 from tests.pagecheck import attribute, text
 
@@ -61,20 +61,16 @@ def test_pages_can_be_shared(page):
 
 
 def test_what_a_title_holds_cannot_end_the_script_that_describes_it(app):
-    book = BookDetail(
-        1,
-        "x",
-        "</script><script>alert(1)",
-        None,
-        None,
-        1900,
-        False,
-        "en",
-        "",
-        datetime.now(UTC),
-        publisher=None,
-        pages=None,
-        isbn13=None,
+    book = CatalogueBook(
+        id=1,
+        slug="x",
+        title="</script><script>alert(1)",
+        authors=[],
+        year=1900,
+        language="en",
+        subjects=[],
+        description="",
+        added_at=datetime.now(UTC),
     )
     with app.test_request_context():
         written = _json_ld(book)

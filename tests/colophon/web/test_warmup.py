@@ -3,7 +3,8 @@ import logging
 
 import pytest
 
-from colophon.catalogue import built_in, writing
+from bench.made_up_books import made_up_books
+from colophon.catalogue import writing
 from colophon.pages import views
 from colophon.web import state, warmup
 from colophon.web.warmup import PATHS, warm_up
@@ -13,7 +14,7 @@ from tests.conftest import any_database
 @pytest.fixture
 def site(make_app, own_url, engine):
     """A site whose catalogue no other test has asked about."""
-    writing.add_books(engine, built_in.made_up_books(3, seed=1))
+    writing.add_books(engine, made_up_books(3, seed=1))
     yield make_app(database_url=own_url)
     gc.unfreeze()
 
