@@ -88,7 +88,7 @@ down: ## Stop those containers; the database stays in its volume
 stacks: setup-delivery ## Make or change the AWS stacks of ecs/, each difference shown first (ARGS=--help says more)
 	@$(BIN)/python -m delivery stacks $(ARGS)
 
-format: setup-test ## Lay the code out
+format: setup-test ## Format the code
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 

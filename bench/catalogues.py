@@ -1,4 +1,4 @@
-"""The databases that are measured, and the lists asked of them."""
+"""The databases that are measured, and the lists that are requested."""
 
 from __future__ import annotations
 

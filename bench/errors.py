@@ -1,4 +1,4 @@
-"""What can go wrong with a measurement, and how its program then ends: with one sentence."""
+"""Errors of a measurement, which end its program with one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measure how often a load balancer hears from the site in time while others keep it busy, for each class of worker."""
+"""Measure how often the site responds to a load balancer in time while others keep it busy, by class of worker."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Crowd:
 
 
 CROWDS: dict[str, Callable[[servers.Server], Crowd]] = {
-    "nobody": partial(Crowd, number=0, request=b""),
+    "no one": partial(Crowd, number=0, request=b""),
     "16 slow senders": partial(Crowd, number=16, request=HALF_A_HEAD),
     "16 who do not hang up": partial(Crowd, number=16, request=LAST_PAGE, hang_up=False),
     "32 slow pages": partial(Crowd, number=32, request=SLOW_PAGE),

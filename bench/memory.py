@@ -30,7 +30,7 @@ def megabytes(process: int) -> float:
 
 @dataclass
 class Taken:
-    """What a server takes: megabytes of its first process and of each worker, and milliseconds of its first page."""
+    """The costs of a server: megabytes of its first process and of each worker, and milliseconds of its first page."""
 
     megabytes: list[float]
     milliseconds: float

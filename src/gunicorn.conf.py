@@ -1,4 +1,4 @@
-"""The server's configuration. What can be set stands in colophon/settings.py; this says what follows from it."""
+"""Gunicorn's configuration, which follows from the settings in colophon/settings.py."""
 
 import os
 import signal
@@ -24,25 +24,25 @@ workers = site.web_concurrency
 threads = site.web_threads
 preload_app = True
 control_socket_disable = True
-# Workers show that they live by a file's time. In memory it waits for no disk, and needs none that can be written to
+# Workers touch a file as their heartbeat. In memory, it neither waits for a disk nor needs a writable one
 # (https://gunicorn.org/faq, "blocking in os.fchmod").
-shared_memory = "/dev/shm"  # noqa: S108 -- gunicorn makes up the file's name
+shared_memory = "/dev/shm"  # noqa: S108 -- gunicorn chooses the file's name
 worker_tmp_dir = shared_memory if os.access(shared_memory, os.W_OK) else None
 # Longer than a load balancer keeps an idle connection (60 s for an ALB), so that it never sends into a closed one.
 keepalive = 75
 # Below the 30 s after which ECS kills a task, above the time that a request has to arrive.
 graceful_timeout = 25
-# Which proxies to believe is settings.trusted_proxies, and the site's own business.
+# The site itself trusts proxies, by settings.trusted_proxies.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 logconfig_dict = logs.config(site)
-# Gunicorn's own ceiling, half of this, would answer a long search without the site's error page.
+# Gunicorn's own limit, half of this, would refuse a long search without the site's error page.
 limit_request_line = message.MAX_REQUEST_LINE = 16_384
 
 
 def told_to_stop(server: Arbiter) -> bool:
-    """Whether a signal to stop waits in the master's queue, or in the copy that a worker is born with."""
+    """Return True if a signal to stop is in the queue of the master, or in a new worker's copy of it."""
     while not server.SIG_QUEUE.empty():
         if server.SIG_QUEUE.get() in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
             return True
@@ -50,7 +50,7 @@ def told_to_stop(server: Arbiter) -> bool:
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the site is, once it answers there. Until then its visitors wait at the door."""
+    """Warm up, and log the address of the site. Until then, its visitors wait in the backlog."""
     warm_up(server.app.wsgi())
     if told_to_stop(server):
         sys.exit()
@@ -58,16 +58,16 @@ def when_ready(server: Arbiter) -> None:
 
 
 def post_fork(server: Arbiter, worker: Worker) -> None:
-    """Remember where signals go to until the worker has handlers of its own."""
+    """Keep the queue that signals go to until the worker has handlers of its own."""
     worker.told_to_stop = partial(told_to_stop, server)
 
 
 def post_worker_init(worker: Worker) -> None:
-    """End the worker if it was told to while it started: it is not told again, but killed in the end."""
+    """End the worker if it was told to stop while it started, as the signal is not sent again."""
     if worker.told_to_stop():
         sys.exit()
 
 
 def worker_exit(_server: Arbiter, worker: Worker) -> None:
-    """Close the database. What was made before the fork is no garbage to a worker, so nothing else would."""
+    """Close the database connections. Objects from before the fork are frozen, so nothing else closes them."""
     state.of(worker.app.wsgi()).engine.dispose()

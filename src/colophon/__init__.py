@@ -12,9 +12,9 @@ from .web import compression, errors, health, request_log, security, state, temp
 
 
 def create_app(settings: Settings | None = None, release: Passport | None = None) -> Flask:
-    """Make the site, by default with the settings of the environment and as the release that this copy is.
+    """Create the Flask app, by default with the settings of the environment and the passport of this copy.
 
-    Raises SettingsError when a setting is wrong, PassportError when release.json is.
+    Raises SettingsError for a wrong setting, PassportError for a damaged release.json.
     """
     settings = settings or settings_module.load()
     release = release or passport.current()
@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
 
     served = templating.static_files(app.wsgi_app)
     if settings.trusted_proxies:
-        # Not X-Forwarded-Host: load balancers pass on the visitor's own Host, and any such header as it came.
+        # Not X-Forwarded-Host: load balancers pass on the visitor's Host, and any such header that a visitor sends.
         served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
     app.wsgi_app = request_log.RequestLog(passport.with_release_header(served, release))  # type: ignore[method-assign]
     return app

@@ -1,8 +1,10 @@
+"""The command line as a program: `python -m colophon`."""
+
 import signal
 
 from .cli import main
 
-# To end what waits, or works, as Ctrl-C does: the first process of a container is not ended by a signal that it has
-# no handler for, and a statement that is cancelled keeps no lock.
+# SIGTERM ends a command as Ctrl-C does. The first process of a container ignores a signal without a handler, and a
+# statement that is cancelled releases its locks.
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 main(prog_name="python -m colophon")

@@ -1,4 +1,4 @@
-"""The command line: `python -m colophon`. Each mistake is answered by one sentence and a non-zero exit."""
+"""The command line: `python -m colophon`. An expected failure ends with one sentence and a non-zero exit code."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ GUNICORN_CONFIG = Path(__file__).parents[1] / "gunicorn.conf.py"
 
 
 class OneSentence(click.Group):
-    """A group of commands whose expected failures end in one sentence, not in a traceback."""
+    """A group of commands whose expected failures print one sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Raises ClickException for an expected failure."""
         try:
             return super().invoke(ctx)
         except (settings.SettingsError, passport.PassportError, revisions.DatabaseUnusableError, CommandError) as error:
@@ -54,37 +55,37 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
-    passport.read()  # before the database is touched; the server reads it again
+    passport.read()  # fails before the database is migrated; the server reads it again
     _require_free_port(config.host, config.port)
     _prepare(config.database_url)
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
-    os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no word of it is a visitor's
+    os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no input from visitors
 
 
 @main.command()
 @click.pass_obj
 def prepare(config: settings.Settings) -> None:
-    """Prepare the database without serving: migrate it, and load the site's own books where it holds none."""
+    """Migrate the database, and load the built-in books into an empty one, without serving."""
     _prepare(config.database_url)
 
 
 @main.command()
 def release() -> None:
-    """Print this copy's passport: which release it is, and what it is made of, as JSON."""
+    """Print the passport of this copy as JSON: its release and its components."""
     click.echo(passport.current().json(), nl=False)
 
 
 @main.group()
 def db() -> None:
-    """The database's schema."""
+    """Migrate the schema of the database."""
 
 
 @db.command()
 @click.argument("revision", default="head")
 @click.pass_obj
 def upgrade(config: settings.Settings, revision: str) -> None:
-    """Migrate the schema up to REVISION, by default to this release's."""
+    """Migrate the schema up to REVISION, by default to the newest of this release."""
     with revisions.ready(config.database_url, revision):
         pass
 
@@ -93,7 +94,7 @@ def upgrade(config: settings.Settings, revision: str) -> None:
 @click.argument("revision")
 @click.pass_obj
 def downgrade(config: settings.Settings, revision: str) -> None:
-    """Migrate the schema down to REVISION ('base' is empty). What the later ones held is lost."""
+    """Migrate the schema down to REVISION ('base' is empty). Data of later revisions is lost."""
     with revisions.opened(config.database_url) as engine:
         revisions.downgrade(engine, revision)
 
@@ -102,7 +103,7 @@ def downgrade(config: settings.Settings, revision: str) -> None:
 @click.argument("message")
 @click.pass_obj
 def revision(config: settings.Settings, message: str) -> None:
-    """Write a new migration from the difference between the models and the database."""
+    """Write a migration from the difference between the models and the database."""
     number = f"{int(revisions.head()) + 1:04d}"
     with revisions.ready(config.database_url) as engine:
         command.revision(revisions.alembic_config(engine), message, autogenerate=True, rev_id=number)
@@ -110,7 +111,7 @@ def revision(config: settings.Settings, message: str) -> None:
 
 @main.group()
 def books() -> None:
-    """The catalogue's books."""
+    """Import and export books."""
 
 
 books.add_command(commands.import_books)
@@ -119,7 +120,7 @@ books.add_command(commands.export_books)
 
 @main.group(name="tokens")
 def token_commands() -> None:
-    """The tokens that programs write with."""
+    """Manage the tokens that programs write with."""
 
 
 def _one_line(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -131,20 +132,22 @@ def _one_line(_context: click.Context, _parameter: click.Parameter, name: str) -
 @token_commands.command(name="create")
 @click.argument("name", callback=_one_line)
 @click.option("--scope", type=click.Choice(tokens.SCOPES), default="read", show_default=True)
-@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it is good for.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long the token is valid."
+)
 @click.pass_obj
 def create_token(config: settings.Settings, name: str, scope: str, days: int) -> None:
-    """Make a token for NAME and print it, once: it is kept as a hash only."""
+    """Create a token for NAME and print it. Only its hash is stored, so it is not shown again."""
     with revisions.ready(config.database_url) as engine, database.transaction(engine) as connection:
         token = tokens.create(connection, name, scope, timedelta(days=days))
-    click.echo(f"This is the only time that the token of {name} is shown:", err=True)
+    click.echo(f"The token of {name}, which is shown only now:", err=True)
     click.echo(token)
 
 
 @token_commands.command(name="list")
 @click.pass_obj
 def list_tokens(config: settings.Settings) -> None:
-    """List all tokens: number, scope, name, when each ends and when it was last used."""
+    """List all tokens with their scope, their expiry and their last use."""
     with revisions.readable(config.database_url) as engine, engine.connect() as connection:
         for token in tokens.all_tokens(connection):
             last = f"last used {token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never used"
@@ -155,7 +158,7 @@ def list_tokens(config: settings.Settings) -> None:
 @click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.pass_obj
 def revoke_token(config: settings.Settings, number: int) -> None:
-    """End the token with this NUMBER, at once and for good."""
+    """Revoke the token NUMBER, at once and for good."""
     with revisions.ready(config.database_url) as engine, database.transaction(engine) as connection:
         if not tokens.revoke(connection, number):
             raise click.ClickException(f"There is no token {number}.")
@@ -169,11 +172,11 @@ def _prepare(database_url: str) -> None:
             if added:
                 log.info("loaded %s books into the empty catalogue", added)
             else:
-                log.info("another process has filled the catalogue meanwhile")
+                log.info("another process has loaded the books meanwhile")
 
 
 def _require_free_port(host: str, port: int) -> None:
-    """Raise ClickException when the server could not listen there; Gunicorn alone would try for five seconds."""
+    """Raise ClickException if the server cannot listen there; Gunicorn would retry for five seconds."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:

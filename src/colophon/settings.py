@@ -1,7 +1,7 @@
-"""Every setting of the site: read from the environment once, checked, and typed.
+"""The settings of the site, read from the environment once, checked and typed.
 
-The defaults are safe to serve to the public. A value that is wrong stops the start. Any setting can be given as a file,
-`NAME_FILE=/run/secrets/name`, which is how secrets stay out of the environment.
+The defaults are safe on a public server. A wrong value stops the start. Any setting can come from a file,
+`NAME_FILE=/run/secrets/name`, which keeps secrets out of the environment.
 """
 
 import os
@@ -19,7 +19,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _SITE = re.compile(r"https?://[^/?#@\s]+")
-WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised here so that no link is ever made of one
+WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised, so that no link names one
 
 
 class SettingsError(ValueError):
@@ -28,7 +28,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one process; each field's documentation stands in the README, which a test compares."""
+    """The settings of one process. The README documents each; a test compares the two."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -49,14 +49,14 @@ class Settings:
 
     @property
     def https(self) -> bool:
-        """Whether visitors reach the site over HTTPS: cookies are then Secure and HSTS is sent."""
+        """True where visitors use HTTPS; cookies are then Secure, and HSTS is sent."""
         return self.site_url.startswith("https://")
 
 
 def load() -> Settings:
     """Read the settings from the environment.
 
-    Raises SettingsError when any value is wrong, naming each variable that is.
+    Raises SettingsError, which names each variable with a wrong value.
     """
     env = FileAwareEnv(eager=False, strip_whitespace=True)
     for name in Settings.__dataclass_fields__:
@@ -95,7 +95,7 @@ def load() -> Settings:
         )
         env.seal()
     except EnvValidationError as error:
-        messages = cast("dict[str, list[str]]", error.error_messages)  # a list only where one is read at a time
+        messages = cast("dict[str, list[str]]", error.error_messages)  # a list only for a single variable
         wrong = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
         raise SettingsError(" ".join(wrong)) from None
     except UnicodeDecodeError:
@@ -115,12 +115,12 @@ def _in_url(host: str) -> str:
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
-    except ValueError:  # half a bracket, say
+    except ValueError:  # such as an unclosed bracket
         return urlsplit("")
 
 
 def _is_host(host: str) -> bool:
-    """Whether this is a host's name, with a port or without, as it stands in a Host header."""
+    """Return True for the name of a host, with or without a port, as a Host header has it."""
     return host_is_trusted(host)
 
 
@@ -131,17 +131,17 @@ def _refuse_unsafe(settings: Settings) -> None:
         )
     for host in settings.allowed_hosts:
         if not _is_host(host) or host.startswith("."):
-            raise SettingsError(f"ALLOWED_HOSTS: {host!r} is not the name of a host; list names, parted by commas.")
+            raise SettingsError(f"ALLOWED_HOSTS: {host!r} is not the name of a host; separate names with commas.")
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         raise SettingsError("SECURITY_CONTACT: must begin with https:// or mailto:.")
     _check_database(settings.database_url)
 
 
 def _check_database(address: str) -> None:
-    """Raise SettingsError for a database that cannot be; the message repeats no more of the URL than its kind."""
+    """Raise SettingsError for a URL of no usable database; the message repeats nothing of it but the scheme."""
     try:
         url = make_url(address)
-        if set(url.host or "") & set("[]@"):  # a password that is not written as below
+        if set(url.host or "") & set("[]@"):  # a password that is not escaped
             raise ArgumentError
     except (ArgumentError, ValueError):
         raise SettingsError(
@@ -162,6 +162,6 @@ def _check_database(address: str) -> None:
     if url.query:
         raise SettingsError("DATABASE_URL: the path of an SQLite database takes no options.")
     if not url.database or url.database == ":memory:":
-        raise SettingsError("DATABASE_URL: name a file; a database in memory would be another one in each worker.")
+        raise SettingsError("DATABASE_URL: name a file; in memory, each worker would have a database of its own.")
     if Path(url.database).is_dir():
         raise SettingsError(f"DATABASE_URL: {url.database} is a folder.")

@@ -82,7 +82,7 @@ def test_release_prints_the_passport_and_needs_no_database(runner, tmp_path):
 def test_a_damaged_passport_stops_the_start_with_one_sentence(runner, started, monkeypatch, tmp_path, command):
     monkeypatch.setattr(passport, "RELEASE", tmp_path / "release.json")
     passport.RELEASE.write_text("{}")
-    assert "The release's passport is of another shape" in fails_with_one_sentence(run(runner, command))
+    assert "The release's passport does not match its schema" in fails_with_one_sentence(run(runner, command))
     assert not started
     assert not (tmp_path / "var").exists()
 

@@ -1,4 +1,4 @@
-"""Creations that may be asked for again: a key that was used answers as it did the first time, for a day."""
+"""Idempotency keys: a POST that is repeated with its key within a day gets the response of the first one."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ KEPT = timedelta(hours=24)
 
 
 class KeyReusedError(ValueError):
-    """The key was used for something else."""
+    """The key was used for another request."""
 
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """What was answered the first time: the new book's slug, and the body."""
+    """The response to the first request: the new book's slug, and the body."""
 
     slug: str
     body: str
 
 
 def find(db: Connection, token_id: int, key: str, sent: object) -> StoredResponse | None:
-    """Return what this call was answered before, None for a first one. Raises KeyReusedError."""
+    """Return the response to an earlier request with this key, None if there was none. Raises KeyReusedError."""
     db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < datetime.now(UTC) - KEPT))
     columns = (IdempotencyKey.fingerprint, IdempotencyKey.slug, IdempotencyKey.body)
     used = select(*columns).where(IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)
@@ -39,12 +39,12 @@ def find(db: Connection, token_id: int, key: str, sent: object) -> StoredRespons
     if row is None:
         return None
     if row.fingerprint != _fingerprint(sent):
-        raise KeyReusedError(f"The key ‘{key}’ was used to send something else.")
+        raise KeyReusedError(f"The key ‘{key}’ was used for another request.")
     return StoredResponse(row.slug, row.body)
 
 
 def store(db: Connection, token_id: int, key: str, sent: object, response: StoredResponse) -> None:
-    """Keep what a call was response. To be called in the transaction that does what the call asks."""
+    """Store the response to a request, in the transaction that carries the request out."""
     db.execute(
         insert(IdempotencyKey).values(
             token_id=token_id,

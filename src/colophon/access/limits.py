@@ -1,4 +1,4 @@
-"""How often something may be done: counted in the database, so that all workers and tasks count together."""
+"""Rate limits, counted in the database, so that all workers and tasks share one count."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limit:
-    """So many times in a window of so many seconds, which is the same for all limits."""
+    """A quota of uses for each window of time, whose length is the same for all limits."""
 
     name: str
     quota: int
@@ -25,13 +25,13 @@ class Limit:
 
     @property
     def policy(self) -> str:
-        """The limit as the RateLimit-Policy header writes it (draft-ietf-httpapi-ratelimit-headers)."""
+        """The value of the RateLimit-Policy header (draft-ietf-httpapi-ratelimit-headers)."""
         return f'"{self.name}";q={self.quota};w={self.window}'
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """What is left of a limit: how many times more, and in how many seconds it starts anew."""
+    """The state of a limit: the uses that remain, and the seconds until the window ends."""
 
     limit: Limit
     remaining: int
@@ -39,20 +39,21 @@ class RateLimit:
 
     @property
     def exceeded(self) -> bool:
+        """True for a use past the quota."""
         return self.remaining < 0
 
     @property
     def header(self) -> str:
-        """The standing as the RateLimit header writes it."""
+        """The value of the RateLimit header."""
         return f'"{self.limit.name}";r={max(0, self.remaining)};t={self.reset}'
 
 
-def count(db: Connection, limit: Limit, who: str, now: float | None = None) -> RateLimit:
-    """Count one more use by somebody, in one statement, and return how they stand."""
+def count(db: Connection, limit: Limit, client: str, now: float | None = None) -> RateLimit:
+    """Count one use by a client, in one statement, and return the current usage."""
     now = time.time() if now is None else now
     window = int(now // limit.window)
-    values = {"key": f"{limit.name}:{who}", "window": window, "used": 1}
-    # What was counted in windows that are over would only pile up.
+    values = {"key": f"{limit.name}:{client}", "window": window, "used": 1}
+    # Counts of past windows would pile up.
     db.execute(delete(Allowance).where(Allowance.window < window - 1))
     insert = (postgresql if db.dialect.name == "postgresql" else sqlite).insert(Allowance)
     used = db.scalar(

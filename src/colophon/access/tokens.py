@@ -1,4 +1,4 @@
-"""Tokens that let programs write: made and revoked on the command line, kept as a hash, shown once."""
+"""API tokens: created and revoked on the command line, shown once, stored as a hash."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 PREFIX = "colophon"
 SCOPES = ("read", "write")
-# Often enough to tell a token that is in use from one that is not, seldom enough to cost nothing.
+# Often enough to tell a token in use from an abandoned one, rarely enough to cost nothing.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 class TokenError(ValueError):
-    """A token is not good. The message says why, and is the same for every token that does not exist."""
+    """The token is not valid. The message says why, and is the same for every token that does not exist."""
 
 
 @dataclass(frozen=True)
 class Bearer:
-    """Whoever showed a token that is good."""
+    """The holder of a valid token."""
 
     id: int
     name: str
@@ -36,17 +36,17 @@ class Bearer:
     last_used_at: datetime | None
 
     def may(self, scope: str) -> bool:
-        """Whether the token's scope holds another: 'write' holds 'read'."""
+        """Return True if the token's scope includes another: 'write' includes 'read'."""
         return SCOPES.index(scope) <= SCOPES.index(self.scope)
 
     @property
     def use_is_due(self) -> bool:
-        """Whether the token's use was last noted so long ago that it is to be noted anew."""
+        """True if the time of last use is out of date."""
         return self.last_used_at is None or datetime.now(UTC) - self.last_used_at > USE_NOTED_EVERY
 
 
 def create(db: Connection, name: str, scope: str, lifetime: timedelta) -> str:
-    """Make a token and return it. Nobody can read it again: the database has its hash only."""
+    """Create a token and return it. It cannot be read again: the database has only its hash."""
     secret = secrets.token_urlsafe(32)
     now = datetime.now(UTC)
     number = db.scalar(
@@ -58,12 +58,12 @@ def create(db: Connection, name: str, scope: str, lifetime: timedelta) -> str:
 
 
 def verify(db: Connection, token: str) -> Bearer:
-    """Return whose token it is. Raises TokenError."""
+    """Return the holder of a token. Raises TokenError if it is not valid."""
     prefix, _, rest = token.partition("_")
     number, _, secret = rest.partition("_")
     known = number.isascii() and number.isdigit() and len(number) < 10 and prefix == PREFIX
     row = db.execute(select(Token.__table__).where(Token.id == int(number))).one_or_none() if known else None
-    # A hash is compared in any case, so that the time taken does not tell which tokens exist.
+    # A hash is compared even if there is no such token, so that the time taken does not tell which tokens exist.
     if not hmac.compare_digest(_hash(secret), row.hash if row else _hash("")) or row is None:
         raise TokenError("The token is not known.")
     now = datetime.now(UTC)
@@ -75,13 +75,13 @@ def verify(db: Connection, token: str) -> Bearer:
 
 
 def note_use(db: Connection, bearer: Bearer) -> None:
-    """Note that a token is in use now."""
+    """Store the present as the time of a token's last use."""
     db.execute(update(Token).where(Token.id == bearer.id).values(last_used_at=datetime.now(UTC)))
 
 
 @dataclass(frozen=True)
 class TokenRecord:
-    """What can be told of a token that was made."""
+    """A token as the list of tokens shows it."""
 
     id: int
     name: str
@@ -91,10 +91,10 @@ class TokenRecord:
     last_used_at: datetime | None
 
     def status(self) -> str:
-        """Whether the token is good: 'revoked', 'expired', or until when."""
+        """Return 'revoked', 'expired', or the day until which the token is valid."""
         if self.revoked_at:
             return "revoked"
-        return "expired" if self.expires_at <= datetime.now(UTC) else f"good until {self.expires_at:%Y-%m-%d}"
+        return "expired" if self.expires_at <= datetime.now(UTC) else f"valid until {self.expires_at:%Y-%m-%d}"
 
 
 def all_tokens(db: Connection) -> list[TokenRecord]:
@@ -104,7 +104,7 @@ def all_tokens(db: Connection) -> list[TokenRecord]:
 
 
 def revoke(db: Connection, number: int) -> bool:
-    """End a token for good; whether it was there to be ended. Revoking one twice keeps the first time."""
+    """Revoke a token; return False if there is none. Revoking it again changes nothing."""
     if db.scalar(select(Token.id).where(Token.id == number)) is None:
         return False
     db.execute(update(Token).where(Token.id == number, Token.revoked_at.is_(None)).values(revoked_at=datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""JSON for programs, under /api/v1."""
+"""The JSON API for programs, under /api/v1."""
 
 from . import authors, books, documentation, root, specification, subjects
 from .operations import blueprint

@@ -1,4 +1,4 @@
-"""Authors: listed and found."""
+"""Authors: list and get."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 @blueprint.get("/authors")
 @operation(
     summary="List authors",
-    details="By the name that they are filed under, a hundred a page.",
+    details="By filing name, a hundred a page.",
     parameters=AuthorsParameters,
     answers={200: AuthorList},
     errors=(404,),
 )
 def list_authors(parameters: dict[str, Any]) -> Response:
+    """Return one page of authors."""
     letter = parameters.get("letter")
     page = Catalogue(state.connection()).authors(letter, parameters.get("page", 1))
     return paged(
@@ -41,6 +42,7 @@ def list_authors(parameters: dict[str, Any]) -> Response:
 @blueprint.get("/authors/<slug>")
 @operation(summary="Get an author", answers={200: AuthorRepresentation}, errors=(404,))
 def get_author(slug: str) -> Response:
+    """Return one author."""
     row = Catalogue(state.connection()).author_row(slug)
     if row is None:
         raise Problem(404, f"There is no author ‘{slug}’ in the catalogue.")

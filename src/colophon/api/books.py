@@ -1,4 +1,4 @@
-"""Books: listed, found, added, replaced, changed and taken out."""
+"""Books: list, get, add, replace, change and delete."""
 
 from __future__ import annotations
 
@@ -43,18 +43,19 @@ class BooksParameters(ListParameters):
     limit = Number(validate=Range(1, MOST, error="Must be from {min} to {max}."))
     after = Number(
         validate=Range(0, 2**31 - 1, error="Must be from {min} to {max}."),
-        metadata={"description": "Walk all books by id, each exactly once: 0 first, then as the `next` link says."},
+        metadata={"description": "Walk all books by id, each exactly once: start with 0, then follow the `next` link."},
     )
 
     @validates_schema
     def walks_in_one_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse a page or an order beside `after`. Raises ValidationError."""
         for name in ("page", "sort"):
             if "after" in data and name in data:
                 raise ValidationError("Cannot be combined with after.", name)
 
 
 def represent(book: BookDetail) -> dict[str, Any]:
-    """Return a book as the API shows it: as it is written, and what the catalogue adds."""
+    """Return the representation of a book: its fields, and what the catalogue adds."""
     return {
         "slug": book.slug,
         **dump(book),
@@ -70,12 +71,13 @@ def represent(book: BookDetail) -> dict[str, Any]:
 @blueprint.get("/books")
 @operation(
     summary="List books",
-    details="The same search, filters, sort and pages as the list that visitors see. The Link header leads on.",
+    details="The same search, filters, orders and pages as the list for visitors. The Link header has the other pages.",
     parameters=BooksParameters,
     answers={200: BookList},
     errors=(404,),
 )
 def list_books(parameters: dict[str, Any]) -> Response:
+    """Return one page of books, or one step of a walk."""
     limit = parameters.pop("limit", PER_PAGE)
     after = parameters.pop("after", None)
     query = query_from(parameters)
@@ -93,10 +95,10 @@ def list_books(parameters: dict[str, Any]) -> Response:
 
 
 def _walk(catalogue: Catalogue, query: ListQuery, after: int, limit: int) -> Response:
-    found, go_on_after = catalogue.walk(query, after, limit)
+    found, next_after = catalogue.walk(query, after, limit)
     response = json_response({"limit": limit, "books": [represent(book) for book in found]})
-    if go_on_after is not None:
-        link(response, "next", _list_url(query.parameters(), after=go_on_after, limit=limit))
+    if next_after is not None:
+        link(response, "next", _list_url(query.parameters(), after=next_after, limit=limit))
     return response
 
 
@@ -112,13 +114,14 @@ def _list_url(parameters: dict[str, str], **more: int | None) -> str:
     errors=(404,),
 )
 def get_book(name: str) -> Response:
+    """Return one book."""
     return json_response(represent(_found(state.connection(), name)))
 
 
 @blueprint.post("/books")
 @operation(
     summary="Add a book",
-    details="With an Idempotency-Key header, the same call made again within a day is answered as the first was, and "
+    details="With an Idempotency-Key header, a call that is repeated within a day gets the response of the first, and "
     "adds nothing.",
     scope="write",
     body=BookSchema,
@@ -127,6 +130,7 @@ def get_book(name: str) -> Response:
     repeatable=True,
 )
 def create_book(sent: object) -> Response:
+    """Add a book, unless its key was used for the same request."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
         raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
@@ -166,6 +170,7 @@ def _created(db: Connection, book: NewBook) -> StoredResponse:
     conditional=True,
 )
 def replace_book(name: str, sent: object) -> Response:
+    """Replace a book."""
     book: NewBook = load(BookSchema(), sent)
     return _change(name, lambda _: book)
 
@@ -173,7 +178,7 @@ def replace_book(name: str, sent: object) -> Response:
 @blueprint.patch("/books/<name>")
 @operation(
     summary="Change some fields of a book",
-    details="A JSON merge patch (RFC 7396): the fields that are given are changed, null empties one.",
+    details="A JSON merge patch (RFC 7396): fields that are present are changed, null empties one.",
     scope="write",
     body=BookSchema,
     content_types=(MERGE_PATCH, JSON),
@@ -182,12 +187,13 @@ def replace_book(name: str, sent: object) -> Response:
     conditional=True,
 )
 def change_book(name: str, sent: object) -> Response:
+    """Apply a merge patch to a book."""
     if not isinstance(sent, dict):
         raise Problem(422, "A merge patch of a book is a JSON object.")
 
     unknown = [(name, "Is not a field that can be written.") for name in sent if name not in BookSchema().fields]
     if unknown:
-        raise Problem(FIELDS, "What was sent is not as it should be.", problems=unknown)
+        raise Problem(FIELDS, "Some fields are wrong.", problems=unknown)
 
     def patched(book: BookDetail) -> NewBook:
         merged = {field: value for field, value in (dump(book) | sent).items() if value is not None}
@@ -199,13 +205,14 @@ def change_book(name: str, sent: object) -> Response:
 
 @blueprint.delete("/books/<name>")
 @operation(
-    summary="Take a book out of the catalogue",
+    summary="Delete a book",
     scope="write",
     answers={204: None},
     errors=(404,),
     conditional=True,
 )
 def delete_book(name: str) -> Response:
+    """Delete a book."""
     with database.transaction(state.current().engine) as db:
         writing.delete_book(db, _matching(db, name), bearer().id)
     return Response(status=204)
@@ -233,16 +240,16 @@ def _found(db: Connection, name: str) -> BookDetail:
 
 
 def _matching(db: Connection, name: str) -> BookDetail:
-    """Return a book that is as the request last saw it (RFC 9110, 13.1.1). Raises Problem 404, 428 or 412."""
+    """Return a book that still matches If-Match (RFC 9110, 13.1.1). Raises Problem 404, 428 or 412."""
     book = _found(db, name)
-    seen = request.headers.get("If-Match")
-    if seen is None:
-        raise Problem(428, "Send the book's ETag in If-Match, so that nobody's change is lost.")
-    # A copy that travelled compressed has a tag of its own; Werkzeug reads an empty one as None.
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise Problem(428, "Send the book's ETag in If-Match, so that no other change is lost.")
+    # A compressed copy has a tag of its own; Werkzeug reads an empty tag as None.
     tags = {tag.removesuffix("-gzip") for tag in request.if_match.as_set() if tag}
     current = entity_tag(json_response(represent(book)).get_data())
     if not request.if_match.star_tag and current not in tags:
-        raise Problem(412, "The book has been changed since; get it again.")
+        raise Problem(412, "The book has changed since; get it again.")
     return book
 
 
@@ -252,7 +259,7 @@ def _isbn_conflicts() -> Iterator[None]:
         yield
     except IsbnTakenError as error:
         other = absolute_url("api.get_book", name=error.slug)
-        problems = [("isbn13", f"Is that of {other}.")]
+        problems = [("isbn13", f"Is the ISBN of {other}.")]
         raise Problem(CONFLICT, str(error), problems=problems, members={"book": other}) from None
 
 

@@ -1,4 +1,4 @@
-"""The page that people read the API on, made from the operations themselves."""
+"""The API's documentation for people, generated from the operations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class Call(NamedTuple):
-    """An operation where it stands: what the page shows of it."""
+    """An operation at its address, as the page shows it."""
 
     method: str
     path: str
@@ -44,24 +44,25 @@ class Call(NamedTuple):
 
     @property
     def answers(self) -> list[int]:
-        """The statuses of its success, and of a copy that is still good."""
+        """The statuses of success, and 304 for a GET."""
         return [*self.about.answers, *((304,) if self.method == "GET" else ())]
 
     @property
     def anchor(self) -> str:
+        """The operation's id on the page and in the specification."""
         return f"{self.method.lower()}{re.sub(r'[^a-z]+', '-', self.path)}".strip("-")
 
 
 @blueprint.get("/api/docs")
 def page() -> str:
-    """Show the kinds of problems, and every call with its parameters, its answers and a line to copy."""
+    """Show the kinds of problems, and every call with its parameters, its responses and a curl command."""
     return render_template(
         "pages/api.html", calls=calls(current_app), kinds=KINDS, json_url=absolute_url("api.specification")
     )
 
 
 def calls(app: Flask) -> list[Call]:
-    """Return every operation of the API, in the order of their addresses."""
+    """Return every operation of the API by its address."""
     found = []
     for rule in app.url_map.iter_rules():
         about = getattr(app.view_functions[rule.endpoint], "operation", None)
@@ -78,7 +79,7 @@ def calls(app: Flask) -> list[Call]:
 
 
 def _curl(method: str, path: str, about: Operation) -> str:
-    """Return a line for a shell that makes the call."""
+    """Return a curl command that makes the call."""
     kind = path.split("/")[3] if "{" in path else ""
     address = absolute(_ARGUMENT_SHOWN.sub(NAMES.get(kind, ""), path))
     parts = ["curl"]

@@ -1,4 +1,4 @@
-"""What is the same for every call of the API: said once, by a decorator that both enforces it and documents it."""
+"""Operations of the API: a decorator that enforces and documents what all calls have in common."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MERGE_PATCH = "application/merge-patch+json"
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 REALM = 'Bearer realm="colophon"'
 
-# The statuses of problems that follow from what an operation is.
+# The statuses of problems that follow from the kind of operation.
 EVERYWHERE = (400, 401, 405, 406, 429, 503)
 FOR_WRITERS = (403,)
 FOR_BODIES = (411, 413, 415, 422)
@@ -40,9 +40,9 @@ FOR_CONDITIONS = (412, 428)
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One call of the API. `answers` maps each status that means success to the schema of its body.
+    """One call of the API. `answers` maps each status of success to the schema of its body.
 
-    `errors` are the statuses of its own problems, without those that follow from what else is said here.
+    `errors` are the statuses of its own problems, without those that follow from its other attributes.
     """
 
     summary: str
@@ -69,7 +69,7 @@ class Operation:
 
 
 def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Return a decorator that makes a view an operation: who may call it, with which parameters, is checked first."""
+    """Return a decorator that makes a view an operation, which checks the token, the parameters and the body first."""
     described = Operation(**about)
 
     def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
@@ -92,11 +92,11 @@ def operation(**about: Any) -> Callable[[Callable[..., Response]], Callable[...,
 
 
 def load(schema: Schema, data: object) -> Any:
-    """Return what a schema makes of data. Raises Problem FIELDS, naming each by a path like authors.0.name."""
+    """Return the data that a schema loads. Raises Problem FIELDS, which names each field like authors.0.name."""
     try:
-        return schema.load(data)  # type: ignore[arg-type]  # the schema itself refuses what is no object
+        return schema.load(data)  # type: ignore[arg-type]  # the schema refuses what is not an object
     except ValidationError as error:
-        raise Problem(FIELDS, "What was sent is not as it should be.", problems=list(_flat(error.messages))) from None
+        raise Problem(FIELDS, "Some fields are wrong.", problems=list(_flat(error.messages))) from None
 
 
 def _flat(messages: Any, path: str = "") -> Any:
@@ -113,14 +113,14 @@ def json_response(body: object, status: int = 200) -> Response:
 
 
 def bearer() -> Bearer:
-    """Return whoever makes this request; the operation has a scope, so somebody does."""
+    """Return the holder of the request's token; an operation with a scope has one."""
     found: Bearer = g.bearer
     return found
 
 
 def _require_json_accepted() -> None:
     if request.accept_mimetypes and not request.accept_mimetypes.best_match([JSON, "application/problem+json"]):
-        raise Problem(406, f"This address answers in {JSON}, which the request does not accept.")
+        raise Problem(406, f"This address returns {JSON}, which the request does not accept.")
 
 
 def _body(content_types: tuple[str, ...]) -> object:
@@ -128,26 +128,26 @@ def _body(content_types: tuple[str, ...]) -> object:
         accept = "Accept-Patch" if request.method == "PATCH" else "Accept-Post"
         raise Problem(415, f"Send {' or '.join(content_types)}.", headers=[(accept, ", ".join(content_types))])
     if request.content_encoding:
-        raise Problem(415, "Send the body as it is, without a Content-Encoding.")
+        raise Problem(415, "Send the body without a Content-Encoding.")
     try:
         return json.loads(
             request.get_data(cache=False).decode("utf-8"),
             parse_constant=_refuse_constant,
-            object_pairs_hook=_refuse_repetition,
+            object_pairs_hook=_refuse_duplicates,
         )
     except RecursionError:
-        raise Problem(400, "The body is not JSON that can be read: it is nested too deeply.") from None
+        raise Problem(400, "The body is not valid JSON: it is nested too deeply.") from None
     except ValueError as error:
-        # Python tells of a number that is too long in words of its own.
+        # Python's own message names a function of Python.
         reason = "a number has too many digits" if "int_max_str_digits" in str(error) else str(error)
-        raise Problem(400, f"The body is not JSON that can be read: {reason}.") from None
+        raise Problem(400, f"The body is not valid JSON: {reason}.") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
-def _refuse_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
             raise ValueError(f"{name!r} is given more than once")
@@ -155,11 +155,11 @@ def _refuse_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _authorise(scope: str | None) -> None:
-    """Find out who is asking. Raises Problem 401, 403 or 429."""
+    """Identify the caller by its token. Raises Problem 401, 403 or 429."""
     given = request.headers.get("Authorization")
     if given is None:
         if scope is not None:
-            raise Problem(401, "Show a token: Authorization: Bearer …", headers=[("WWW-Authenticate", REALM)])
+            raise Problem(401, "Send a token: Authorization: Bearer …", headers=[("WWW-Authenticate", REALM)])
         return
     settings = state.current().settings
     db = state.connection()
@@ -182,7 +182,7 @@ def _authorise(scope: str | None) -> None:
         g.rate_limit = limits.count(db, Limit("writes", settings.writes_per_minute), str(found.id))
         if g.rate_limit.exceeded:
             _too_many(g.rate_limit)
-        # Whoever writes does so on a connection of its own, and needs no second one meanwhile.
+        # A write opens a connection of its own, and does not need a second one meanwhile.
         state.close_connection()
     g.bearer = found
 

@@ -1,4 +1,4 @@
-"""Lists that lead on: one page of them as every list of the API shows it, with links to the others (RFC 8288)."""
+"""Pages of a list, with links to the others (RFC 8288)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def paged(page: Page[Any], name: str, items: list[dict[str, Any]], address: Callable[[int], str]) -> Response:
-    """Return a page, its items under a name, with links to the pages around it; `address` is that of a page."""
+    """Return a page with its items under `name`, and links to others; `address` maps a number to a page's URL."""
     response = json_response(
         {"total": page.total, "page": page.page, "pages": page.pages, "limit": page.per_page, name: items}
     )
@@ -27,5 +27,5 @@ def paged(page: Page[Any], name: str, items: list[dict[str, Any]], address: Call
 
 
 def link(response: Response, relation: str, target: str) -> None:
-    """Add a link to what is related to the answer."""
+    """Add a Link header to a response."""
     response.headers.add("Link", f'<{target}>; rel="{relation}"')

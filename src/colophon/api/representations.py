@@ -1,4 +1,4 @@
-"""What the API answers with, described for the specification."""
+"""Schemas of the API's responses, for the specification."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from ..catalogue.book_schema import BookSchema
 
 
 class Links(Schema):
-    """Absolute addresses of the same thing in its other forms, and of what belongs to it."""
+    """Absolute addresses of a resource in its other forms, and of what belongs to it."""
 
     self = fields.Url(required=True)
     html = fields.Url(required=True)
 
 
 class BookLinks(Links):
+    """The links of a book."""
+
     cover = fields.Url(required=True)
 
 
 class AuthorLinks(Links):
+    """The links of an author or a subject."""
+
     books = fields.Url(required=True)
 
 
 class WrittenAuthor(Schema):
+    """An author of a book."""
+
     name = fields.String(required=True)
     sort = fields.String(required=True)
     original_name = fields.String(required=True, allow_none=True)
@@ -38,7 +44,7 @@ class BookRepresentation(BookSchema):
 
 
 class ListPage(Schema):
-    """What each page of a list says of it."""
+    """The numbers on each page of a list."""
 
     total = fields.Integer(required=True)
     page = fields.Integer(required=True)
@@ -47,7 +53,7 @@ class ListPage(Schema):
 
 
 class BookList(ListPage):
-    """A page of books, or a stretch of the walk through all of them, which has no pages."""
+    """A page of books, or one step of the walk through all of them, which has no pages."""
 
     total = fields.Integer()
     page = fields.Integer()
@@ -56,6 +62,8 @@ class BookList(ListPage):
 
 
 class AuthorRepresentation(Schema):
+    """An author with the number of their books."""
+
     slug = fields.String(required=True)
     name = fields.String(required=True)
     sort = fields.String(required=True)
@@ -65,10 +73,14 @@ class AuthorRepresentation(Schema):
 
 
 class AuthorList(ListPage):
+    """A page of authors."""
+
     authors = fields.List(fields.Nested(AuthorRepresentation), required=True)
 
 
 class SubjectRepresentation(Schema):
+    """A subject with its number of books."""
+
     slug = fields.String(required=True)
     name = fields.String(required=True)
     books = fields.Integer(required=True)
@@ -76,11 +88,15 @@ class SubjectRepresentation(Schema):
 
 
 class SubjectList(Schema):
+    """All subjects."""
+
     total = fields.Integer(required=True)
     subjects = fields.List(fields.Nested(SubjectRepresentation), required=True)
 
 
 class Totals(Schema):
+    """Numbers about the whole catalogue."""
+
     books = fields.Integer(required=True)
     authors = fields.Integer(required=True)
     subjects = fields.Integer(required=True)
@@ -90,7 +106,7 @@ class Totals(Schema):
 
 
 class Root(Schema):
-    """What the API holds, and where it leads."""
+    """The totals and links of the API's root."""
 
     name = fields.String(required=True)
     totals = fields.Nested(Totals, required=True)
@@ -98,18 +114,20 @@ class Root(Schema):
 
 
 class FieldProblem(Schema):
+    """A wrong field or parameter, and the reason."""
+
     field = fields.String(required=True)
     message = fields.String(required=True)
 
 
 class ProblemDetails(Schema):
-    """What went wrong (RFC 9457): `errors` names each field or parameter that is wrong."""
+    """Problem details (RFC 9457): `errors` names each wrong field or parameter."""
 
     type = fields.String(
         required=True,
         metadata={
             "format": "uri-reference",
-            "description": "about:blank where the status says it all, else where the API's page tells of the kind.",
+            "description": "about:blank where the status says it all, else the address of the kind's documentation.",
         },
     )
     title = fields.String(required=True)
@@ -117,4 +135,4 @@ class ProblemDetails(Schema):
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(FieldProblem), required=True)
     book = fields.Url(metadata={"description": "Of a conflict: the book that has the ISBN."})
-    reference = fields.String(metadata={"description": "Of a fault of the site: what its log knows the request by."})
+    reference = fields.String(metadata={"description": "Of an error of the site: the id of the request in its log."})

@@ -1,4 +1,4 @@
-"""The API's entry: the catalogue's totals, and links to the rest."""
+"""The root of the API: the catalogue's totals, and links to the rest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 @blueprint.get("")
-@operation(summary="See what there is", answers={200: Root})
+@operation(summary="Get the totals and the links", answers={200: Root})
 def root() -> Response:
+    """Return totals and links."""
     catalogue = Catalogue(state.connection())
     totals = catalogue.totals()
-    places = {
+    endpoints = {
         "books": "api.list_books",
         "authors": "api.list_authors",
         "subjects": "api.list_subjects",
@@ -38,6 +39,6 @@ def root() -> Response:
                 "first_year": totals.first_year,
                 "last_year": totals.last_year,
             },
-            "links": {name: absolute_url(endpoint) for name, endpoint in places.items()},
+            "links": {name: absolute_url(endpoint) for name, endpoint in endpoints.items()},
         }
     )

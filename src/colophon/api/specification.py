@@ -1,4 +1,4 @@
-"""The API's specification (OpenAPI 3.1), made from the operations themselves."""
+"""The API's specification (OpenAPI 3.1), generated from the operations."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def _header(description: str, *, always: bool = True, **schema: Any) -> dict[str
 
 
 HEADERS = {
-    "ETag": _header("The state of what is sent, for If-None-Match, or for If-Match to change it."),
-    "Link": _header("Where the list leads on: first, prev, next, last (RFC 8288).", always=False),
-    "Location": _header("Where the new book is.", format="uri"),
+    "ETag": _header("The version of the representation, for If-None-Match, or for If-Match in a change."),
+    "Link": _header("Other pages of the list: first, prev, next, last (RFC 8288).", always=False),
+    "Location": _header("The address of the new book.", format="uri"),
     "Idempotency-Replayed": _header("The key was used before: nothing was added.", always=False, enum=["true"]),
-    "WWW-Authenticate": _header("What to prove, and what was wrong with the proof (RFC 6750).", always=False),
-    "Allow": _header("The methods that the address knows."),
+    "WWW-Authenticate": _header("The scheme of authentication, and the error of the token (RFC 6750).", always=False),
+    "Allow": _header("The methods of this address."),
     "Accept-Post": _header("The content types that may be sent.", always=False),
     "Accept-Patch": _header("The content types that may be sent.", always=False),
-    "Retry-After": _header("In how many seconds to come again.", type="integer"),
+    "Retry-After": _header("Seconds to wait before the next request.", type="integer"),
     "RateLimit-Policy": _header("The limit that this request counted for.", always=False),
-    "RateLimit": _header("What is left of that limit, and in how many seconds it starts anew.", always=False),
+    "RateLimit": _header("The uses that remain, and the seconds until the limit starts again.", always=False),
 }
 LIMITS = ("RateLimit-Policy", "RateLimit")
 OF_PROBLEMS = {
@@ -56,6 +56,7 @@ OF_PROBLEMS = {
 @blueprint.get("/openapi.json")
 @operation(summary="Get this specification", answers={200: None})
 def specification() -> Response:
+    """Return the specification."""
     return json_response(_specification(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Subjects: listed and found."""
+"""Subjects: list and get."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @blueprint.get("/subjects")
 @operation(summary="List subjects", answers={200: SubjectList})
 def list_subjects() -> Response:
+    """Return all subjects."""
     subjects = Catalogue(state.connection()).subjects()
     return json_response({"total": len(subjects), "subjects": [_subject(subject) for subject in subjects]})
 
@@ -27,6 +28,7 @@ def list_subjects() -> Response:
 @blueprint.get("/subjects/<slug>")
 @operation(summary="Get a subject", answers={200: SubjectRepresentation}, errors=(404,))
 def get_subject(slug: str) -> Response:
+    """Return one subject."""
     for subject in Catalogue(state.connection()).subjects():
         if subject.slug == slug:
             return json_response(_subject(subject))

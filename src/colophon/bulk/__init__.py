@@ -1,1 +1,1 @@
-"""Books from and to files, any number of them: CSV for spreadsheets, JSON Lines for programs."""
+"""Import and export of books: CSV for spreadsheets, JSON Lines for programs."""

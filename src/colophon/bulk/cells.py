@@ -1,6 +1,6 @@
-"""How one cell of a CSV file says what a book is: written so that a spreadsheet does no harm, read forgivingly.
+"""Cells of a CSV file: written safely for spreadsheets, read tolerantly.
 
-What is written here is read here, and comes out the same.
+A cell that is written here reads as the same value.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ..catalogue import languages
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A spreadsheet takes a cell that begins so for a formula, also with the full-width forms of these characters
-# (https://owasp.org/www-community/attacks/CSV_Injection). One apostrophe more makes it text; as a text may itself begin
-# with apostrophes and then such a character, those count too.
+# A spreadsheet reads a cell that begins so as a formula, also with the full-width forms of these characters
+# (https://owasp.org/www-community/attacks/CSV_Injection). One more apostrophe makes it text; a text that itself begins
+# with apostrophes and such a character gets one, too.
 _FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _NEUTRALISED = re.compile(r"'+[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 _LIST_PART = re.compile(r"\\[\\;|]|[;|]|[^\\;|]+|\\")
@@ -34,12 +34,12 @@ _CODES = {name.casefold(): code for code, name in languages.NAMES.items()} | {
 
 
 def write_text(text: str) -> str:
-    """Return text as a cell that no spreadsheet takes for a formula."""
+    """Return text as a cell that no spreadsheet reads as a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
 def read_text(cell: str) -> str:
-    """Undo `write_text`. Line endings within the cell become line feeds, as editors and systems differ in them."""
+    """Undo `write_text`. Line endings within the cell become line feeds."""
     text = cell.replace("\r\n", "\n").replace("\r", "\n").strip()
     return text[1:] if _NEUTRALISED.match(text) else text
 
@@ -64,7 +64,7 @@ def read_list(cell: str) -> list[str]:
 
 
 def read_year(text: str) -> tuple[int, bool]:
-    """Return a year, negative before the common era, and whether it is said to be approximate. Raises ValueError."""
+    """Return a year, negative before the common era, and True if it is marked as approximate. Raises ValueError."""
     match = _YEAR.fullmatch(text)
     before = match is not None and (match["era"] or "").casefold().startswith("b")
     if match is None or (before and match["sign"]):
@@ -74,11 +74,11 @@ def read_year(text: str) -> tuple[int, bool]:
 
 
 def read_truth(text: str) -> bool:
-    """Raises ValueError."""
+    """Return True or False. Raises ValueError."""
     try:
         return _TRUTHS[text.casefold()]
     except KeyError:
-        raise ValueError("Is neither true nor false: yes, no, 1 and 0 are understood, too.") from None
+        raise ValueError("Is neither true nor false; yes, no, 1 and 0 are valid, too.") from None
 
 
 def read_language(text: str) -> str:
@@ -86,11 +86,11 @@ def read_language(text: str) -> str:
     try:
         return _CODES[text.casefold()]
     except KeyError:
-        raise ValueError("Is neither an ISO 639 code nor the English name of a language that is known here.") from None
+        raise ValueError("Is neither an ISO 639 code nor the English name of a known language.") from None
 
 
 def read_whole_number(text: str) -> int:
-    """Raises ValueError."""
+    """Return a whole number. Raises ValueError."""
     match = _WHOLE_NUMBER.fullmatch(text)
     if match is None:
         raise ValueError("Is not a whole number.")
@@ -98,7 +98,9 @@ def read_whole_number(text: str) -> int:
 
 
 def read_isbn(text: str) -> str:
-    """Return what may be an ISBN. Raises ValueError for one that a spreadsheet has spoilt."""
+    """Return the text of an ISBN. Raises ValueError for one that a spreadsheet has rounded."""
     if _ROUNDED.fullmatch(text):
-        raise ValueError("Is an ISBN that a spreadsheet rounded: make the column text there, and enter it again.")
+        raise ValueError(
+            "Is an ISBN that a spreadsheet has rounded: format the column as text there, and enter it again."
+        )
     return text

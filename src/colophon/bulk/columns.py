@@ -1,4 +1,4 @@
-"""The columns of a CSV file of books: what they may be called, and which of them a file has."""
+"""The columns of a CSV file of books, and the header that names them."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _COLUMN_OF = {
 
 
 def field_of(header: str) -> str | None:
-    """Return the column that a header means, or None."""
+    """Return the column that a header names, or None."""
     return _COLUMN_OF.get(_IGNORED.sub("", header.casefold()))
 
 
 def delimiter_of(first_line: str) -> str:
-    """Return what separates the cells: whichever of , ; and tab makes the most known headers out of the first line."""
+    """Return the delimiter: the one of , ; and tab that gives the most known headers in the first line."""
 
     def known(delimiter: str) -> int:
         try:
@@ -65,7 +65,7 @@ def delimiter_of(first_line: str) -> str:
 def read_header(headers: list[str], row: int) -> dict[str, str]:
     """Return the file's own spelling of each column, in the file's order.
 
-    Raises UnreadableError with each header that is unknown or comes twice, and each required column that is missing.
+    Raises UnreadableError with each unknown or repeated header, and each missing required column.
     """
     spelled: dict[str, str] = {}
     problems = []
@@ -77,7 +77,7 @@ def read_header(headers: list[str], row: int) -> dict[str, str]:
             reason = f"There is no such column. The columns are: {', '.join(COLUMNS)}."
             problems.append(Problem(row, excerpt(header), header, reason))
         elif field in spelled:
-            reason = f"Stands for {field}, as the column ‘{spelled[field]}’ does already."
+            reason = f"Is the column {field}, as ‘{spelled[field]}’ is."
             problems.append(Problem(row, excerpt(header), header, reason))
         else:
             spelled[field] = header

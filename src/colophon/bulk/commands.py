@@ -1,4 +1,4 @@
-"""`colophon books import` and `colophon books export`: what is typed, what is said, and how each ends."""
+"""The commands `books import` and `books export`: options, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,22 @@ SOME_LEFT_OUT = 3
 _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
 
-@click.command(name="import")
+# \b keeps click from joining the lines.
+EXIT_CODES = """\b
+Exit codes:
+  0  every book was added
+  1  there were problems and nothing was added
+  2  wrong usage
+  3  --skip-errors left out some rows; the others were added
+--dry-run has the exit code of the real import.
+"""
+
+
+@click.command(name="import", epilog=EXIT_CODES)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True))
-@click.option("--format", "file_format", type=click.Choice(list(READERS)), help="By default as FILE ends.")
+@click.option("--format", "file_format", type=click.Choice(list(READERS)), help="By default from the ending of FILE.")
 @click.option("--dry-run", is_flag=True, help="Check everything and add nothing.")
-@click.option("--skip-errors", is_flag=True, help="Leave out the rows that are wrong and add the others.")
+@click.option("--skip-errors", is_flag=True, help="Leave out rows with problems and add the others.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, writable=True), help="Write every problem to this file, as JSON Lines."
 )
@@ -42,23 +53,15 @@ _ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json
 def import_books(
     config: Settings, file: str, file_format: str | None, dry_run: bool, skip_errors: bool, report: str | None
 ) -> None:
-    """Add the books in FILE ('-' is standard input): all of them or, when anything is wrong, none.
+    """Add the books in FILE ('-' is standard input): all of them or, if there is any problem, none.
 
-    FILE is CSV (.csv) or JSON Lines (.jsonl, .json), in UTF-8. Problems are told on standard error with the line, the
-    column and the reason.
-
-    \b
-    It ends with
-      0  when every book was added,
-      1  when there were problems and nothing was added,
-      2  when it was called wrongly,
-      3  when --skip-errors left out some rows and the others were added.
-    With --dry-run it ends as it would have ended without.
+    FILE is CSV (.csv) or JSON Lines (.jsonl, .json), in UTF-8. Problems are printed to standard error with the line,
+    the column and the reason.
     """
     kind = file_format or _format_of(file)
     if report and file != "-" and Path(report).exists() and Path(report).samefile(file):
         raise click.UsageError("--report would overwrite FILE.")
-    with _said_in_one_sentence(file), ExitStack() as stack:
+    with _one_sentence(file), ExitStack() as stack:
         engine = stack.enter_context(revisions.ready(config.database_url))
         source = cast("BinaryIO", stack.enter_context(click.open_file(file, "rb")))
         findings = Findings(stack.enter_context(open(report, "w", encoding="utf-8")) if report else None)  # noqa: PTH123
@@ -76,25 +79,25 @@ def import_books(
                     added = work.add(skip_errors=skip_errors, progress=bar.update)
         except NothingAddedError:
             pass
-        _tell(findings)
-        _end(work, findings, added, "Would have added" if dry_run else "Added")
+        _print_problems(findings)
+        _exit(work, findings, added, "Would have added" if dry_run else "Added")
 
 
-def _tell(findings: Findings) -> None:
+def _print_problems(findings: Findings) -> None:
     for problem in findings.first:
         click.echo(str(problem), err=True)
     if findings.total > SHOWN:
-        every = "the report has them all" if findings.report else "--report FILE writes them all"
+        every = "the report has all of them" if findings.report else "--report FILE writes all of them"
         click.echo(f"… and {findings.total - SHOWN:,} more: {every}.", err=True)
 
 
-def _end(work: Import, findings: Findings, added: int, verb: str) -> None:
+def _exit(work: Import, findings: Findings, added: int, verb: str) -> None:
     if not findings.total:
-        click.echo(f"{verb} {_many(added, 'book')}.")
+        click.echo(f"{verb} {_count_of(added, 'book')}.")
         return
-    wrong = f"{_many(findings.total, 'problem')} in {_many(work.rows, 'row')}"
+    wrong = f"{_count_of(findings.total, 'problem')} in {_count_of(work.rows, 'row')}"
     if added:
-        click.echo(f"{verb} {_many(added, 'book')}; {wrong}, of which {work.wrong:,} left out.", err=True)
+        click.echo(f"{verb} {_count_of(added, 'book')}; {wrong}, of which {work.wrong:,} left out.", err=True)
         sys.exit(SOME_LEFT_OUT)
     click.echo(f"{wrong}: {verb.lower()} nothing.", err=True)
     sys.exit(NOTHING_ADDED)
@@ -103,16 +106,19 @@ def _end(work: Import, findings: Findings, added: int, verb: str) -> None:
 @click.command(name="export")
 @click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 @click.option(
-    "--format", "file_format", type=click.Choice(list(WRITERS)), help="By default as FILE ends; jsonl without FILE."
+    "--format",
+    "file_format",
+    type=click.Choice(list(WRITERS)),
+    help="By default from the ending of FILE; jsonl without FILE.",
 )
 @click.pass_obj
 def export_books(config: Settings, file: str, file_format: str | None) -> None:
     """Write every book to FILE, by default to standard output, as CSV or JSON Lines.
 
-    `books import` reads what this writes. FILE is replaced only when all is written.
+    `books import` reads the result. FILE is replaced only once everything is written.
     """
     kind = file_format or ("jsonl" if file == "-" else _format_of(file))
-    with revisions.readable(config.database_url) as engine, _said_in_one_sentence(file):
+    with revisions.readable(config.database_url) as engine, _one_sentence(file):
         if file == "-":
             export(engine, sys.stdout.buffer, kind)
             return
@@ -120,7 +126,7 @@ def export_books(config: Settings, file: str, file_format: str | None) -> None:
             total = Catalogue(db).totals().books
         with replacing(Path(file)) as target, _bar(total, "Writing") as bar:
             count = export(engine, target, kind, bar.update)
-    click.echo(f"Wrote {_many(count, 'book')} to {file}.")
+    click.echo(f"Wrote {_count_of(count, 'book')} to {file}.")
 
 
 def _format_of(file: str) -> str:
@@ -128,24 +134,24 @@ def _format_of(file: str) -> str:
         return _ENDINGS[Path(file).suffix.casefold()]
     except KeyError:
         raise click.UsageError(
-            f"The format of '{file}' cannot be told from its name. Say --format csv or --format jsonl."
+            f"The name '{file}' does not tell the format. Use --format csv or --format jsonl."
         ) from None
 
 
 @contextmanager
-def _said_in_one_sentence(file: str) -> Iterator[None]:
+def _one_sentence(file: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise click.ClickException(f"The books cannot be kept in the temporary folder meanwhile: {error}.") from None
+        raise click.ClickException(f"The books cannot be stored in the temporary folder: {error}.") from None
     except OSError as error:
         if error.errno == errno.EPIPE:
-            raise  # whoever read has enough; click ends quietly then
+            raise  # the reader closed the pipe; click ends quietly then
         raise click.ClickException(f"{error.filename or file} cannot be used: {error.strerror}.") from None
 
 
 def _bar(length: int, label: str) -> Any:
-    """Return a progress bar on standard error: one that is seen only where that is a terminal."""
+    """Return a progress bar on standard error, which is hidden unless that is a terminal."""
     seen = sys.stderr.isatty() and length > 0
     return click.progressbar(
         length=length, label=label, file=sys.stderr, hidden=not seen, update_min_steps=max(1, length // 200)
@@ -153,7 +159,7 @@ def _bar(length: int, label: str) -> Any:
 
 
 def _size(file: BinaryIO) -> int:
-    """Return how many bytes a file has, 0 where that is not known."""
+    """Return the size of a file in bytes, 0 if it is unknown."""
     try:
         status = os.fstat(file.fileno())
     except OSError:
@@ -161,5 +167,5 @@ def _size(file: BinaryIO) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
-def _many(number: int, noun: str) -> str:
+def _count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

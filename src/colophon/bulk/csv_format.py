@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) as spreadsheets write it, with ; or tab for the comma where they do."""
+"""CSV (RFC 4180) as spreadsheets write it, also with ; or tab instead of the comma."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _READ: dict[str, Callable[[str], Any]] = {
     "pages": cells.read_whole_number,
     "isbn13": cells.read_isbn,
 }
-# The columns beside `authors` that hold a part of each author, and how BookSchema calls it.
+# The columns beside `authors` that hold a field of each author, and its name in BookSchema.
 _PARTS_OF_AUTHORS = {"author_sort_names": "sort", "author_original_names": "original_name"}
 _COLUMNS_OF_PARTS = {part: column for column, part in _PARTS_OF_AUTHORS.items()}
-# Behind these a comma in a name does not mean that the family name comes first.
+# After a comma, these do not mean that the family name comes first.
 _SUFFIXES = {"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "ph.d.", "phd", "m.d.", "md"}
 
 _UNCLOSED = "A quotation mark that opens a cell here is not closed"
 
 
 class CsvReader:
-    """A Reader of CSV. The first line that is not empty is the header; rows whose cells are all empty are passed over.
+    """A Reader of CSV. The first line that is not empty is the header; rows of empty cells are skipped.
 
-    A row's number is that of the line it begins on, as an editor shows it, however many lines its cells span.
+    A row's number is that of the line on which it begins, as an editor shows it.
     """
 
     def __init__(self, lines: Lines) -> None:
@@ -45,7 +45,7 @@ class CsvReader:
         if first is None:
             raise empty()
         delimiter = columns.delimiter_of(first)
-        # Unless it is strict, a quotation mark that is never closed silently takes all that follows with it.
+        # Not strict, a quotation mark that is never closed would silently swallow the rest.
         rows = csv.reader(chain([first], self._lines), delimiter=delimiter, strict=True)
         start = self._lines.number
         header = True
@@ -67,6 +67,7 @@ class CsvReader:
             start = self._lines.number + 1
 
     def problem(self, row: Row, path: Path, reason: str) -> Problem:
+        """Return a problem with a value of a row, under the header of its column."""
         field, *inner = path
         if field == "authors" and len(inner) == 2 and inner[1] in _COLUMNS_OF_PARTS:
             field = _COLUMNS_OF_PARTS[str(inner[1])]
@@ -84,7 +85,7 @@ class CsvReader:
         self._headers = columns.read_header(row, start)
 
     def _misquoted(self, start: int, error: str) -> Row:
-        """Return the row that the csv module cannot read. Raises UnreadableError when it took other rows with it."""
+        """Return a row that the csv module cannot read. Raises UnreadableError if it spans further rows."""
         end = self._lines.number
         if "new-line character" in error:
             reason = "Has a carriage return within a line. Save the file with line feeds (LF or CRLF)."
@@ -93,9 +94,9 @@ class CsvReader:
         elif "unexpected end" in error:
             reason = f"{_UNCLOSED} before the end of the file."
         else:
-            reason = 'Text follows the quotation mark that closes a cell; one within a cell is written twice ("").'
+            reason = 'Text follows the quotation mark that closes a cell; within a cell, write it twice ("").'
         if end > start or not self._headers:
-            rest = f" What lies between cannot be told apart, and nothing after row {end} was read." * (end > start)
+            rest = f" The rows between cannot be separated, and nothing after row {end} was read." * (end > start)
             raise UnreadableError(Problem(start, None, None, reason + rest))
         self._lines.take_wrong_byte()
         return unread(start, reason)
@@ -108,7 +109,9 @@ class CsvReader:
         given = {field: cell for field, cell in zip(self._headers, found, strict=False) if cell.strip()}
         row = Row(start, {}, given)
         if wrong_byte:
-            field = next((name for name, cell in given.items() if not cell.isprintable() and _is_spoilt(cell)), None)
+            field = next(
+                (name for name, cell in given.items() if not cell.isprintable() and _has_wrong_byte(cell)), None
+            )
             row.fields = None
             row.problems.append(
                 self._problem(row, field, wrong_byte) if field else Problem(start, None, None, wrong_byte)
@@ -139,7 +142,7 @@ class CsvReader:
         return fields
 
     def _authors(self, row: Row) -> list[dict[str, str]]:
-        """Return the authors that the parallel lists of a row describe; shorter lists lack what they leave out."""
+        """Return the authors that the parallel lists of a row describe; a shorter list leaves out the rest."""
         names = cells.read_list(row.cells["authors"])
         authors = [{"name": name} for name in names]
         for column, part in _PARTS_OF_AUTHORS.items():
@@ -154,11 +157,11 @@ class CsvReader:
 
 
 def written_lines(books: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines, the header's first, that stand for books in their written form."""
+    """Yield the lines of a file of books, with the header first; each book is in BookSchema's form."""
     line = _Line()
     writer = csv.writer(line)
     writer.writerow(columns.COLUMNS)
-    # Without this mark a spreadsheet takes the file for its own old encoding and spoils every name in it.
+    # Without the byte order mark, a spreadsheet assumes an old encoding and garbles names.
     yield "\ufeff" + line.text
     for book in books:
         authors = book["authors"]
@@ -172,11 +175,12 @@ def written_lines(books: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 class _Line:
-    """The file that csv.writer writes to: it holds one line."""
+    """A file for csv.writer that holds one line."""
 
     text = ""
 
     def write(self, text: str) -> None:
+        """Replace the line."""
         self.text = text
 
 
@@ -191,9 +195,9 @@ def _cell(value: object) -> str:
 
 
 def _in_natural_order(author: dict[str, str]) -> dict[str, str]:
-    """Turn 'Austen, Jane', which is the form to file under, into the name that it stands for.
+    """Turn the filing name 'Austen, Jane' into the name 'Jane Austen'.
 
-    Only where no form to file under is given beside it, and there is just one comma, before something but 'Jr.'.
+    Only if there is no filing name beside it, and exactly one comma, which is not before a suffix such as 'Jr.'.
     """
     family, comma, given = author["name"].partition(",")
     family, given = family.strip(), given.strip()
@@ -202,5 +206,5 @@ def _in_natural_order(author: dict[str, str]) -> dict[str, str]:
     return author | {"name": f"{given} {family}", "sort": f"{family}, {given}"}
 
 
-def _is_spoilt(cell: str) -> bool:
+def _has_wrong_byte(cell: str) -> bool:
     return any("\udc80" <= char <= "\udcff" for char in cell)

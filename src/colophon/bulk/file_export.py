@@ -1,4 +1,4 @@
-"""The catalogue as a file: every book in the order in which they were added, a few at a time."""
+"""Export of the catalogue to a file: every book, in the order of addition."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ WRITERS: dict[str, Callable[[Iterable[dict[str, Any]]], Iterator[str]]] = {
     "csv": csv_format.written_lines,
     "jsonl": json_lines.written_lines,
 }
-AT_ONCE = 500
+BATCH = 500
 
 
 def export(engine: Engine, file: BinaryIO, file_format: str, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Write every book of the catalogue, as it is at this moment, and return how many; `progress` hears of some more.
+    """Write every book, as of one moment, and return their number.
 
-    Raises OSError when the file cannot be written.
+    Calls `progress` with the size of each batch. Raises OSError if the file cannot be written.
     """
     count = 0
 
@@ -37,7 +37,7 @@ def export(engine: Engine, file: BinaryIO, file_format: str, progress: Callable[
         nonlocal count
         after: int | None = 0
         while after is not None:
-            some, after = catalogue.walk(ListQuery(), after, AT_ONCE)
+            some, after = catalogue.walk(ListQuery(), after, BATCH)
             yield from map(dump, some)
             count += len(some)
             progress(len(some))
@@ -51,16 +51,16 @@ def export(engine: Engine, file: BinaryIO, file_format: str, progress: Callable[
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that takes the place of `path` when the block ends well, and is gone when it does not.
+    """Yield a file that replaces `path` at the end of the block, and is removed on an error.
 
-    What is not a regular file, such as a pipe or a device, is written to as it is. Raises OSError.
+    A path that is not a regular file, such as a pipe or a device, is written to directly. Raises OSError.
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
         with path.open("wb") as file:
             yield file
         return
-    # Beside the other, as only within one file system a file can be renamed.
+    # In the same folder, as a file can be renamed only within a file system.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with draft.open("xb") as file:

@@ -1,4 +1,4 @@
-"""JSON Lines: a book a line, each an object as the API takes it (https://jsonlines.org)."""
+"""JSON Lines (https://jsonlines.org): one object per line, as the API takes a book."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class JsonLinesReader:
-    """A Reader of JSON Lines. Empty lines are passed over."""
+    """A Reader of JSON Lines. Empty lines are skipped."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -33,19 +33,20 @@ class JsonLinesReader:
             raise empty()
 
     def problem(self, row: Row, path: Path, reason: str) -> Problem:
+        """Return a problem with a value of a row, under its path."""
         value: Any = row.fields
         try:
             for step in path:
                 value = value[step]
         except (LookupError, TypeError):
-            shown = None  # what is missing has no value
+            shown = None  # the value is missing
         else:
             shown = excerpt(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         return Problem(row.number, excerpt(".".join(map(str, path))), shown, reason)
 
 
 def written_lines(books: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines that stand for books in their written form."""
+    """Yield the lines of a file of books; each book is in BookSchema's form."""
     for book in books:
         yield json.dumps(book, ensure_ascii=False) + "\n"
 
@@ -58,11 +59,11 @@ def _row(number: int, text: str) -> Row:
             return unread(number, "Ends in the middle of its JSON object.", text)
         return unread(number, f"Is not a JSON object: {error.msg} at character {error.pos + 1}.", text)
     except (ValueError, RecursionError) as error:
-        return unread(number, f"Is not JSON that can be read: {error}.", text)
+        return unread(number, f"Is not valid JSON: {error}.", text)
     if isinstance(fields, dict):
         return Row(number, fields)
-    hint = " A list becomes JSON Lines by: jq -c '.[]'." if isinstance(fields, list) else ""
-    return unread(number, f"Is not a JSON object, of which there must be one a line.{hint}", text)
+    hint = " To convert a list: jq -c '.[]'." if isinstance(fields, list) else ""
+    return unread(number, f"Is not a JSON object; each line must have one.{hint}", text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A file's lines as text, counted as an editor counts them, in bounded memory."""
+"""The lines of a file, numbered as an editor numbers them, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .problems import Problem, UnreadableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Far more than the longest book; without a limit a file of another kind could be one line that fills the memory.
+# Far more than the longest book; without a limit, another kind of file could be one line that fills the memory.
 LONGEST_LINE = 1_048_576
 
 _SAVE_AS_UTF8 = "Save it as UTF-8 (a spreadsheet calls it “CSV UTF-8”)."
@@ -18,15 +18,15 @@ _OTHER_KINDS = {
     codecs.BOM_UTF16_LE: f"The file is UTF-16, not UTF-8. {_SAVE_AS_UTF8}",
     codecs.BOM_UTF16_BE: f"The file is UTF-16, not UTF-8. {_SAVE_AS_UTF8}",
     b"PK\x03\x04": "The file is a ZIP archive, as .xlsx and .ods files are. Save it as CSV in UTF-8.",
-    b"\x1f\x8b": "The file is compressed with gzip. Unpack it first: gunzip.",
+    b"\x1f\x8b": "The file is compressed with gzip. Decompress it first: gunzip.",
 }
 
 
 class Lines:
-    """Iterates over the lines of a binary file, with their endings; `number` is that of the line read last, from 1.
+    """An iterator over the lines of a binary file, with their endings; `number` is that of the last line, from 1.
 
-    A line that is not UTF-8 comes with its wrong bytes as lone surrogates (PEP 383), and `take_wrong_byte` tells of it
-    once. `progress` hears how many bytes were read. Raises UnreadableError for a file of another kind.
+    In a line that is not UTF-8, wrong bytes become lone surrogates (PEP 383), and `take_wrong_byte` reports the first.
+    Calls `progress` with the size of each line. Raises UnreadableError for another kind of file.
     """
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None] = lambda _: None) -> None:
@@ -47,7 +47,9 @@ class Lines:
         if self.number == 1:
             _refuse_other_kinds(line)
         if len(line) > LONGEST_LINE:
-            reason = f"Is longer than {LONGEST_LINE:,} bytes, so this is no file of books. Nothing after it was read."
+            reason = (
+                f"Is longer than {LONGEST_LINE:,} bytes, so this is not a file of books. Nothing after it was read."
+            )
             raise UnreadableError(Problem(self.number, None, None, reason))
         self._progress(len(line))
         try:
@@ -62,7 +64,7 @@ class Lines:
         return text.removeprefix("\ufeff") if self.number == 1 else text
 
     def take_wrong_byte(self) -> str | None:
-        """Return what to say of the first byte that is not UTF-8 since this was last asked."""
+        """Return the message about the first wrong byte since the last call, None if there was none."""
         found, self._wrong_byte = self._wrong_byte, None
         return found
 

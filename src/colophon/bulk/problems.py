@@ -1,4 +1,4 @@
-"""What is wrong with a file of books: where, and why."""
+"""The problems of a file of books, with their place and reason."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LONGEST_EXCERPT = 80
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `row` is a line number, from 1; `column` is spelled as in the file.
+    """A problem. `row` is a line number, from 1; `column` is spelled as in the file.
 
-    Without a row it is the whole file that is wrong, without a column the whole row.
+    Without a row, the problem is with the whole file; without a column, with the whole row.
     """
 
     row: int | None
@@ -34,7 +34,7 @@ class Problem:
 
 
 class UnreadableError(ValueError):
-    """The file cannot be read on from here, so that nothing of it can be trusted: `problems` say why."""
+    """The rest of the file cannot be read, so nothing of it is imported: `problems` say why."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("; ".join(map(str, problems)))
@@ -43,13 +43,14 @@ class UnreadableError(ValueError):
 
 @dataclass(slots=True)
 class Findings:
-    """All that is wrong with a file: counted, the first of it kept, the whole of it written to `report`."""
+    """The problems of a file: all are counted and written to `report`, the first are kept."""
 
     report: TextIO | None = None
     first: list[Problem] = field(default_factory=list)
     total: int = 0
 
     def add(self, problems: Iterable[Problem]) -> None:
+        """Add problems."""
         for problem in problems:
             self.total += 1
             if len(self.first) < SHOWN:
@@ -59,11 +60,11 @@ class Findings:
 
 
 def excerpt(value: str) -> str:
-    """Return the beginning of a value, with what could not be decoded replaced, short enough to be shown."""
+    """Return the beginning of a value, short enough to print, with undecodable bytes replaced."""
     text = value.encode("utf-8", "replace").decode()
     return text if len(text) <= LONGEST_EXCERPT else f"{text[: LONGEST_EXCERPT - 1]}…"
 
 
 def printable(text: str) -> str:
-    """Return text without what a terminal would obey instead of showing."""
+    """Return text with control characters replaced, which a terminal would obey."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -1,4 +1,4 @@
-"""What the readers of all formats have in common: a row of a file, and the places in it that can be wrong."""
+"""Rows of a file, and the interface of the readers of all formats."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
-"""Leads to a value within a book, as BookSchema reads it: ("authors", 0, "name")."""
+"""The path of a value in a book, as BookSchema has it: ("authors", 0, "name")."""
 
 
 @dataclass(slots=True)
 class Row:
-    """One book as a file has it. `number` is the line that it begins on, `cells` are a CSV file's by column.
+    """One book in a file. `number` is the line on which it begins, `cells` are those of a CSV file by column.
 
-    `fields` is what BookSchema is to read, None where `problems` say that there is nothing to be read.
+    `fields` is the input for BookSchema, None if the row cannot be read, as `problems` say.
     """
 
     number: int
@@ -28,20 +28,20 @@ class Row:
 
 
 class Reader(Protocol):
-    """Iterates over the rows of a file. Raises UnreadableError where it cannot go on."""
+    """An iterator over the rows of a file. Raises UnreadableError if the rest cannot be read."""
 
     def __iter__(self) -> Iterator[Row]: ...
 
     def problem(self, row: Row, path: Path, reason: str) -> Problem:
-        """Return what is wrong with one value of a row, in the file's own words."""
+        """Return a problem with a value of a row, in the terms of the file."""
         ...
 
 
 def unread(number: int, reason: str, value: str | None = None) -> Row:
-    """Return a row of which nothing can be read."""
+    """Return a row that cannot be read."""
     return Row(number, None, problems=[Problem(number, None, None if value is None else excerpt(value), reason)])
 
 
 def empty() -> UnreadableError:
-    """Return the error of a file that has no row, not even a header."""
+    """Return the error for a file without a row or a header."""
     return UnreadableError(Problem(None, None, None, "The file is empty."))

@@ -1,4 +1,4 @@
-"""Books that were checked and wait to be added: on disk, however many they are, in little memory."""
+"""Valid books that wait to be added, on disk, so that any number of them needs little memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class StagedBooks:
-    """Books by the rows that they come from, and by their ISBNs, of which no two have the same.
+    """Books by their rows in the file, and by their ISBNs, which are unique.
 
-    They are kept in an SQLite database without a name, which nobody else can open and which is gone when this process
-    is, however it ends. Any method raises sqlite3.Error when the disk is full.
+    They are in a temporary SQLite database, which no other process can open and which vanishes with this process. Any
+    method raises sqlite3.Error if the disk is full.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class StagedBooks:
         self._count = 0
 
     def close(self) -> None:
+        """Delete the books."""
         self._db.close()
 
     def __len__(self) -> int:
@@ -35,9 +36,10 @@ class StagedBooks:
     def __iter__(self) -> Iterator[NewBook]:
         """Yield the books in the order of their rows."""
         for (book,) in self._db.execute("SELECT book FROM books ORDER BY row"):
-            yield pickle.loads(book)  # noqa: S301 -- written by this very process, where nobody else can write
+            yield pickle.loads(book)  # noqa: S301 -- written by this process, where no other can write
 
     def add(self, row: int, book: NewBook) -> None:
+        """Add a book. Raises sqlite3.IntegrityError if its ISBN is staged already."""
         self._db.execute("INSERT INTO books VALUES (?, ?, ?)", (row, book.isbn13, pickle.dumps(book, -1)))
         self._count += 1
 

@@ -1,4 +1,4 @@
-"""Authors and subjects: one of each for all of its books, made with the first and gone with the last of them."""
+"""Authority control: one author and one subject for all of its books, added with the first, removed with the last."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 
 def resolve(db: Connection, books: list[NewBook]) -> list[NewBook]:
-    """Return books as they will stand in the catalogue, whose authors and subjects it now has.
+    """Add the authors and subjects that the catalogue lacks, and return the books in their controlled form.
 
-    An author is one for all books: a filing name or original name that is given anew is theirs in every book from now
-    on; one that is left out stays as it was. A subject keeps the spelling that it came with first. A book's subjects
-    are in the order of their names.
+    Authors are shared between books: a new filing name or original name changes the author in every book; one that is
+    left out stays as it was. A subject keeps its first spelling. A book's subjects are in the order of their names.
     """
     authors = _resolve_authors(db, [author for book in books for author in book.authors])
     given: dict[str, str] = {}
@@ -83,7 +82,7 @@ def _author_columns(author: NewAuthor) -> dict[str, str | None]:
 
 
 def _refile(db: Connection, author: NewAuthor) -> None:
-    """Give an author of the catalogue another filing name or original name, in all of their books."""
+    """Store an author's new filing name or original name, and renew the keys of all of their books."""
     db.execute(update(Author).where(Author.name == author.name).values(_author_columns(author)))
     theirs = (
         select(BookAuthor.book_id).join(Author, Author.id == BookAuthor.author_id).where(Author.name == author.name)
@@ -96,7 +95,7 @@ def _refile(db: Connection, author: NewAuthor) -> None:
 
 
 def _resolve_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
-    """Return subjects by their slugs, spelled as the catalogue spells them, after adding those that it lacks."""
+    """Add the subjects that the catalogue lacks, and return the catalogue's spelling of each by its slug."""
     known = select(Subject.slug, Subject.name).where(Subject.slug.in_(wanted))
     spelled = dict(db.execute(known).all())
     missing = [{"slug": slug, "name": name} for slug, name in wanted.items() if slug not in spelled]
@@ -106,6 +105,6 @@ def _resolve_subjects(db: Connection, wanted: dict[str, str]) -> dict[str, str]:
 
 
 def remove_unused(db: Connection) -> None:
-    """Take out the authors and subjects that no book has."""
+    """Remove the authors and subjects that no book has."""
     db.execute(delete(Author).where(~exists().where(BookAuthor.author_id == Author.id)))
     db.execute(delete(Subject).where(~exists().where(BookSubject.subject_id == Subject.id)))

@@ -1,4 +1,4 @@
-"""What a book must be to enter the catalogue, whether it comes by the API or from a file; and how it is written out."""
+"""The rules for a book, whether it comes from the API or from a file, and its form in both."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_SUBJECTS = 20
 
 
 class Line(fields.String):
-    """One line of text: composed (NFC), without spaces around it, not empty."""
+    """A line of text that is not empty, normalised to NFC and stripped."""
 
     def __init__(self, *, longest: int = LONGEST_LINE, **options: Any) -> None:
         self._rules = [Length(1, longest, error="Must have 1 to {max} characters."), PLAIN_LINE]
@@ -37,20 +37,20 @@ class Line(fields.String):
         text = super()._deserialize(value, attr, data, **options)
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             raise ValidationError("Has half a character (a lone surrogate).")
-        for rule in self._rules:  # of what was sent, before the spaces around it go
+        for rule in self._rules:  # applied before the text is stripped
             rule(text)
         return unicodedata.normalize("NFC", text).strip()
 
 
 class Isbn(fields.String):
-    """An ISBN-10 or -13 in any usual spelling, kept as 13 digits (ISO 2108)."""
+    """An ISBN-10 or -13 in any usual spelling, stored as 13 digits (ISO 2108)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         return normal_isbn(super()._deserialize(value, attr, data, **options))
 
 
 class WholeNumber(fields.Integer):
-    """A number without a fraction, as JSON Schema has it: 3.0 is one, "3" and true are not."""
+    """A whole number as JSON Schema defines it: 3.0 is one, "3" and true are not."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
@@ -59,7 +59,7 @@ class WholeNumber(fields.Integer):
 
 
 class Truth(fields.Boolean):
-    """True or false, and nothing that is like them."""
+    """True or false; no other value is converted."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
         if not isinstance(value, bool):
@@ -68,7 +68,7 @@ class Truth(fields.Boolean):
 
 
 def normal_isbn(written: str) -> str:
-    """Return the 13 digits of an ISBN-10 or -13. Raises marshmallow's ValidationError when it is none."""
+    """Return the 13 digits of an ISBN-10 or -13. Raises marshmallow's ValidationError."""
     try:
         digits = _ISBN_PREFIX.sub("", written)
         return str(isbn.to_isbn13(isbn.validate(digits)))
@@ -77,26 +77,31 @@ def normal_isbn(written: str) -> str:
 
 
 class Strict(Schema):
+    """A schema that refuses unknown fields."""
+
     class Meta:
+        """Options of marshmallow."""
+
         unknown = RAISE
 
     error_messages = {"unknown": "Is not a field that can be written."}  # noqa: RUF012 -- marshmallow's declared attribute
 
 
 class AuthorSchema(Strict):
-    """A person, as the title page names them."""
+    """A person as the title page names them."""
 
     name = Line(required=True)
-    sort = Line(metadata={"description": "The name to file under; worked out from the name unless it is given."})
+    sort = Line(metadata={"description": "The name to sort by; derived from the name unless it is given."})
     original_name = Line(allow_none=True, load_default=None)
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> NewAuthor:
+        """Return the author that the data describes."""
         return NewAuthor(data["name"], data.get("sort"), data["original_name"])
 
 
 class BookSchema(Strict):
-    """A book, as it is written: by the API, or in a file of JSON Lines."""
+    """A book as the API or a file of JSON Lines has it."""
 
     title = Line(required=True)
     subtitle = Line(allow_none=True, load_default=None)
@@ -114,10 +119,10 @@ class BookSchema(Strict):
             "not": {"const": 0},
         },
     )
-    circa = Truth(load_default=False, metadata={"description": "Whether the year is approximate."})
+    circa = Truth(load_default=False, metadata={"description": "True if the year is approximate."})
     language = fields.String(
         required=True,
-        validate=OneOf(languages.NAMES, error="Is not an ISO 639 code that is known here."),
+        validate=OneOf(languages.NAMES, error="Is not a known ISO 639 code."),
         metadata={"description": "ISO 639-1 code, or ISO 639-3 where there is none."},
     )
     subjects = fields.List(Line(longest=100), load_default=list, validate=Length(max=MOST_SUBJECTS))
@@ -130,20 +135,22 @@ class BookSchema(Strict):
     isbn13 = Isbn(
         allow_none=True,
         load_default=None,
-        metadata={"description": "ISBN-10 or -13; kept as 13 digits.", "format": "isbn"},
+        metadata={"description": "ISBN-10 or -13; stored as 13 digits.", "format": "isbn"},
     )
     description = Line(longest=LONGEST_DESCRIPTION, required=True)
 
     @validates("year")
     def year_is_not_zero(self, value: int, **_: Any) -> None:
+        """Refuse the year 0. Raises ValidationError."""
         if value == 0:
             raise ValidationError("There is no year 0: 1 BCE, written -1, comes before 1 CE.")
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> NewBook:
+        """Return the book that the data describes."""
         return NewBook(**data)
 
 
 def dump(book: BookDetail) -> dict[str, Any]:
-    """Return a book in the form that BookSchema reads: what was written is what is given back."""
+    """Return a book in the form that BookSchema loads."""
     return asdict(NewBook.of(book))

@@ -1,4 +1,4 @@
-"""The books that come with the site."""
+"""The built-in books, which come with the site."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DATA = resources.files("colophon") / "data"
 
 
 def built_in_books() -> Iterator[NewBook]:
-    """Yield the books that come with the site, in the order of their file."""
+    """Yield the built-in books in the order of their file."""
     with (_DATA / "books.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             fields = json.loads(line)

@@ -1,4 +1,4 @@
-"""What was worked out once and need not be again."""
+"""A thread-safe LRU cache."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ T = TypeVar("T")
 
 
 class LRUCache(Generic[T]):
-    """Answers by what was key, the least recently key for forgotten first; safe to share between threads.
+    """Values by key, of which the least recently used is evicted first.
 
-    Whoever asks puts the name of the catalogue's state into the question. Such a name is random and never comes again,
-    so nothing here can be stale, whichever process made a change.
+    Each key has the name of the catalogue's state in it. Such a name is random and never comes again, so nothing here
+    can be stale, whichever process made a change.
     """
 
     def __init__(self, size: int, weigh: Callable[[T], int] = lambda _: 1) -> None:
-        """Keep answers up to a size: their number, or the sum of what `weigh` says of each."""
-        self._known: OrderedDict[Hashable, T] = OrderedDict()
+        """Keep values up to a size: their number, or the sum of their weights."""
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._room = size
         self._weigh = weigh
         self._lock = threading.Lock()
 
     def get_or_compute(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return the answer that is known, else the one that is now worked out."""
+        """Return the cached value, or compute and cache it."""
         with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        answer = compute()
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = compute()
         with self._lock:
-            if key not in self._known:
-                self._known[key] = answer
-                self._room -= self._weigh(answer)
+            if key not in self._values:
+                self._values[key] = value
+                self._room -= self._weigh(value)
             while self._room < 0:
-                _, forgotten = self._known.popitem(last=False)
-                self._room += self._weigh(forgotten)
-        return answer
+                _, evicted = self._values.popitem(last=False)
+                self._room += self._weigh(evicted)
+        return value

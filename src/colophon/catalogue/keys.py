@@ -1,4 +1,4 @@
-"""Where books and people are filed: the keys that order them, the words that find them, and their addresses."""
+"""Sort keys, slugs and search words of books and authors."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def name_key(name: str) -> str:
-    """Return the key that files a person by the name that they are filed under."""
+    """Return the sort key of a filing name."""
     return " ".join(words(name))[:KEY_LENGTH] or name[:KEY_LENGTH]
 
 
 def author_key(book: NewBook) -> str:
-    """Return the key that files a book by its first author, and with the others of theirs by its title."""
-    # A tab sorts before every letter, so that a shorter name comes before one that goes on.
+    """Return the key that sorts a book by its first author, then by its title."""
+    # A tab sorts before every letter, so that a name comes before longer ones that begin with it.
     first = book.authors[0]
     return f"{name_key(first.sort or sort_name(first.name))}\t{sort_key(book.title)}"[:KEY_LENGTH]
 
 
 def search_words(book: NewBook) -> dict[str, str]:
-    """Return the words under which a book is found, parted by spaces, by the columns of the index."""
+    """Return a book's search words for each column of the index, separated by spaces."""
     texts = {
         "title": (book.title, book.subtitle, book.original_title),
         "authors": [name for author in book.authors for name in (author.name, author.original_name)],
@@ -42,7 +42,7 @@ def search_words(book: NewBook) -> dict[str, str]:
 
 
 def free_slugs(db: Connection, column: InstrumentedAttribute[str], candidates: Sequence[Iterator[str]]) -> list[str]:
-    """Return a slug for each new row that no other has: the first of its candidates that is free."""
+    """Return a unique slug for each new row: the first of its candidates that is free."""
     chosen: dict[int, str] = {}
     while len(chosen) < len(candidates):
         wanted = {place: next(slugs) for place, slugs in enumerate(candidates) if place not in chosen}
@@ -55,9 +55,9 @@ def free_slugs(db: Connection, column: InstrumentedAttribute[str], candidates: S
 
 
 def book_slugs(book: NewBook) -> Iterator[str]:
-    """Yield a book's possible slugs: its title, else with its author, else numbered."""
+    """Yield candidates for a book's slug: its title, then with its author, then numbered."""
     title = slugify(book.title)
-    if not (title.isdigit() and len(title) == 13):  # which would be taken for an ISBN
+    if not (title.isdigit() and len(title) == 13):  # or it would be read as an ISBN
         yield title
     yield from numbered(slugify(f"{title[:50]} {book.authors[0].name}"))
 

@@ -1,4 +1,4 @@
-"""The languages that books are catalogued in, by their ISO 639 codes."""
+"""Names of languages by their ISO 639 codes."""
 
 import json
 from importlib import resources
@@ -9,5 +9,5 @@ NAMES: dict[str, str] = json.loads(
 
 
 def language_name(code: str) -> str:
-    """Return a language's English name, or its code where that is not known here."""
+    """Return a language's English name, or the code if there is none."""
     return NAMES.get(code, code)

@@ -1,4 +1,4 @@
-"""What may be asked of a list: the parameters of one shareable URL, read and written."""
+"""The query of a list, read from and written to the parameters of a URL."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SORTS = {
     "-added": "Latest additions",
 }
 
-# Without the control characters and noncharacters that neither HTML nor XML can hold; written so that ECMAScript reads
-# it as Python does, for the API's specification.
+# Control characters and noncharacters, which neither HTML nor XML can hold; in a form that ECMAScript and Python read
+# the same, for the API's specification.
 _UNPRINTABLE = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufdd0-\ufdef\ufffe\uffff"
 PLAIN_TEXT = Regexp(f"^[^{_UNPRINTABLE}]*$", error="Must be plain text.")
 PLAIN_LINE = Regexp(
@@ -47,7 +47,7 @@ class Arguments(Protocol):
 
 
 class ParameterError(ValueError):
-    """Parameters are wrong: `problems` lists the name of each with what is wrong with it."""
+    """Some parameters are wrong: `problems` has the name and the reason of each."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{name}: {message}" for name, message in problems))
@@ -56,7 +56,7 @@ class ParameterError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ListQuery:
-    """A list of books that is asked for. None is 'any'; years are negative before the common era."""
+    """A query for a list of books. None means any; years are negative before the common era."""
 
     q: str | None = None
     author: str | None = None
@@ -69,10 +69,11 @@ class ListQuery:
 
     @property
     def default_sort(self) -> str:
+        """The order unless the query has one: by relevance for a search, else by title."""
         return RELEVANCE if self.q else "title"
 
     def parameters(self, **changes: Any) -> dict[str, str]:
-        """Return the URL's parameters after some changes, leaving out what is default; the page is 1 unless given."""
+        """Return the parameters of the URL after some changes, without defaults; the page is 1 unless it is given."""
         changed = replace(self, **({"page": 1} | changes))
         defaults = {"sort": changed.default_sort, "page": 1}
         if changed.sort == RELEVANCE:
@@ -81,7 +82,7 @@ class ListQuery:
 
 
 class Number(fields.Integer):
-    """A whole number in plain digits, as a URL holds it."""
+    """A whole number in plain digits, as in a URL."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
         if not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
@@ -94,7 +95,7 @@ def _number(error: str, check: Range, **options: Any) -> Number:
 
 
 class ListParameters(Schema):
-    """The parameters of the list of books, as they stand in a URL."""
+    """The parameters of the list of books."""
 
     q = fields.String(validate=_TEXT)
     author = fields.String(validate=_TEXT)
@@ -107,6 +108,7 @@ class ListParameters(Schema):
 
     @validates_schema
     def belongs_together(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse parameters that contradict each other. Raises ValidationError."""
         if data.get("sort") == RELEVANCE and not data.get("q"):
             raise ValidationError("Sorting by relevance needs a search.", "sort")
         if data.get("year_from", -10_000) > data.get("year_to", 10_000):
@@ -121,16 +123,15 @@ class AuthorsParameters(Schema):
 
     @post_load
     def folded(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Authors are filed by folded names: Ç is a C there. What folds to nothing asks for all of them."""
+        """Fold the letter, as authors are sorted by folded names: Ç becomes C. None stands for all letters."""
         return data | {"letter": fold(data["letter"])[:1] or None} if "letter" in data else data
 
 
 def read(schema: Schema, arguments: Arguments, unknown: Literal["exclude", "raise"] = "exclude") -> dict[str, Any]:
-    """Return the checked parameters of a URL.
+    """Return the validated parameters of a URL.
 
-    By default an empty one counts as not given, as that is how forms send it, and one that the schema does not know is
-    ignored, since links are shared with trackers' additions; 'raise' is for programs, which mean what they send.
-    Raises ParameterError with each parameter that is wrong.
+    By default an empty parameter counts as absent, as forms send it, and an unknown one is ignored, as shared links
+    gather those of trackers. With 'raise', for programs, neither is. Raises ParameterError with each wrong parameter.
     """
     given = {name: list(map(str.strip, values)) for name, values in arguments.lists()}
     if unknown == "exclude":
@@ -152,11 +153,11 @@ def read(schema: Schema, arguments: Arguments, unknown: Literal["exclude", "rais
 
 
 def list_query(arguments: Arguments) -> ListQuery:
-    """Read a list of books from a URL's parameters. Raises ParameterError."""
+    """Return the query that a URL's parameters describe. Raises ParameterError."""
     return query_from(read(ListParameters(), arguments))
 
 
 def query_from(data: dict[str, Any]) -> ListQuery:
-    """Return the list that checked parameters ask for: a search is sorted by relevance unless they say otherwise."""
+    """Return the query that validated parameters describe; a search is sorted by relevance by default."""
     query = ListQuery(**data)
     return query if "sort" in data else replace(query, sort=query.default_sort)

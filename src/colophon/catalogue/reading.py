@@ -1,4 +1,4 @@
-"""Every question asked of the catalogue; `writing.py` makes every change to it."""
+"""Queries of the catalogue; `writing.py` changes it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ T = TypeVar("T")
 
 
 class PastTheEndError(LookupError):
-    """A page past the last one was asked for."""
+    """The page is past the last one."""
 
 
 _STATE = select(CatalogueState.__table__.c.state)
-# Ranking weighs every book found, so a search that finds more than this many is put in a plainer order that needs none:
-# books with all the words in their title, then the others, the latest additions first.
+# Ranking weighs every book found, so a search that finds more than this many is sorted without it: books with all the
+# words in their title, then the others, the latest additions first.
 BROAD = 2000
 LAST_CHARACTER = "\U0010ffff"
 
@@ -54,23 +54,25 @@ def _cached(method: Callable[Concatenate[Catalogue, P], T]) -> Callable[Concaten
 
 
 class Catalogue:
-    """The catalogue as one database connection sees it."""
+    """The catalogue, read through one database connection."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
 
     @cached_property
     def state(self) -> str:
-        """The name of the catalogue's state: another one after each change."""
+        """The name of the catalogue's state, which each change renews."""
         return self._db.scalar(_STATE) or "empty"
 
     def changed_at(self) -> datetime | None:
+        """Return the time of the last change, None if there was none."""
         return self._db.scalar(select(CatalogueState.changed_at))
 
     # Facts about the whole
 
     @_cached
     def totals(self) -> Totals:
+        """Return the numbers of books, authors and languages, and the span of years."""
         columns = func.count(), func.count(Book.language.distinct()), func.min(Book.year), func.max(Book.year)
         books, languages, first, last = self._db.execute(select(*columns)).one()
         return Totals(books, self._db.scalar(select(func.count(Author.id))) or 0, languages, first, last)
@@ -90,6 +92,7 @@ class Catalogue:
 
     @_cached
     def eras(self) -> list[Era]:
+        """Return the eras with their numbers of books."""
         return [
             replace(era, count=self._count(ListQuery(year_from=era.year_from, year_to=era.year_to))) for era in ERAS
         ]
@@ -99,50 +102,50 @@ class Catalogue:
     def book(self, name: str) -> BookDetail | None:
         """Return the book with this slug, or with this ISBN-13 (13 digits)."""
         if "\0" in name:
-            return None  # PostgreSQL cannot even be asked
+            return None  # PostgreSQL refuses the query
         named = Book.isbn13 == name if name.isdigit() and len(name) == 13 else Book.slug == name
         found = self.details(self._db.scalars(select(Book.id).where(named)).all())
         return found[0] if found else None
 
     def slugs_by_isbn(self, isbns: Sequence[str]) -> dict[str, str]:
-        """Return the slugs of the books that have one of these ISBNs (13 digits), by ISBN."""
+        """Return the slugs of the books with these ISBNs (13 digits), by ISBN."""
         having = select(Book.isbn13, Book.slug).where(Book.isbn13.in_(isbns))
         return {str(row[0]): row[1] for row in self._db.execute(having)} if isbns else {}
 
     def by_same_authors(self, book: CatalogueBook[Any], limit: int = 6) -> list[BookCard]:
-        """Return other books by the same authors, the oldest first."""
+        """Return other books by a book's authors, the oldest first."""
         same = select(BookAuthor.author_id).where(BookAuthor.book_id == book.id)
         theirs = select(BookAuthor.book_id).where(BookAuthor.author_id.in_(same))
         chosen = select(Book.id).where(Book.id.in_(theirs), Book.id != book.id)
         return self._cards(self._db.scalars(statements.ordered(chosen, "year").limit(limit)).all())
 
     def newest(self, limit: int) -> list[BookCard]:
+        """Return the latest additions, the newest first."""
         return self._cards(self._db.scalars(statements.ordered(select(Book.id), "-added").limit(limit)).all())
 
     def page(self, query: ListQuery) -> Page[BookCard]:
         """Return one page of a list of books.
 
-        Raises ParameterError for a subject or language that there is none of, PastTheEndError for a page past the last.
+        Raises ParameterError for an unknown subject or language, PastTheEndError for a page past the last.
         """
         ids, total = self._found(query, PER_PAGE)
         return Page(self._cards(ids), total, query.page, PER_PAGE)
 
     def detailed_page(self, query: ListQuery, limit: int) -> Page[BookDetail]:
-        """Return one page of so many books with all that is known of each. Raises as `page` does."""
+        """Return one page of `limit` books in detail. Raises as `page` does."""
         ids, total = self._found(query, limit)
         return Page(self.details(ids), total, query.page, limit)
 
     def walk(self, query: ListQuery, after: int, limit: int) -> tuple[list[BookDetail], int | None]:
-        """Return the books of a list whose ids are greater than one, by id, and after which id to go on, if at all.
+        """Return the next books of a list by id, and the id after which to continue, None at the end.
 
-        So each book is met exactly once, as ids only grow.
-
-        Books that are added meanwhile come at the end. Raises ParameterError as `page` does.
+        A walk meets each book exactly once, and books that are added meanwhile at its end, as ids only grow. Raises
+        ParameterError as `page` does.
         """
         self._refuse_unknown(query)
         chosen = self._chosen(query).where(Book.id > after).order_by(Book.id).limit(limit)
         ids = self._db.scalars(chosen).all()
-        # The next step follows from the ids, since a book may be taken out before it is read.
+        # From the ids, not from the books, as one may be deleted before it is read.
         return self.details(ids), ids[-1] if len(ids) == limit else None
 
     def _found(self, query: ListQuery, limit: int) -> tuple[Sequence[int], int]:
@@ -174,7 +177,7 @@ class Catalogue:
         return AuthorRef(*row) if row else None
 
     def slugs(self, page: int, per_page: int) -> Sequence[str]:
-        """Return the slugs of books in the order of their ids, for the sitemap's files."""
+        """Return the slugs of one page of the books by id, for the sitemap."""
         return self._db.scalars(select(Book.slug).order_by(Book.id).limit(per_page).offset((page - 1) * per_page)).all()
 
     def _count(self, query: ListQuery, column: str | None = None) -> int:
@@ -186,18 +189,18 @@ class Catalogue:
         return self._db.scalar(select(func.count()).select_from(self._chosen(query, column).subquery())) or 0
 
     def _ids(self, query: ListQuery, total: int, limit: int, offset: int) -> Sequence[int]:
-        """Return the ids of one stretch of the books that a query asks for, in its order."""
+        """Return the ids of one page of the books that a query selects, in its order."""
         if query.sort != RELEVANCE:
-            # Walking the order's index and testing each book meets (offset + limit) / share books; sorting meets all.
-            # PostgreSQL works that out by itself.
+            # Walking the order's index and testing each book reads (offset + limit) / share books; sorting reads all.
+            # PostgreSQL chooses between the two by itself.
             walk = self._db.dialect.name == "sqlite" and (offset + limit) * self.totals().books < total * total
             return self._db.scalars(
                 statements.ordered(self._chosen(query, walk=walk), query.sort).limit(limit).offset(offset)
             ).all()
         if total <= BROAD:
-            asked = query.q or ""
-            named_so = case((Book.title_key == sort_key(asked), 0), else_=1)
-            best_first = named_so, search.rank(self._db, asked), search.index.c.rowid
+            text = query.q or ""
+            same_title_first = case((Book.title_key == sort_key(text), 0), else_=1)
+            best_first = same_title_first, search.rank(self._db, text), search.index.c.rowid
             ranked = self._chosen(query, rank=True).order_by(*best_first)
             return self._db.scalars(ranked.limit(limit).offset(offset)).all()
         in_title = self._count(query, "title")
@@ -216,9 +219,9 @@ class Catalogue:
         return self._books(ids)
 
     def details(self, ids: Sequence[int]) -> list[BookDetail]:
-        """Return these books, in this order, with all that is known of each, in two queries.
+        """Return these books in detail, in this order, in two queries.
 
-        Nothing of it is remembered, so that a change may ask in the middle of its work.
+        They are not cached, so that a write can call this in its transaction.
         """
         books: list[BookDetail] = self._books(ids)
         filed = (
@@ -229,7 +232,7 @@ class Catalogue:
         )
         by_id = {book.id: book for book in books}
         for book_id, slug, name in self._db.execute(filed) if books else ():
-            if book_id in by_id:  # not one that was taken out since
+            if book_id in by_id:  # it may have been deleted since
                 by_id[book_id].subjects.append(SubjectRef(slug, name))
         return books
 
@@ -240,7 +243,7 @@ class Catalogue:
                 own = dict(zip(statements.BOOK_COLUMNS, values, strict=True))
                 books[values[0]] = CatalogueBook(**own, authors=[], subjects=[])
             books[values[0]].authors.append(AuthorRef(slug, name, original_name, sort_name))
-        # One may have been taken out since its id was found.
+        # One may have been deleted since its id was found.
         return [books[book_id] for book_id in ids if book_id in books]
 
     def _chosen(
@@ -259,7 +262,7 @@ class Catalogue:
         return [(str(row[0]), row[1]) for row in self._db.execute(query)]
 
     def authors(self, letter: str | None, page: int) -> Page[AuthorRow]:
-        """Return one page of the authors, by filing name; of those only that begin with a letter, which is folded.
+        """Return one page of the authors by filing name, of all or of those that begin with a folded letter.
 
         Raises PastTheEndError.
         """
@@ -277,6 +280,7 @@ class Catalogue:
         return Page([AuthorRow(*row) for row in self._db.execute(query)], total, page, AUTHORS_PER_PAGE)
 
     def author_row(self, slug: str) -> AuthorRow | None:
+        """Return the author with this slug, with the number of their books."""
         if "\0" in slug:
             return None
         row = self._db.execute(statements.author_rows().where(Author.slug == slug)).one_or_none()

@@ -1,7 +1,7 @@
-"""The full-text index, the same questions to both databases: FTS5 on SQLite, a GIN index of tsvectors on PostgreSQL.
+"""The full-text index: FTS5 on SQLite, a GIN index of tsvectors on PostgreSQL, behind the same functions.
 
-Both are given the folded words that `text.words` makes, so that neither has to know a language or a script. The table
-has one row per book, `rowid` is the book's id, and SQLAlchemy cannot describe the rest.
+Both hold the folded words of `text.words`, so that neither needs to know a language or a script. The table has one row
+per book, and `rowid` is the book's id. SQLAlchemy cannot describe the rest.
 """
 
 from __future__ import annotations
@@ -34,41 +34,41 @@ index = table(
 
 
 class Dialect(Protocol):
-    """What is asked of a database's own way to search."""
+    """The full-text search of one kind of database."""
 
     def row(self, texts: Mapping[str, str]) -> dict[str, str]:
-        """Return a row's values: `texts` has each column's words, parted by spaces."""
+        """Return a row's values: `texts` has each column's words, separated by spaces."""
 
     def matches(self, found: list[str], column: str | None, *, ranked: bool) -> ColumnElement[bool]:
         """Return the condition that a book has every word, or a word that begins with it."""
 
     def rank(self, found: list[str]) -> ColumnElement[float]:
-        """Return what orders the books found: the best has the least."""
+        """Return the rank to sort the found books by, the best first."""
 
 
 def write(db: Connection, books: Mapping[int, Mapping[str, str]]) -> None:
-    """Index books, by their ids, which the index must not hold yet; each column's words are parted by spaces."""
+    """Index books, by their ids, which the index must not hold yet; each column's words are separated by spaces."""
     dialect = _of(db)
     db.execute(insert(index), [{"rowid": book} | dialect.row(texts) for book, texts in books.items()])
 
 
 def forget(db: Connection, book: int) -> None:
-    """Take a book out of the index. Does nothing when it is not there."""
+    """Remove a book from the index, if it is there."""
     db.execute(delete(index).where(index.c.rowid == book))
 
 
 def matches(db: Connection, text: str, column: str | None = None, *, ranked: bool = False) -> ColumnElement[bool]:
     """Return the condition that a book has every word of text, or a word that begins with it.
 
-    `column` is one of COLUMNS, or ELSEWHERE for books whose title alone does not have them all. Where the books are to
-    be ordered by `rank`, `ranked` must say so; it finds the same ones.
+    `column` is one of COLUMNS, or ELSEWHERE for books whose title alone does not have them all. `ranked` must be set
+    for books that are sorted by `rank`; it finds the same ones.
     """
     found = words(text)
     return _of(db).matches(found, column, ranked=ranked) if found else false()
 
 
 def rank(db: Connection, text: str) -> ColumnElement[float]:
-    """Return what orders the books that match text: the best has the least, a whole word before longer ones."""
+    """Return the rank to sort the books that match text by, the best first, a whole word before longer ones."""
     return _of(db).rank(words(text))
 
 
@@ -90,7 +90,7 @@ class _SQLite:
             terms = f"{column} : ({terms})"
         return index.c[SEARCH_TABLE].op("MATCH", is_comparison=True)(terms)
 
-    def rank(self, found: list[str]) -> ColumnElement[float]:  # noqa: ARG002 -- FTS5 knows what it was asked
+    def rank(self, found: list[str]) -> ColumnElement[float]:  # noqa: ARG002 -- FTS5 ranks by the match itself
         return type_coerce(index.c.rank, Float)
 
 
@@ -108,7 +108,7 @@ class _PostgreSQL:
 
     def row(self, texts: Mapping[str, str]) -> dict[str, str]:
         lettered = ((word, self._letters[name]) for name in COLUMNS for word in texts[name].split())
-        # No two words share a place, where the one's letter would go; places above 16,383 all count as that one.
+        # No two words share a position, or one would lose its letter; positions above 16,383 count as that one.
         lexemes = (f"{_quoted(word)}:{place}{letter}" for place, (word, letter) in enumerate(lettered, start=1))
         return {"document": " ".join(lexemes)}
 
@@ -121,8 +121,8 @@ class _PostgreSQL:
         return index.c.document.op("@@", is_comparison=True)(cast(terms, TSQUERY))
 
     def rank(self, found: list[str]) -> ColumnElement[float]:
-        # Two queries, as ts_rank takes a word and its prefix in one query for the same. Words joined by "or" add up,
-        # as they do in FTS5's bm25; joined by "and", ts_rank would weigh how near they stand.
+        # Two queries, as ts_rank does not tell a word from its prefix within one. Words joined by "or" add up, as in
+        # FTS5's bm25; joined by "and", ts_rank would weigh their distance.
         begun = " | ".join(_begun(word) for word in found)
         whole = " | ".join(map(_quoted, found))
         return -(self._weighed(begun) + self._weighed(whole))
@@ -137,7 +137,7 @@ class _PostgreSQL:
 
 
 def _is_whole(word: str) -> bool:
-    """Whether a word is asked for as it stands: what begins with one Latin letter is nearly everything."""
+    """Return True for a word that is not a prefix too: one Latin letter begins nearly every book."""
     return len(word) == 1 and word.isascii()
 
 
@@ -147,7 +147,7 @@ def _begun(word: str, letter: str = "") -> str:
 
 
 def _quoted(word: str) -> str:
-    """Return a lexeme as a literal, cut to what one can hold (2,046 bytes), in the index as in the query."""
+    """Return a word as a lexeme's literal, cut to its limit (2,046 bytes) in the index and in queries alike."""
     escaped = word[:LEXEME_LENGTH].replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 

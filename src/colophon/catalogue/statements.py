@@ -1,4 +1,4 @@
-"""The statements that choose books, put them in order and read them. `reading.py` executes them."""
+"""SQL statements that select, sort and read books; `reading.py` executes them."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def chosen(
     rank: bool = False,
     walk: bool = False,
 ) -> Select[int]:
-    """Return the ids of the books that a query asks for; `author` is the one that it names, None for nobody's name.
+    """Return a statement for the ids of the books that a query selects; `author` is the one that it names, if any.
 
     With a `column` of the index, only books whose column has all the words of the search. `rank` is for an order by
-    rank. `walk` keeps SQLite from starting at a filter's index, so that it walks the order's index instead.
+    rank. `walk` makes SQLite walk the index of the order instead of that of a filter.
     """
     as_is = _unindexed if walk else _indexed
     books = select(Book.id)
@@ -89,14 +89,14 @@ def chosen(
 
 
 def ordered(books: Select[int], sort: str) -> Select[int]:
-    """Return the ids of books in one of the orders of a list, other than by relevance."""
+    """Return the statement with one of the orders of a list, other than by relevance."""
     column, descending = _ORDERS[sort]
     direction = desc if descending else asc
     return books.order_by(direction(column), direction(Book.id))
 
 
 def author_rows() -> Select[str, str, str | None, str, int]:
-    """Return what lists show of authors, each with the number of their books."""
+    """Return a statement for authors with their numbers of books, as lists show them."""
     count = select(func.count()).where(BookAuthor.author_id == Author.id).scalar_subquery()
     return select(Author.slug, Author.name, Author.original_name, Author.sort_name, count)
 
@@ -106,5 +106,5 @@ def _indexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
 
 
 def _unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
-    """Return the column's value as an expression, which SQLite looks up in no index."""
+    """Return the column as an expression for which SQLite uses no index."""
     return UnaryExpression(column.expression, operator=custom_op("+"), type_=column.type)

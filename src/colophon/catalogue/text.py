@@ -1,6 +1,6 @@
-"""What the catalogue does to text: search words, sort keys and the readable part of URLs.
+"""Folding of text, search words, sort keys and slugs.
 
-The database is given folded words, so that SQLite and PostgreSQL find and sort the same books.
+The database holds folded words, so that SQLite and PostgreSQL find and sort the same books.
 """
 
 import re
@@ -8,7 +8,7 @@ import unicodedata
 
 from anyascii import anyascii
 
-# Letters that Unicode does not decompose but that readers type without their stroke.
+# Letters that Unicode does not decompose, but that people type without the stroke.
 _STROKES = str.maketrans(
     {
         "ø": "o",
@@ -26,17 +26,17 @@ _STROKES = str.maketrans(
         "ʼ": "",
     }
 )
-# Scripts written without spaces: each character is a word of its own, so that any part of a title is found.
+# Scripts written without spaces: each character is a word of its own, so that any part of a title can be found.
 _UNSPACED = re.compile(r"([\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 _WORD = re.compile(r"[^\W_]+")
 _ARTICLES = re.compile(r"^(?:(?:the|an?|les?|la|der|die|das|el|los|las|il|gli|lo|o|os)\s+|l['’])(?=\S)")
 _NOT_URL = re.compile(r"[^a-z0-9]+")
 SLUG_LENGTH = 80
-KEY_LENGTH = 200  # far below what an index can hold, in bytes
+KEY_LENGTH = 200  # far below the limit of an index, in bytes
 
 
 def fold(text: str) -> str:
-    """Return text without regard to case and diacritics: 'Brontë' and 'BRONTE' both give 'bronte'."""
+    """Return text without case and diacritics: 'Brontë' and 'BRONTE' both give 'bronte'."""
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_STROKES)
@@ -44,28 +44,28 @@ def fold(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Return the folded words of text, as they are searched for."""
+    """Return the folded words of a search."""
     return _WORD.findall(_UNSPACED.sub(r" \1 ", fold(text)))
 
 
 def index_words(text: str) -> list[str]:
-    """Return the words under which text is found: its own, and 'gullivers' for Gulliver's, 'jrr' for J.R.R."""
+    """Return the words to index a text by: its own, and 'gullivers' for Gulliver's, 'jrr' for J.R.R."""
     joined = ["".join(parts) for chunk in fold(text).split() if len(parts := _WORD.findall(chunk)) > 1]
     return words(text) + [word for word in joined if not _UNSPACED.search(word)]
 
 
 def sort_key(title: str) -> str:
-    """Return the key that files a title: folded, without a leading article and punctuation."""
+    """Return the sort key of a title: folded, without a leading article and punctuation."""
     return " ".join(_WORD.findall(_ARTICLES.sub("", fold(title))))[:KEY_LENGTH] or title[:KEY_LENGTH]
 
 
 def slugify(text: str) -> str:
-    """Return the readable part of a URL: lower-case ASCII words joined by hyphens; 'book' if none is left."""
+    """Return a slug: lower-case ASCII words joined by hyphens; 'book' if none is left."""
     slug = _NOT_URL.sub("-", anyascii(text).lower().replace("'", "")).strip("-")[:SLUG_LENGTH].strip("-")
     return slug or "book"
 
 
 def sort_name(name: str) -> str:
-    """Return the name that a person is filed under, as far as it can be told: 'Jane Austen' gives 'Austen, Jane'."""
+    """Return the filing name of a person, by rule of thumb: 'Jane Austen' gives 'Austen, Jane'."""
     given, _, family = name.rpartition(" ")
     return name if "," in name or not given else f"{family}, {given}"

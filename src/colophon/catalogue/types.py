@@ -1,4 +1,4 @@
-"""What the catalogue is given, and what its questions are answered with."""
+"""The types of the catalogue: books, authors, subjects and pages of a list."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ S = TypeVar("S")
 
 
 class AuthorRef(NamedTuple):
+    """An author of a book."""
+
     slug: str
     name: str
     original_name: str | None
@@ -22,12 +24,16 @@ class AuthorRef(NamedTuple):
 
 
 class SubjectRef(NamedTuple):
+    """A subject of a book."""
+
     slug: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorRow:
+    """An author in the list of authors, with the number of their books."""
+
     slug: str
     name: str
     original_name: str | None
@@ -37,7 +43,7 @@ class AuthorRow:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A value that books can be chosen by, and how many books there are of it."""
+    """A value to filter books by, with its number of books."""
 
     slug: str
     name: str
@@ -46,7 +52,7 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A span of years, both ends included, None for open; and how many books are of it."""
+    """A span of years with its number of books; both ends are included, None is open."""
 
     label: str
     year_from: int | None
@@ -66,6 +72,8 @@ ERAS = (
 
 
 class Totals(NamedTuple):
+    """Numbers about the whole catalogue."""
+
     books: int
     authors: int
     languages: int
@@ -75,7 +83,7 @@ class Totals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewAuthor:
-    """A person to be stored. `sort`, the filing name, is kept or worked out where it is None."""
+    """A person to be stored. Where `sort`, the filing name, is None, the stored one is kept, or one is derived."""
 
     name: str
     sort: str | None = None
@@ -119,7 +127,7 @@ class CatalogueBook(BookFields[AuthorRef, S], Generic[S]):
 
     @property
     def title_language(self) -> str | None:
-        """The code of the title's language where it is surely not English, for browsers that read it out."""
+        """The code of the title's language where it is surely not English, for screen readers."""
         foreign = self.language != "en" and not self.original_title and not self.title.isascii()
         return self.language if foreign and any(char > "\x7f" and char.isalpha() for char in self.title) else None
 
@@ -148,7 +156,7 @@ class NewBook(BookFields[NewAuthor, str]):
 
 @dataclass(slots=True)
 class Page(Generic[T]):
-    """One page of a list; `first` and `last` are the positions of its items in the whole, from 1."""
+    """One page of a list."""
 
     items: Sequence[T]
     total: int
@@ -157,12 +165,15 @@ class Page(Generic[T]):
 
     @property
     def pages(self) -> int:
+        """The number of pages, at least 1."""
         return max(1, -(-self.total // self.per_page))
 
     @property
     def first(self) -> int:
+        """The position of the first item in the list, 0 in an empty one."""
         return (self.page - 1) * self.per_page + 1 if self.total else 0
 
     @property
     def last(self) -> int:
+        """The position of the last item in the list."""
         return min(self.page * self.per_page, self.total)

@@ -1,4 +1,4 @@
-"""Changes to the catalogue: new books with their authors, subjects and search words, all of a change or none."""
+"""Changes of the catalogue, each in one transaction: books with their authors, subjects and search words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH = 500
 
 
 class IsbnTakenError(ValueError):
-    """Another book has this ISBN already: `slug` names it."""
+    """Another book, named by `slug`, has this ISBN."""
 
     def __init__(self, isbn13: str, slug: str) -> None:
         super().__init__(f"The ISBN {isbn13} is that of the book ‘{slug}’.")
@@ -44,11 +44,12 @@ def add_books(
     refused: Callable[[NewBook, str], None] | None = None,
     only_if_empty: bool = False,
 ) -> int:
-    """Add books in one transaction and return how many; `progress` hears the size of each batch.
+    """Add books in one transaction and return their number.
 
-    `refused` hears of each book whose ISBN is in the catalogue already, with the slug of the book that has it, and the
-    book is left out; when `refused` raises, none is added. Without it, sqlalchemy.exc.IntegrityError is raised instead.
-    With `only_if_empty` none is added to a catalogue that has any, so that two processes may start with the same books.
+    Calls `progress` with the size of each batch. Calls `refused` for each book whose ISBN is taken, with the slug of
+    the book that has it, and leaves the book out; if `refused` raises, no book is added. Without `refused`, a taken
+    ISBN raises sqlalchemy.exc.IntegrityError. With `only_if_empty`, a catalogue with any book is left alone, so that
+    two processes can start with the same books.
     """
     added = 0
     rest = iter(books)
@@ -76,9 +77,9 @@ def create_book(db: Connection, book: NewBook, token_id: int | None = None) -> s
 
 
 def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int | None = None) -> None:
-    """Put a book in the place of one, in the caller's transaction; its address stays. Raises IsbnTakenError.
+    """Replace a book, in the caller's transaction; its slug stays. Raises IsbnTakenError.
 
-    One that is as the other was is no change.
+    Replacing a book with an identical one does nothing.
     """
     _refuse_taken_isbn(db, book, old.id)
     (book,) = authorities.resolve(db, [book])
@@ -96,7 +97,7 @@ def replace_book(db: Connection, old: BookDetail, book: NewBook, token_id: int |
 
 
 def delete_book(db: Connection, old: BookDetail, token_id: int | None = None) -> None:
-    """Take a book out of the catalogue, with the authors and subjects that no other book has."""
+    """Delete a book, in the caller's transaction, with the authors and subjects that no other book has."""
     _audit(db, token_id, [("delete", old.slug, NewBook.of(old), None)])
     search.forget(db, old.id)
     db.execute(delete(Book).where(Book.id == old.id))
@@ -105,6 +106,7 @@ def delete_book(db: Connection, old: BookDetail, token_id: int | None = None) ->
 
 
 def is_empty(engine: Engine) -> bool:
+    """Return True if the catalogue has no book."""
     with engine.connect() as db:
         return db.scalar(select(Book.id).limit(1)) is None
 
@@ -150,7 +152,7 @@ def _columns(book: NewBook) -> dict[str, object]:
 
 
 def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
-    """Connect settled books, by their ids, with their authors, subjects and search words."""
+    """Link resolved books, by their ids, to their authors and subjects, and index their search words."""
     names = {author.name for _, book in books for author in book.authors}
     authors = dict(db.execute(select(Author.name, Author.id).where(Author.name.in_(names))).all())
     labels = {name for _, book in books for name in book.subjects}
@@ -172,7 +174,7 @@ def _link(db: Connection, books: list[tuple[int, NewBook]]) -> None:
 def _audit(
     db: Connection, token_id: int | None, changes: list[tuple[str, str, NewBook | None, NewBook | None]]
 ) -> None:
-    """Write down who changed what, and how it was before and after."""
+    """Store an audit entry for each change: the token, the action, and the book before and after."""
     now = datetime.now(UTC)
     db.execute(
         insert(AuditEntry),

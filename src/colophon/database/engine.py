@@ -1,4 +1,4 @@
-"""The database, SQLite or PostgreSQL: its engine, its connections and its transactions."""
+"""Engines, connections and transactions, for SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS = 5.0  # how long a visitor waits for another's lock; then the database is out of reach
-POOL_SECONDS = 3.0  # how long to wait for a free connection; likewise
+BUSY_SECONDS = 5.0  # that a request waits for a lock; then the database counts as unavailable
+POOL_SECONDS = 3.0  # that a request waits for a free connection; likewise
 CONNECT_SECONDS = 3
-AGAIN_SECONDS = 0.1  # between two tries to begin to write, on SQLite
-ANALYZE_FROM = 500  # books; PostgreSQL's own autovacuum counts after smaller changes
-# An advisory lock is a number that means what the program says: here, that its holder alone changes the database.
+RETRY_SECONDS = 0.1  # between two attempts to begin a write, on SQLite
+ANALYZE_FROM = 500  # books; after smaller changes PostgreSQL's autovacuum does it
+# The advisory lock of writers on PostgreSQL: only its holder changes the database.
 _WRITING = int.from_bytes(b"colophon") >> 1
 
 
 def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0, patient: bool = False) -> Engine:
     """Return the engine for a database URL. Nothing is opened until the first query.
 
-    Its connections are in autocommit mode, as every page only reads; writers use `transaction`. There are never more
-    than `pool_size`. On PostgreSQL a statement that takes longer than `statement_timeout_ms` (0: no limit) fails.
-    A `patient` one is for whoever keeps no visitor waiting: it waits for its turn however long others take.
+    Its connections are in autocommit mode, as every page only reads; writers use `transaction`. There are at most
+    `pool_size` of them. On PostgreSQL a statement fails after `statement_timeout_ms` (0: no limit). A `patient` engine
+    waits for locks without a limit; it is for commands, which keep no visitor waiting.
     """
     url = make_url(url)
     engine = create_engine(
@@ -47,9 +47,9 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        # A server that was restarted closed its connections: each is tried before it is used.
+        # A server that was restarted has closed its connections, so each is tested before use.
         pool_pre_ping=is_postgresql(url),
-        # What a visitor searches for is not written down, nor is what the API is sent.
+        # Keeps what visitors search for, and what programs send, out of the log.
         hide_parameters=True,
         execution_options={"patient": patient},
         connect_args=_postgresql_arguments(url) if is_postgresql(url) else {"timeout": BUSY_SECONDS},
@@ -66,42 +66,44 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
 
 
 def is_postgresql(url: URL) -> bool:
-    return url.get_backend_name() in ("postgresql", "postgres")  # the second is how some services write it
+    """Return True for the URL of a PostgreSQL database."""
+    return url.get_backend_name() in ("postgresql", "postgres")  # some services write the second
 
 
 def _postgresql_arguments(url: URL) -> dict[str, object]:
-    """Return libpq's parameters (https://www.postgresql.org/docs/current/libpq-connect.html); the URL's own go before.
+    """Return libpq's parameters (https://www.postgresql.org/docs/current/libpq-connect.html); those in the URL win.
 
-    A server that vanishes without a word, as in a failover, is noticed within half a minute.
+    A server that vanishes silently, as in a failover, is noticed within half a minute.
     """
     arguments = {
         "application_name": "colophon",
         "client_encoding": "utf8",
         "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": 10_000,  # milliseconds that a query may wait to be received
+        "tcp_user_timeout": 10_000,  # milliseconds that sent data may stay unacknowledged
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
-    # Each query is planned for its own values, as a rare word needs another plan than a common one.
+    # No prepared statements: a rare word needs another plan than a common one.
     return {"prepare_threshold": None} | {name: arguments[name] for name in arguments.keys() - url.query.keys()}
 
 
 def _prepare_postgresql(connection: DBAPIConnection, limits: dict[str, str]) -> None:
     cursor = connection.cursor()
-    # Not as libpq's `options`, which proxies such as Amazon's refuse.
+    # Not through libpq's `options`, which proxies such as Amazon's refuse.
     for name, value in ({"TimeZone": "UTC"} | limits).items():
         cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
     cursor.close()
 
 
 def milliseconds(seconds: float) -> str:
+    """Return seconds as milliseconds, in the digits that a setting takes."""
     return str(int(seconds * 1000))
 
 
 @contextmanager
 def best_effort(db: Connection) -> Iterator[None]:
-    """Do what is worth no waiting: on SQLite it is left undone when somebody else is writing just then."""
+    """Run a best-effort write: on SQLite it is skipped if the database is locked."""
     if db.dialect.name != "sqlite":
         yield
         return
@@ -123,17 +125,17 @@ def _busy_timeout(db: Connection, seconds: float) -> Iterator[None]:
 
 
 def _is_busy(error: DBAPIError) -> bool:
-    # The low byte is the kind of error, the rest says more of it (https://www.sqlite.org/rescode.html#pve).
+    # The low byte is the primary result code (https://www.sqlite.org/rescode.html#pve).
     return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection whose work is kept whole when the block ends well, and not at all otherwise.
+    """Yield a connection in a transaction that is committed at the end of the block, or rolled back on an error.
 
-    One writes at a time, on both databases, and sees all that those before it wrote: the lock is taken at the start.
-    Raises sqlalchemy.exc.OperationalError when another keeps it for longer than BUSY_SECONDS; a patient engine waits
-    however long that is, and says so in the log.
+    There is one writer at a time on both databases, and it sees all earlier writes: the lock is taken at the start.
+    Raises sqlalchemy.exc.OperationalError if the lock is not free within BUSY_SECONDS; a patient engine waits without a
+    limit, and logs that it waits.
     """
     with engine.connect() as db:
         _begin(db, patient=engine.get_execution_options()["patient"])
@@ -147,17 +149,17 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 def _begin(db: Connection, *, patient: bool) -> None:
     if db.dialect.name == "sqlite":
-        # SQLite cannot let a transaction that began by reading write later.
+        # On SQLite, a transaction that began with a read cannot always write later.
         if not patient:
             db.exec_driver_sql("BEGIN IMMEDIATE")
         elif not _begins_at_once(db):
             with _waiting():
-                # SQLite's own wait would hear no signal before its end.
+                # SQLite's own wait cannot be interrupted by a signal.
                 while not _begins_at_once(db):
-                    time.sleep(AGAIN_SECONDS)
+                    time.sleep(RETRY_SECONDS)
         return
-    # At this level each statement sees what was written before it; at a higher one, what was written before the lock
-    # was asked for.
+    # At this level each statement sees what was committed before it; at a higher one, only what was committed before
+    # the wait for the lock.
     db.exec_driver_sql("BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
         if not patient:
@@ -171,7 +173,7 @@ def _begin(db: Connection, *, patient: bool) -> None:
 
 
 def _begins_at_once(db: Connection) -> bool:
-    """Begin to write on SQLite; return whether that could be, as nobody else writes."""
+    """Begin a write on SQLite; return False if the database is locked."""
     try:
         with _busy_timeout(db, 0):
             db.exec_driver_sql("BEGIN IMMEDIATE")
@@ -192,7 +194,7 @@ def _waiting() -> Iterator[None]:
 
 def _roll_back(db: Connection) -> None:
     if db.invalidated:
-        return  # the connection was lost, and with it what was begun
+        return  # the connection was lost, and the transaction with it
     try:
         db.exec_driver_sql("ROLLBACK")
     except DBAPIError:
@@ -201,7 +203,7 @@ def _roll_back(db: Connection) -> None:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that sees the database as it is at its first query, whatever others write meanwhile."""
+    """Yield a connection that sees the database as of its first query, whatever is written meanwhile."""
     with engine.connect() as db:
         sqlite = engine.dialect.name == "sqlite"
         db.exec_driver_sql("BEGIN" if sqlite else "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -212,7 +214,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 
 
 def analyze(db: Connection, added: int) -> None:
-    """Count anew what the query planner chooses by, after so many books were added."""
+    """Renew the statistics of the query planner after books were added."""
     if db.dialect.name == "sqlite":
         db.exec_driver_sql("ANALYZE")
     elif added >= ANALYZE_FROM:
@@ -222,7 +224,7 @@ def analyze(db: Connection, added: int) -> None:
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
-    # WAL lets readers go on while one writes; NORMAL is safe with it.
+    # WAL lets readers continue during a write; NORMAL is safe with it.
     _begin_wal(cursor)
     for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
         cursor.execute(f"PRAGMA {pragma}")
@@ -230,13 +232,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 
 def _begin_wal(cursor: DBAPICursor) -> None:
-    """Switch to WAL. For that alone, SQLite does not wait for whoever else opens the same new database."""
-    patience = time.monotonic() + BUSY_SECONDS
+    """Switch to WAL, with retries: SQLite does not wait for another process that switches the same new database."""
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:
@@ -244,5 +246,5 @@ def _begin_wal(cursor: DBAPICursor) -> None:
 
 
 def reason(error: DBAPIError) -> str:
-    """Return what the database said, on one line and without a full stop."""
+    """Return the message of the database, on one line and without a full stop."""
     return " ".join(str(error.orig).split()).rstrip(".")

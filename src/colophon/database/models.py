@@ -1,4 +1,4 @@
-"""The tables. Migrations make them; a test holds the two equal. Only `catalogue/` and `access/` import them."""
+"""The tables. Migrations create them; a test compares the two. Only `catalogue/` and `access/` import them."""
 
 from datetime import UTC, datetime
 
@@ -20,26 +20,30 @@ SEARCH_TABLE = "book_search"
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC on databases that forget time zones too."""
+    """An aware datetime, stored in UTC even on a database without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return the value to store."""
         return value.astimezone(UTC) if value else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return the stored value as an aware datetime."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-# Compared by code point on both databases, whatever a server's locale, so that both file the same way.
+# Compared by code point on both databases, whatever the server's locale, so that both sort the same way.
 PlainText = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 class Base(DeclarativeBase):
-    # SQLite's batch migrations can only change what has a name.
+    """The base of all models."""
+
+    # SQLite's batch migrations can change only constraints that have a name.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -53,7 +57,7 @@ class Base(DeclarativeBase):
 
 
 class CatalogueState(Base):
-    """One row: which state the catalogue is in. Every change gives it a new random name."""
+    """One row: the name of the catalogue's state. Every change gives it a new random one."""
 
     __tablename__ = "catalogue"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -62,6 +66,8 @@ class CatalogueState(Base):
 
 
 class Book(Base):
+    """A book, without its authors and subjects."""
+
     __tablename__ = "books"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
@@ -69,14 +75,14 @@ class Book(Base):
     subtitle: Mapped[str | None]
     original_title: Mapped[str | None]
     year: Mapped[int] = mapped_column(doc="First publication; negative before the common era, never 0.")
-    circa: Mapped[bool] = mapped_column(doc="Whether the year is approximate.")
+    circa: Mapped[bool] = mapped_column(doc="True if the year is approximate.")
     language: Mapped[str] = mapped_column(doc="ISO 639-1 code of the original, or ISO 639-3 where there is none.")
     publisher: Mapped[str | None]
     pages: Mapped[int | None]
     isbn13: Mapped[str | None] = mapped_column(unique=True, doc="13 digits, no hyphens.")
     description: Mapped[str]
-    title_key: Mapped[str] = mapped_column(doc="Files the title; see text.sort_key.")
-    author_key: Mapped[str] = mapped_column(doc="Files the first author, then the title.")
+    title_key: Mapped[str] = mapped_column(doc="Sort key of the title; see text.sort_key.")
+    author_key: Mapped[str] = mapped_column(doc="Sort key of the first author, then of the title.")
     added_at: Mapped[datetime]
 
     __table_args__ = (
@@ -87,24 +93,28 @@ class Book(Base):
         Index(None, "year", "id"),
         Index(None, "added_at", "id"),
         Index(None, "language", "title_key", "id"),
-        # An id is never given again, so that whoever walks by ids meets what is added meanwhile.
+        # An id is never reused, so that a walk by id meets the books that are added meanwhile.
         {"sqlite_autoincrement": True},
     )
 
 
 class Author(Base):
+    """An author, one for all of their books (authority control)."""
+
     __tablename__ = "authors"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str] = mapped_column(unique=True, doc="Tells authors apart, as librarians see to.")
+    name: Mapped[str] = mapped_column(unique=True, doc="Identifies the author.")
     sort_name: Mapped[str]
     original_name: Mapped[str | None] = mapped_column(doc="The name in its own script, where that is not Latin.")
-    sort_key: Mapped[str] = mapped_column(doc="Files the author: sort_name, folded.")
+    sort_key: Mapped[str] = mapped_column(doc="Sort key: sort_name, folded.")
 
     __table_args__ = (Index(None, "sort_key", "id"),)
 
 
 class BookAuthor(Base):
+    """The link between a book and an author; `position` is the place on the title page."""
+
     __tablename__ = "book_authors"
     book_id: Mapped[int] = mapped_column(ForeignKey("books.id", ondelete="CASCADE"), primary_key=True)
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), primary_key=True)
@@ -114,6 +124,8 @@ class BookAuthor(Base):
 
 
 class Subject(Base):
+    """A subject of books."""
+
     __tablename__ = "subjects"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
@@ -121,6 +133,8 @@ class Subject(Base):
 
 
 class BookSubject(Base):
+    """The link between a book and a subject."""
+
     __tablename__ = "book_subjects"
     subject_id: Mapped[int] = mapped_column(ForeignKey("subjects.id"), primary_key=True)
     book_id: Mapped[int] = mapped_column(ForeignKey("books.id", ondelete="CASCADE"), primary_key=True)
@@ -129,12 +143,12 @@ class BookSubject(Base):
 
 
 class Token(Base):
-    """What a program shows to be allowed to write. The token itself is not kept, only its hash."""
+    """A token that lets a program write. Only its hash is stored."""
 
     __tablename__ = "tokens"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str]
-    scope: Mapped[str] = mapped_column(doc="'read' or 'write'; the latter holds the former.")
+    scope: Mapped[str] = mapped_column(doc="'read' or 'write'; the latter includes the former.")
     hash: Mapped[str] = mapped_column(doc="SHA-256 of the secret, in hexadecimal.")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -143,7 +157,7 @@ class Token(Base):
 
 
 class AuditEntry(Base):
-    """One change of one book: by which token (none: the command line), and how it was written before and after."""
+    """A change of a book: by which token (none: the command line), and the book before and after."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -158,12 +172,12 @@ class AuditEntry(Base):
 
 
 class IdempotencyKey(Base):
-    """A creation that may be asked for again, and what it was answered."""
+    """The key of a POST that may be repeated, and the response to the first one."""
 
     __tablename__ = "idempotency_keys"
     token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(doc="Hash of what was sent.")
+    fingerprint: Mapped[str] = mapped_column(doc="Hash of the request's body.")
     slug: Mapped[str]
     body: Mapped[str]
     created_at: Mapped[datetime]
@@ -172,7 +186,7 @@ class IdempotencyKey(Base):
 
 
 class Allowance(Base):
-    """How much of a rate limit somebody has used up in the window that began at a time."""
+    """A client's use of a rate limit in one window of time."""
 
     __tablename__ = "allowances"
     key: Mapped[str] = mapped_column(primary_key=True)

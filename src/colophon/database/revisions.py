@@ -1,4 +1,4 @@
-"""The schema: which revision a database is at, and how it comes to the one that this release needs."""
+"""Schema revisions: the one that a database is at, and the migrations to the one that this release needs."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# On PostgreSQL, visitors' queries queue up behind whoever waits for a table. So a migration waits briefly, lets them
-# pass, and tries again. Shorter than the server's deadlock_timeout: it is never ended for the sake of a reader's.
+# On PostgreSQL, queries queue up behind a migration that waits for a table. So it waits briefly, lets them pass, and
+# tries again. The wait is shorter than the server's deadlock_timeout, so that no deadlock with a reader
+# ends the migration.
 TABLE_SECONDS = 0.5
-AGAIN_SECONDS = 2.0
+RETRY_SECONDS = 2.0
 LOCK_NOT_AVAILABLE = "55P03"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
 class DatabaseUnusableError(RuntimeError):
-    """The database cannot serve this release. The message is one sentence for whoever starts it."""
+    """The database cannot serve this release. The message is one sentence for the operator."""
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """Yield the patient engine of a database as it is, and let go of it in the end."""
+    """Yield the patient engine of a database, which is not migrated, and dispose of it at the end."""
     engine = database.connect(url, patient=True)
     try:
         yield engine
@@ -52,9 +53,9 @@ def opened(url: str) -> Iterator[Engine]:
 
 @contextmanager
 def readable(url: str) -> Iterator[Engine]:
-    """Yield the engine of a database for whoever only reads, and so migrates nothing.
+    """Yield the engine of a database for reading only, which is not migrated.
 
-    Raises DatabaseUnusableError when it cannot be opened, or its schema is not the one that this release needs.
+    Raises DatabaseUnusableError if it cannot be opened, or this release cannot serve its schema.
     """
     with opened(url) as engine:
         with _named_in_errors(engine):
@@ -69,9 +70,9 @@ def readable(url: str) -> Iterator[Engine]:
 
 @contextmanager
 def ready(url: str, to: str = "head") -> Iterator[Engine]:
-    """Yield the engine of a database that was migrated up to a revision; an SQLite one is made where there is none.
+    """Yield the engine of a database that is migrated up to a revision; an SQLite file is created if there is none.
 
-    One that a later release has migrated stays as it is. Raises DatabaseUnusableError when it cannot be made or opened.
+    A database of a later release stays as it is. Raises DatabaseUnusableError if it cannot be created or opened.
     """
     _make_folder(url)
     with opened(url) as engine:
@@ -80,7 +81,7 @@ def ready(url: str, to: str = "head") -> Iterator[Engine]:
 
 
 def alembic_config(engine: Engine) -> Config:
-    """Return Alembic's configuration, for the migrations that this release carries."""
+    """Return Alembic's configuration for the migrations of this release."""
     config = Config(attributes={"engine": engine})
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -89,51 +90,51 @@ def alembic_config(engine: Engine) -> Config:
 
 @cache
 def head() -> str:
-    """Return the revision of the schema that this release needs."""
+    """Return the newest revision of the schema, which this release needs."""
     revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
     assert revision is not None  # noqa: S101 -- the migrations are part of the package
     return revision
 
 
 def revision(engine: Engine) -> str | None:
-    """Return the revision that the database's schema is at, None for an empty one."""
+    """Return the revision of the database's schema, None for an empty database."""
     with engine.connect() as db:
         return MigrationContext.configure(db).get_current_revision()
 
 
 def can_serve(found: str | None) -> bool:
-    """Whether this release can serve a schema at this revision: its own, or a later one.
+    """Return True if this release can serve a schema at this revision: its own, or a later one.
 
     The next release migrates the database while this one still serves, and may be rolled back; CONTRIBUTING.md says
-    what a migration owes the release before it. Revisions are numbers of four digits.
+    what that demands of a migration. Revisions are numbers of four digits.
     """
     return found is not None and (found == head() or (found.isdecimal() and len(found) == 4 and found > head()))
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
-    """Migrate the schema up to a revision; does nothing when it is there, or past this release's newest.
+    """Migrate the schema up to a revision; do nothing if it is there already, or at a later release's revision.
 
-    Raises DatabaseUnusableError when the database cannot be opened, or `to` is behind a later release's revision.
+    Raises DatabaseUnusableError if the database cannot be opened, or `to` is behind a later release's revision.
     """
     if to == "head":
         with _named_in_errors(engine):
             current = revision(engine)
         if can_serve(current):
             if current != head():
-                log.info("%s is at revision %s already, a later release's", _name(engine), current)
+                log.info("%s is already at revision %s, of a later release", _name(engine), current)
             return
     current = _known_revision(engine)
     log.info("migrating %s from %s to %s", _name(engine), current or "empty", to)
     try:
         _migrate(engine, command.upgrade, to)
     except CommandError:
-        # A later release may have migrated it meanwhile, to a revision that Alembic cannot find here.
+        # A later release may have migrated it meanwhile, to a revision that this copy does not have.
         if to != "head" or not can_serve(revision(engine)):
             raise
 
 
 def downgrade(engine: Engine, to: str) -> None:
-    """Migrate the schema down to a revision ('base' is empty). What the later ones held is lost.
+    """Migrate the schema down to a revision ('base' is empty). Data of later revisions is lost.
 
     Raises DatabaseUnusableError as `upgrade` does.
     """
@@ -142,7 +143,7 @@ def downgrade(engine: Engine, to: str) -> None:
 
 
 def _migrate(engine: Engine, move: Callable[[Config, str], None], to: str) -> None:
-    told = False
+    logged = False
     with _named_in_errors(engine):
         while True:
             try:
@@ -150,15 +151,15 @@ def _migrate(engine: Engine, move: Callable[[Config, str], None], to: str) -> No
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
                     raise
-            if not told:
-                log.info("a table that the migration changes is in use: trying again until it is free")
-                told = True
-            time.sleep(AGAIN_SECONDS)
+            if not logged:
+                log.info("a table that the migration changes is in use; retrying until it is free")
+                logged = True
+            time.sleep(RETRY_SECONDS)
 
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection for migrations: one transaction, alone. A second one waits here for the first to end."""
+    """Yield a connection in a transaction of its own for migrations. A second process waits for the first."""
     before = revision(engine)
     with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
         found = MigrationContext.configure(db).get_current_revision()
@@ -172,17 +173,17 @@ def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
     with database.transaction(engine) as db:
         encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
         if encoding != "UTF8":
-            raise DatabaseUnusableError(f"The database's encoding is {encoding}; make it anew with ENCODING 'UTF8'.")
+            raise DatabaseUnusableError(f"The database's encoding is {encoding}; create it with ENCODING 'UTF8'.")
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {database.milliseconds(TABLE_SECONDS)}")
         yield db
 
 
 @contextmanager
 def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection in whose transaction a table can be rebuilt.
+    """Yield a connection in a transaction that can rebuild tables.
 
-    SQLite rebuilds a table by dropping it, which would delete all that refers to it while foreign keys are enforced;
-    they are checked at the end instead.
+    A table of SQLite is rebuilt by dropping it, which would delete the rows that refer to it while foreign keys are
+    enforced. They are checked at the end instead.
     """
     unenforced = create_engine(
         engine.url,
@@ -203,7 +204,7 @@ def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
 
 
 def _known_revision(engine: Engine) -> str | None:
-    """Return the revision that the schema is at. Raises DatabaseUnusableError when this release does not know it."""
+    """Return the revision of the schema. Raises DatabaseUnusableError if this release does not know it."""
     with _named_in_errors(engine):
         current = revision(engine)
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
@@ -217,7 +218,7 @@ def _known_revision(engine: Engine) -> str | None:
 
 @contextmanager
 def _named_in_errors(engine: Engine) -> Iterator[None]:
-    """Raise DatabaseUnusableError, which says which database it is and why, for what goes wrong in the block."""
+    """Turn a database error of the block into a DatabaseUnusableError that names the database."""
     try:
         yield
     except DBAPIError as error:
@@ -226,7 +227,7 @@ def _named_in_errors(engine: Engine) -> Iterator[None]:
 
 
 def _name(engine: Engine) -> str:
-    """Return a database's URL without what may be secret: its password, and libpq's parameters, which may hold more."""
+    """Return a database's URL without what may be secret: its password and libpq's parameters."""
     return engine.url.set(query={}).render_as_string(hide_password=True)
 
 
@@ -238,4 +239,4 @@ def _make_folder(url: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DatabaseUnusableError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        raise DatabaseUnusableError(f"The folder {folder} cannot be created: {error.strerror}.") from None

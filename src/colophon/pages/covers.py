@@ -1,7 +1,7 @@
-"""Covers for books that have none to show: small SVG drawings in the manner of mid-century paperbacks.
+"""Covers of books: SVG drawings in the manner of mid-century paperbacks.
 
-A cover depends on nothing but its arguments, so that it can be cached for ever and looks the same everywhere.
-Text is measured by estimate, since nobody knows which font a visitor's device has.
+A cover depends only on its arguments, so it can be cached for ever. The width of text is estimated, since the fonts of
+the visitor's device are unknown.
 """
 
 import re
@@ -34,7 +34,7 @@ class Palette(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Where text goes, in which colour of the palette; `down` is 0 for the top of the box, 1 for its foot."""
+    """A box for text in a colour of the palette; `down` is 0 for text at its top, 1 at its foot."""
 
     x: float
     y: float
@@ -64,21 +64,21 @@ PALETTES = tuple(
 
 
 def _bands(p: Palette, bits: bytes) -> str:
-    """Two bands of colour, a pale one between, and a mark that counts to five."""
+    """Draw two bands of colour with a pale one between, and up to five dots."""
     count = bits[0] % 5 + 1
     dots = "".join(f'<circle cx="{131 - 11 * count + 22 * i}" cy="302" r="7"/>' for i in range(count))
     return f'<path fill="{p.paper}" d="M0 92h240v152H0z"/><g fill="{p.first}">{dots}</g>'
 
 
 def _rings(p: Palette, bits: bytes) -> str:
-    """Rings, as water has them."""
+    """Draw concentric rings."""
     at = f'cx="{60 + bits[0] % 130}" cy="{266 + bits[1] % 36}"'
     colours = (p.first, p.ground, p.second, p.ground, p.first)
     return "".join(f'<circle {at} r="{98 - 18 * i}" fill="{colour}"/>' for i, colour in enumerate(colours))
 
 
 def _tiles(p: Palette, bits: bytes) -> str:
-    """Quarter circles, turned this way and that."""
+    """Draw quarter circles in different directions."""
     shapes = (
         "h60a60 60 0 0 1-60 60z",
         "m60 0v60a60 60 0 0 1-60-60z",
@@ -92,7 +92,7 @@ def _tiles(p: Palette, bits: bytes) -> str:
 
 
 def _label(p: Palette, bits: bytes) -> str:
-    """A patterned binding with a paper label pasted on."""
+    """Draw a patterned binding with a paper label."""
     line = ("M{0} 0v360", "M0 {0}h240", "M{0} 0l-360 360")[bits[1] % 3]
     lines = "".join(line.format(at) for at in range(8, 600, 12 + bits[0] % 4 * 3))
     return (
@@ -103,7 +103,7 @@ def _label(p: Palette, bits: bytes) -> str:
 
 
 def _spines(p: Palette, bits: bytes) -> str:
-    """Upright stripes, like books on a shelf."""
+    """Draw upright stripes, like books on a shelf."""
     art, x, colours = "", 0, (p.first, p.second, p.paper, p.dark)
     for i, bit in enumerate(bits):
         width, top = 8 + bit % 5 * 8, bit // 8 % 6 * 12
@@ -113,7 +113,7 @@ def _spines(p: Palette, bits: bytes) -> str:
 
 
 def _hills(p: Palette, bits: bytes) -> str:
-    """A sun or a moon over hills."""
+    """Draw a sun or a moon over hills."""
     a, b, c, x, y, r = (bit % 60 for bit in bits[:6])
     return (
         f'<circle cx="{70 + 2 * x}" cy="{210 + y // 3}" r="{28 + r // 4}" fill="{p.second}"/>'
@@ -123,7 +123,7 @@ def _hills(p: Palette, bits: bytes) -> str:
 
 
 def _flower(p: Palette, bits: bytes) -> str:
-    """Nothing but rules and a printer's flower, for the quiet ones."""
+    """Draw rules and a printer's flower."""
     turns = [360 * i / (5 + bits[0] % 4) for i in range(5 + bits[0] % 4)]
     petals = "".join(f'<ellipse cy="-19" rx="6" ry="13" transform="rotate({turn:g})"/>' for turn in turns)
     return (
@@ -146,7 +146,7 @@ COMPOSITIONS = (  # the drawing, the box for the title, the box for the author
 
 @lru_cache(maxsize=4096)
 def _advance(char: str) -> float:
-    """Return the estimated width of a character, on the generous side."""
+    """Return the estimated width of a character, rounded up."""
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0.0
     if char in "iljtfrI.,:;'\u2019!|()[]-":
@@ -157,13 +157,13 @@ def _advance(char: str) -> float:
 
 
 def _tokens(text: str) -> list[tuple[str, float, bool]]:
-    """Return the pieces between which a line may end: (text, width, whether a space goes before)."""
+    """Return the pieces between which a line may break: (text, width, True with a space before)."""
     tokens = []
     for word in text.split():
         start, width, spaced = 0, 0.0, True
         for i, char in enumerate(word):
             advance = _advance(char)
-            # Ideographs may part anywhere; so must a word too long for a line. A mark stays with its letter.
+            # A line may break between ideographs, and in a word that is too long for it; a mark stays with its letter.
             if advance and i > start and (ord(char) > 0x2FFF or width + advance > 11):
                 tokens.append((word[start:i], width, spaced))
                 start, width, spaced = i, 0.0, False
@@ -173,7 +173,7 @@ def _tokens(text: str) -> list[tuple[str, float, bool]]:
 
 
 def _wrap(tokens: list[tuple[str, float, bool]], room: float) -> list[tuple[str, float]]:
-    """Return the lines, each with its width, that fill the room one after the other."""
+    """Return the lines of a width that the pieces fill, each with its own width."""
     lines: list[tuple[str, float]] = []
     for token, width, spaced in tokens:
         line, used = lines[-1] if lines else ("", room)
@@ -186,7 +186,7 @@ def _wrap(tokens: list[tuple[str, float, bool]], room: float) -> list[tuple[str,
 
 
 def _fit(text: str, box: Box, sizes: tuple[float, ...]) -> tuple[float, list[str]]:
-    """Return the largest size at which text fits the box, and its lines, cut off if they never do."""
+    """Return the largest size at which text fits the box, and its lines, which are cut off if none does."""
     tokens = _tokens(text)
     widest = max((width for _, width, _ in tokens), default=0.0)
     area = sum(width for _, width, _ in tokens)
@@ -200,14 +200,14 @@ def _fit(text: str, box: Box, sizes: tuple[float, ...]) -> tuple[float, list[str
         even = _wrap(tokens, min(room, max(widest, 1.2 * area / max(1, len(lines)))))
         lines = even if len(even) == len(lines) else lines
         widths = [width for _, width in lines]
-        # A short word alone on a line looks like a mistake; a smaller size often takes it in.
+        # A short word alone on a line looks like a mistake; a smaller size often avoids it.
         if len(lines) <= most and (size <= 20 or min(widths, default=1) > 0.35 * max(widths, default=1)):
             return size, [line for line, _ in lines]
     return sizes[-1], [*(line for line, _ in lines[: most - 1]), lines[most - 1][0][:-2].rstrip(" ,.;:") + "…"]
 
 
 def _set(text: str, box: Box, sizes: tuple[float, ...], palette: Palette) -> str:
-    """Return the SVG of text set into a box."""
+    """Return the SVG of text in a box."""
     size, lines = _fit(text, box, sizes)
     x = box.x + box.width / 2 * (box.anchor == MID)
     y = box.y + (box.height - len(lines) * size * LEADING) * box.down + size * 0.92
@@ -225,7 +225,7 @@ def draw(title: str, author: str, seed: str) -> str:
 
     `title` and `author` are plain text of any length and script; characters that XML cannot hold are dropped.
     `seed`, usually the book's slug, chooses composition and colours. Equal arguments give equal documents.
-    Only presentation attributes are used, so that the drawing shows under any content security policy.
+    It has presentation attributes only, so that it shows under any content security policy.
     """
     title, author = (" ".join(_FORBIDDEN.sub("", text).split()) for text in (title, author))
     bits = blake2b(seed.encode("utf-8", "replace"), digest_size=18).digest()

@@ -1,7 +1,4 @@
-"""The pipeline as a line that a release travels: a station for each stage, with this release's own figures.
-
-A stage of which nothing is on record is a station that was not reached, and says so.
-"""
+"""The stages of the pipeline with the results of this release, for the drawing on the colophon's page."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ if TYPE_CHECKING:
 
     from ..release.passport import Passport
 
-# How much of a line the drawing has room for, in characters; the words beside it have room for all.
-ROOM = 29
+# Characters of a line that fit the drawing; the text beside it has the whole line.
+LINE_LENGTH = 29
 SHORT_COMMIT = 12
 SHORT_DIGEST = len("sha256:") + 12
 SHORT_ID = 8
@@ -24,7 +21,7 @@ SHORT_ID = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """What a station says in one line; `verdict` (passed, failed, not run) is the sign in front of it."""
+    """A line of a stage; `verdict` (passed, failed, not run) is the sign in front of it."""
 
     text: str
     ending: str = ""
@@ -32,19 +29,20 @@ class Entry:
 
     @property
     def whole(self) -> str:
+        """The whole line."""
         return self.text + self.ending
 
     @property
     def short(self) -> str:
-        """As much of the text as there is room for, and its ending."""
-        room = ROOM - len(self.ending)
+        """The line cut to the length of the drawing, with its ending."""
+        room = LINE_LENGTH - len(self.ending)
         text = self.text if len(self.text) <= room else f"{self.text[: room - 1].rstrip()}…"
         return text + self.ending
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of the pipeline, and whether this copy of the site came through it."""
+    """A stage of the pipeline; `reached` if this copy of the site passed through it."""
 
     name: str
     reached: bool
@@ -59,7 +57,7 @@ def stages(release: Passport) -> list[Stage]:
             Stage("Test", False, (Entry("no pipeline tested it"),)),
             Stage("Scan", False, (Entry("nothing scanned it"),)),
             Stage("Build", False, (Entry("no image was built"),)),
-            Stage("Deploy", False, (Entry("nobody shipped it here"),)),
+            Stage("Deploy", False, (Entry("not deployed"),)),
         ]
     return [
         Stage("Commit", True, tuple(_commit(release))),
@@ -89,7 +87,7 @@ def _tests(release: Passport) -> Iterator[Entry]:
         if tests.skipped:
             yield Entry(f"{tests.skipped:,} skipped", verdict="not run")
     if release.coverage:
-        yield Entry(f"{release.coverage.lines}% of lines visited")
+        yield Entry(f"{release.coverage.lines}% of lines covered")
 
 
 def _scans(release: Passport) -> Iterator[Entry]:
@@ -113,4 +111,4 @@ def _deploy(release: Passport) -> Iterator[Entry]:
     if release.task:
         yield Entry(" in ".join(filter(None, (f"task {release.task.id[:SHORT_ID]}", release.task.zone))))
     if not (release.image_digest or release.task):
-        yield Entry("no word from Amazon ECS")
+        yield Entry("no metadata from Amazon ECS")

@@ -1,4 +1,4 @@
-"""HTML for visitors."""
+"""The views of the HTML pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ YEAR = 365 * DAY
 
 
 class Chip(NamedTuple):
-    """A filter in force, and the URL of the list without it."""
+    """An active filter, and the URL of the list without it."""
 
     label: str
     value: str
@@ -42,19 +42,19 @@ class Chip(NamedTuple):
 
 
 def catalogue() -> Catalogue:
-    """Return the catalogue as this request sees it, whose state is asked for once."""
+    """Return the request's catalogue, whose state is read once."""
     if "catalogue" not in g:
         g.catalogue = Catalogue(state.connection())
     return cast("Catalogue", g.catalogue)
 
 
 def cached_page(view: Callable[P, str]) -> Callable[P, str]:
-    """Decorate a view whose page follows from the catalogue, the address and the colour mode, and from no more."""
+    """Decorate a view whose page depends only on the catalogue, the address and the colour mode."""
 
     @wraps(view)
     def call(*arguments: P.args, **named: P.kwargs) -> str:
-        asked = (catalogue().state, request.full_path, colour_mode())
-        page: str = state.current().pages.get_or_compute(asked, lambda: view(*arguments, **named))
+        key = (catalogue().state, request.full_path, colour_mode())
+        page: str = state.current().pages.get_or_compute(key, lambda: view(*arguments, **named))
         return page
 
     return call
@@ -63,6 +63,7 @@ def cached_page(view: Callable[P, str]) -> Callable[P, str]:
 @blueprint.get("/")
 @cached_page
 def home() -> str:
+    """Show the home page."""
     books = catalogue()
     totals = books.totals()
     return render_template(
@@ -82,6 +83,7 @@ def home() -> str:
 @blueprint.get("/books")
 @cached_page
 def books() -> str:
+    """Show a list of books."""
     query = list_query(request.args)
     shelf = catalogue()
     results = shelf.page(query)
@@ -106,6 +108,7 @@ def books() -> str:
 @blueprint.get("/books/<slug>")
 @cached_page
 def book(slug: str) -> str:
+    """Show a book."""
     shelf = catalogue()
     found = shelf.book(slug) or abort(404, "There is no book at this address in the catalogue.")
     return render_template(
@@ -119,6 +122,8 @@ def book(slug: str) -> str:
 
 @blueprint.get("/books/<slug>/cover.svg")
 def cover(slug: str) -> Response:
+    """Return the cover of a book."""
+
     def draw() -> str:
         found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
         author = found.authors[0].name if found.authors else ""
@@ -131,10 +136,11 @@ def cover(slug: str) -> Response:
 @blueprint.get("/authors")
 @cached_page
 def authors() -> str:
-    asked = read(AuthorsParameters(), request.args)
-    letter = asked.get("letter")
+    """Show the authors, of all letters or of one."""
+    parameters = read(AuthorsParameters(), request.args)
+    letter = parameters.get("letter")
     shelf = catalogue()
-    results = shelf.authors(letter, asked.get("page", 1))
+    results = shelf.authors(letter, parameters.get("page", 1))
     return render_template(
         "pages/authors.html",
         letter=letter.upper() if letter else None,
@@ -152,6 +158,7 @@ def authors() -> str:
 @blueprint.get("/subjects")
 @cached_page
 def subjects() -> str:
+    """Show the subjects."""
     return render_template(
         "pages/subjects.html", subjects=catalogue().subjects(), json_url=absolute_url("api.list_subjects")
     )
@@ -160,6 +167,7 @@ def subjects() -> str:
 @blueprint.get("/colophon")
 @cached_page
 def colophon() -> str:
+    """Show the passport of this release."""
     shelf = catalogue()
     totals = shelf.totals()
     counts = {"books": totals.books, "authors": totals.authors, "subjects": len(shelf.subjects())}
@@ -173,17 +181,18 @@ def colophon() -> str:
 
 @blueprint.get("/about")
 def about() -> str:
+    """Show the page about the site."""
     return render_template("pages/about.html", json_url=absolute_url("api.root"))
 
 
 @blueprint.post("/preferences")
 def preferences() -> BaseResponse:
-    """Keep the visitor's colour mode in a cookie and return to the page that they were on."""
+    """Store the visitor's colour mode in a cookie, and return to their page."""
     mode = request.form.get("colour_mode", "")
     if mode not in COLOUR_MODES:
         raise ParameterError([("colour_mode", f"Must be one of: {', '.join(COLOUR_MODES)}.")])
     back = request.form.get("next", "/")
-    # Only a path of this site: '//host' and '/\host' are addresses of others to a browser.
+    # Only a path of this site: browsers read '//host' and '/\host' as other sites.
     if not back.startswith("/") or back[1:2] in ("/", "\\") or not back.isprintable():
         back = url_for(".home")
     response = redirect(back, 303)
@@ -196,7 +205,7 @@ def preferences() -> BaseResponse:
 
 
 def _paging(results: Page[Any], page_url: Callable[[int], str]) -> dict[str, Any]:
-    """Return what templates need to lead from one page of a list to the others."""
+    """Return the template variables that link the pages of a list."""
     page = results.page
     return {
         "page_url": page_url,
@@ -208,7 +217,7 @@ def _paging(results: Page[Any], page_url: Callable[[int], str]) -> dict[str, Any
 
 
 def _pager(page: int, pages: int) -> list[int | None]:
-    """Return the numbers of the pages to link to: the ends and those around this one, None for a gap."""
+    """Return the numbers of the pages to link to: the ends and the neighbours of this one, None for a gap."""
     near = sorted({1, *range(max(1, page - 1), min(pages, page + 1) + 1), pages})
     numbers: list[int | None] = []
     for number in near:
@@ -236,7 +245,7 @@ def _chips(query: ListQuery, author_name: str | None, subject_names: dict[str, s
 
 
 def _json_ld(book: BookDetail) -> str:
-    """Return the book as schema.org describes one, safe to stand in a script element."""
+    """Return a book as JSON-LD of schema.org, escaped for a script element."""
     page = absolute_url(".book", slug=book.slug)
     described = {
         "@context": "https://schema.org",

@@ -1,7 +1,7 @@
-"""This release's identity and proof: what /colophon and /release.json show.
+"""The passport of a release: its identity and evidence, which /colophon and /release.json show.
 
-The build writes release.json and puts it into the image; release.schema.json says what stands in it. A copy without one
-is run by hand, and says so.
+The build writes release.json into the image; release.schema.json describes it. A copy without one is a working copy,
+and says so.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _LICENCE_CLASSIFIER = "License :: OSI Approved :: "
 
 
 class PassportError(RuntimeError):
-    """release.json is no passport. The message is one sentence; Gunicorn shows no more than that of a RuntimeError."""
+    """The passport is damaged. The message is one sentence, as Gunicorn shows only the message of a RuntimeError."""
 
 
 @dataclass(frozen=True)
 class Tests:
-    """How many tests the release was put to, and how long they took, in seconds."""
+    """The tests of the release, and their duration in seconds."""
 
     total: int
     passed: int
@@ -50,7 +50,7 @@ class Tests:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of the code the tests visited, in percent."""
+    """Test coverage, in percent."""
 
     lines: float
     branches: float
@@ -58,7 +58,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Scan:
-    """What was looked for, by which tool, and the verdict: passed, failed or not run."""
+    """A scan, its tool and its verdict: passed, failed or not run."""
 
     name: str
     tool: str
@@ -79,7 +79,7 @@ class Component:
 
 @dataclass(frozen=True)
 class GateException:
-    """A finding that may stand until a day: one of the passport's exceptions."""
+    """A finding that a gate accepts until a day."""
 
     id: str
     reason: str
@@ -88,7 +88,7 @@ class GateException:
 
 @dataclass(frozen=True, kw_only=True)
 class Passport:
-    """What release.json holds, key by key."""
+    """The contents of release.json."""
 
     state: str
     commit: str | None = None
@@ -107,11 +107,12 @@ class Passport:
 
     @property
     def name(self) -> str:
-        """The commit or, for what was made of none, 'working-copy'."""
+        """The commit, or 'working-copy' without one."""
         return self.commit or "working-copy"
 
     @property
     def label(self) -> str:
+        """The name for people: 'release 5f0c2d1' or 'working copy'."""
         return f"release {self.commit[:7]}" if self.commit else "working copy"
 
     def json(self) -> str:
@@ -120,15 +121,15 @@ class Passport:
 
 
 def current() -> Passport:
-    """Return the passport of the release that is running, and where it runs. Raises PassportError."""
+    """Return the passport of this release, with the image and task that it runs in. Raises PassportError."""
     digest, task = image_and_task()
     return replace(read(), image_digest=digest, task=task)
 
 
 def read() -> Passport:
-    """Return the passport that the build made, or else a working copy's.
+    """Return the passport that the build wrote, or that of a working copy.
 
-    Raises PassportError when there is a release.json that cannot be read or does not obey the schema.
+    Raises PassportError for a release.json that cannot be read or does not match its schema.
     """
     try:
         return parse(RELEASE.read_bytes())
@@ -144,21 +145,21 @@ def read() -> Passport:
 
 
 def parse(text: str | bytes) -> Passport:
-    """Return the passport that JSON holds. Raises PassportError."""
+    """Return the passport in a JSON text. Raises PassportError."""
     try:
         stated = json.loads(text)
         _schema()(stated, name_prefix="release.json")
         passport = _passport(stated)
-        passport.json().encode()  # JSON of Python's may hold what cannot be sent: Infinity, half a character
+        passport.json().encode()  # Python reads what JSON cannot hold: Infinity, a lone surrogate
     except fastjsonschema.JsonSchemaException as error:
-        raise PassportError(f"The release's passport is of another shape: {error}.") from None
+        raise PassportError(f"The release's passport does not match its schema: {error}.") from None
     except (ValueError, RecursionError) as error:
         raise PassportError(f"The release's passport is damaged: {error}.") from None
     return passport
 
 
 def with_release_header(app: WSGIApplication, release: Passport) -> WSGIApplication:
-    """Return the app behind one that names the release in each answer, whichever part of the site makes it."""
+    """Return an app that adds the header with the release's name to each response of another."""
     header = (HEADER, release.name)
 
     def call(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -201,13 +202,13 @@ def _written(moment: date) -> str:
 
 @cache
 def _components(lock: Path) -> tuple[Component, ...]:
-    """Return what the site is made of: the packages that a lock file names, as they are installed."""
+    """Return the installed packages that a lock file names."""
     found = []
     for name in _PINNED.findall(lock.read_text(encoding="utf-8")):
         try:
             package = metadata.metadata(name)
         except metadata.PackageNotFoundError:
-            continue  # the lock names it for another platform
+            continue  # a package for another platform
         found.append(Component(package["Name"], package["Version"], _licence(package), package["Summary"] or ""))
     return tuple(sorted(found, key=lambda component: component.name.lower()))
 
@@ -219,6 +220,6 @@ def _licence(package: metadata.PackageMetadata) -> str:
         for value in stated.get("classifier", [])
         if value.startswith(_LICENCE_CLASSIFIER)
     ]
-    # Some packages put the whole text of their licence where its name belongs.
+    # Some packages have the whole text of their licence in the field for its name.
     written = str(stated.get("license", "")).split("\n")[0]
     return str(stated.get("license_expression") or " AND ".join(classifiers) or written or "not stated")

@@ -1,4 +1,4 @@
-"""What Amazon ECS knows of the task that this process runs in: its image's digest, and which task it is.
+"""The Amazon ECS task that this process runs in, and its image's digest.
 
 Source: "Amazon ECS task metadata endpoint version 4" in the Amazon ECS Developer Guide.
 """
@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
-# For the answers to both questions to begin. A site that cannot say which task it is still serves.
+# For both requests together. A site that does not learn its task still serves.
 SECONDS = 2.0
-LONGEST_ANSWER = 1_000_000
+MAX_BYTES = 1_000_000
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})")
 _TASK = re.compile(r"arn:[^/]+:task/(?:[^/]+/)?([0-9A-Za-z-]+)")
 _FAMILY = re.compile(r"[0-9A-Za-z_-]+")
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """A task without the account and the cluster that its ARN names; `revision` is its definition's, family:number."""
+    """A task, without the account and the cluster in its ARN; `revision` is that of its definition, family:number."""
 
     id: str
     revision: str
@@ -37,24 +37,26 @@ class Task:
 
 
 def image_and_task() -> tuple[str | None, Task | None]:
-    """Return the digest of the image that runs here and its task, as ECS tells them; None for what it does not.
+    """Return the digest of the running image and its task, from ECS's metadata; None for what is unknown.
 
-    Waits two seconds at most, and logs a warning when there is no good answer.
+    Waits two seconds at most, and logs a warning if the metadata is not usable.
     """
     address = os.environ.get(VARIABLE)
     if not address:
         return None, None
     until = time.monotonic() + SECONDS
     try:
-        container = _ask(address, until)
-        return _digest(container), _task(_ask(f"{address}/task", until))
+        container = _get(address, until)
+        return _digest(container), _task(_get(f"{address}/task", until))
     except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
-        log.warning("ECS does not say which task this is", extra={"reason": f"{type(error).__name__}: {error}"})
+        log.warning(
+            "the metadata of the ECS task is not available", extra={"reason": f"{type(error).__name__}: {error}"}
+        )
         return None, None
 
 
-def _ask(address: str, until: float) -> dict[str, Any]:
-    # Not urllib.request, which would ask a proxy of the environment, follow redirects, and open files.
+def _get(address: str, until: float) -> dict[str, Any]:
+    # Not urllib.request, which would use a proxy of the environment, follow redirects, and open files.
     url = urlsplit(address)
     connection = HTTPConnection(url.netloc, timeout=max(until - time.monotonic(), 0.001))
     try:
@@ -62,14 +64,14 @@ def _ask(address: str, until: float) -> dict[str, Any]:
         response = connection.getresponse()
         if response.status != 200:
             raise HTTPException(f"{url.path} answered {response.status}")
-        answer: dict[str, Any] = json.loads(response.read(LONGEST_ANSWER))
+        answer: dict[str, Any] = json.loads(response.read(MAX_BYTES))
         return answer
     finally:
         connection.close()
 
 
 def _digest(container: dict[str, Any]) -> str | None:
-    # Not ImageID, which names the image's configuration on this one machine.
+    # Not ImageID, which is the digest of the image's configuration on this machine.
     found = _DIGEST.search(container["Image"])
     return found[1] if found else None
 
@@ -78,5 +80,5 @@ def _task(task: dict[str, Any]) -> Task:
     arn = _TASK.fullmatch(task["TaskARN"])
     family, revision, zone = task["Family"], int(task["Revision"]), task.get("AvailabilityZone")
     if not arn or not _FAMILY.fullmatch(family):
-        raise ValueError("the task's name is not one of ECS")
+        raise ValueError("the name of the task is not one of ECS's")
     return Task(arn[1], f"{family}:{revision}", zone if zone and _ZONE.fullmatch(zone) else None)

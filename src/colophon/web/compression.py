@@ -1,4 +1,4 @@
-"""How answers travel: compressed, and not at all when the visitor's copy is still good."""
+"""Compression with gzip, ETags and 304s."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from ..catalogue.cache import LRUCache
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Below this a packet is no smaller for being compressed.
+# Compressing fewer bytes saves no packet.
 WORTH_COMPRESSING = 1000
 LEVEL = 5
-# By the tags of what they hold, in bytes, per process.
+# Compressed bodies by their ETags, in bytes, per process.
 _compressed: LRUCache[bytes] = LRUCache(size=8_000_000, weigh=len)
 
 
 def init_app(app: Flask) -> None:
+    """Compress and tag every response."""
     app.after_request(_compress_and_tag)
 
 
 def cached(body: str | Iterable[str], mimetype: str, seconds: int) -> Response:
-    """Return a response that caches, shared ones too, may keep for so many seconds."""
+    """Return a response that caches, shared ones too, may store for some seconds."""
     response = Response(body, mimetype=mimetype)
     response.cache_control.public = True
     response.cache_control.max_age = seconds
@@ -33,7 +34,7 @@ def cached(body: str | Iterable[str], mimetype: str, seconds: int) -> Response:
 
 
 def entity_tag(body: bytes) -> str:
-    """Return the tag of a representation: another one for other bytes (RFC 9110, 8.8.3)."""
+    """Return the strong ETag of a body (RFC 9110, 8.8.3)."""
     return blake2b(body, digest_size=12).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Every error's answer, from one place: what went wrong, in plain words, and a way onward."""
+"""Error responses: pages for visitors, problem details (RFC 9457) for programs."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PROBLEM = "application/problem+json"
 EXPLANATIONS = {
     400: (
         "This request cannot be understood",
-        "Something in the address or the form is not as it should be.",
+        "Something in the address or the form is wrong.",
     ),
-    403: ("This is not allowed", "The request was understood, but it may not be done from here."),
+    403: ("This is not allowed", "The request was understood, but is not allowed from here."),
     404: ("There is no such page", "The address may have been mistyped, or the page may have moved."),
-    405: ("This address does not do that", "It exists, but it does not answer this kind of request."),
-    411: ("The length is missing", "Send a Content-Length, so that what is sent can be measured."),
-    413: ("That is too much at once", "What was sent is larger than this site accepts."),
+    405: ("This address does not do that", "It exists, but does not accept this kind of request."),
+    411: ("The length is missing", "Send a Content-Length, so that the size is known before the body is read."),
+    413: ("That is too much at once", "The request is larger than this site accepts."),
     429: ("Too many requests", "Please wait a moment, then try again."),
     500: ("Something went wrong here", "The fault is ours and has been noted. Trying again may help."),
     503: ("The catalogue is out of reach", "This should be over soon. Please try again in a few seconds."),
@@ -38,7 +38,7 @@ EXPLANATIONS = {
 
 
 class Kind(NamedTuple):
-    """A kind of problem that says more than its status does (RFC 9457, 4); the API's page tells of it by this name."""
+    """A type of problem that says more than its status (RFC 9457, 4); the API's page documents it by this name."""
 
     name: str
     status: int
@@ -47,34 +47,37 @@ class Kind(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The problem's `type`."""
+        """The `type` of the problem."""
         return url_for("documentation.page", _anchor=self.name)
 
 
 PARAMETERS = Kind(
-    "parameters", 400, "Parameters are wrong", "Each that is wrong or not known is named in errors, with the reason."
+    "parameters",
+    400,
+    "Parameters are wrong",
+    "The member errors names each wrong or unknown parameter, with the reason.",
 )
 FIELDS = Kind(
     "fields",
     422,
     "Fields are wrong",
-    "Each that is wrong, missing or not known is named in errors, by a path such as authors.0.name, with the reason.",
+    "The member errors names each wrong, missing or unknown field by a path such as authors.0.name, with the reason.",
 )
 CONFLICT = Kind("conflict", 409, "Another book has the ISBN", "The member book is the address of that book.")
 KEY_REUSED = Kind(
     "key-reused",
     422,
-    "The Idempotency-Key was used for something else",
-    "What was sent under it within the last day was not the same; send this under another one.",
+    "The Idempotency-Key was used for another request",
+    "Within the last day the key came with another body. Send this one with a new key.",
 )
 KINDS = (PARAMETERS, FIELDS, CONFLICT, KEY_REUSED)
 
 
 class Problem(HTTPException):
-    """An error of the API, with what a program needs to mend it (RFC 9457).
+    """An error of the API (RFC 9457).
 
-    `what` is its kind, or its status where that says it all. `problems` are pairs of a field's or parameter's name and
-    what is wrong with it; `members` are what the kind adds to the answer; `headers` go with it.
+    `what` is its kind, or its status where there is no more to say. `problems` are pairs of the name of a field or
+    parameter and the reason; `members` are the kind's own members of the response; `headers` are added to it.
     """
 
     def __init__(
@@ -95,59 +98,62 @@ class Problem(HTTPException):
 
     @property
     def name(self) -> str:
+        """The phrase of the status."""
         return HTTPStatus(self.code or 500).phrase
 
     def get_headers(self, *arguments: Any, **options: Any) -> list[tuple[str, str]]:
+        """Return the headers of the response."""
         return [*super().get_headers(*arguments, **options), *self._headers]
 
 
 def init_app(app: Flask) -> None:
+    """Register the handlers of all errors."""
     app.register_error_handler(ParameterError, _wrong_parameters)
-    app.register_error_handler(PastTheEndError, lambda _: _answer(NotFound("The list ends before this page.")))
-    app.register_error_handler(OperationalError, _cannot_operate)
-    app.register_error_handler(InterfaceError, _database_out_of_reach)
-    app.register_error_handler(DBAPIError, _database_refused)
-    app.register_error_handler(NoFreeConnection, _database_out_of_reach)
-    app.register_error_handler(PendingRollbackError, _database_out_of_reach)  # a lost connection was used once more
-    app.register_error_handler(HTTPException, _answer)
-    app.register_error_handler(Exception, _own_fault)
+    app.register_error_handler(PastTheEndError, lambda _: _response(NotFound("The list ends before this page.")))
+    app.register_error_handler(OperationalError, _operational_error)
+    app.register_error_handler(InterfaceError, _database_unavailable)
+    app.register_error_handler(DBAPIError, _database_error)
+    app.register_error_handler(NoFreeConnection, _database_unavailable)
+    app.register_error_handler(PendingRollbackError, _database_unavailable)  # a lost connection was used again
+    app.register_error_handler(HTTPException, _response)
+    app.register_error_handler(Exception, _internal_error)
 
 
 def _wrong_parameters(error: ParameterError) -> Response:
-    return _answer(Problem(PARAMETERS, "Part of the address is not as it should be.", problems=error.problems))
+    return _response(Problem(PARAMETERS, "Some parameters of the address are wrong.", problems=error.problems))
 
 
-def _cannot_operate(error: OperationalError) -> Response:
-    # SQLite says the same of a statement that is wrong, which no waiting mends (https://www.sqlite.org/rescode.html#error).
-    own_fault = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    return _own_fault(error) if own_fault else _database_out_of_reach(error)
+def _operational_error(error: OperationalError) -> Response:
+    # SQLite reports a wrong statement by this class too, and waiting does not help then (https://www.sqlite.org/rescode.html#error).
+    wrong_statement = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return _internal_error(error) if wrong_statement else _database_unavailable(error)
 
 
-def _database_out_of_reach(error: Exception) -> Response:
-    log.error("the database is out of reach", exc_info=error)
-    response = _answer(ServiceUnavailable())
+def _database_unavailable(error: Exception) -> Response:
+    log.error("the database is unavailable", exc_info=error)
+    response = _response(ServiceUnavailable())
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
-def _database_refused(error: DBAPIError) -> Response:
-    # A connection may be lost under any kind of error, and a server that is about to stop, is full, or takes no writes
-    # while another takes over, says so by its code (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+def _database_error(error: DBAPIError) -> Response:
+    # A connection can be lost under any kind of error. A server that is stopping, is full, or is read-only during a
+    # failover reports it by its code (https://www.postgresql.org/docs/current/errcodes-appendix.html).
     code = getattr(error.orig, "sqlstate", None) or ""
-    passing = error.connection_invalidated or code == "25006" or code.startswith(("53", "57P", "58"))
-    return _database_out_of_reach(error) if passing else _own_fault(error)
+    transient = error.connection_invalidated or code == "25006" or code.startswith(("53", "57P", "58"))
+    return _database_unavailable(error) if transient else _internal_error(error)
 
 
-def _own_fault(error: Exception) -> Response:
+def _internal_error(error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
-    return _answer(InternalServerError())
+    return _response(InternalServerError())
 
 
-def _answer(error: HTTPException) -> Response:
+def _response(error: HTTPException) -> Response:
     status = error.code or 500
     title, general = EXPLANATIONS.get(status, (error.name, "The request could not be answered."))
-    said = error.description if error.description != type(error).description else None
-    problem = error if isinstance(error, Problem) else Problem(status, said or general)
+    specific = error.description if error.description != type(error).description else None
+    problem = error if isinstance(error, Problem) else Problem(status, specific or general)
     reference = request.environ.get(REQUEST_ID) if status >= 500 else None
     if request.path == "/api" or request.path.startswith("/api/v"):
         body = {

@@ -1,4 +1,4 @@
-"""Whether the site works: /healthz says that the process answers, /readyz that it can serve."""
+"""Health checks: /healthz for the process, /readyz for the database and its schema."""
 
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,21 +11,21 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def alive() -> Response:
-    """Answer at once, from no other part: a process that can do this need not be restarted."""
-    return _fresh(Response("ok\n", mimetype="text/plain"))
+    """Respond without the database: a process that can do this need not be restarted."""
+    return _uncached(Response("ok\n", mimetype="text/plain"))
 
 
 @blueprint.get("/readyz")
 def ready() -> Response:
-    """Answer 200 when the database is reachable and its schema one that this release can serve, else 503 and why."""
+    """Respond with 200 if this release can serve the database's schema, else with 503 and the reason."""
     wanted = revisions.head()
     try:
         found = revisions.revision(state.current().engine)
     except SQLAlchemyError:
-        return _fresh(_not_ready("the database is out of reach"))
+        return _uncached(_not_ready("the database is unavailable"))
     if not revisions.can_serve(found):
-        return _fresh(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
-    return _fresh(jsonify(status="ready", schema=found))
+        return _uncached(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
+    return _uncached(jsonify(status="ready", schema=found))
 
 
 def _not_ready(reason: str) -> Response:
@@ -34,6 +34,6 @@ def _not_ready(reason: str) -> Response:
     return response
 
 
-def _fresh(response: Response) -> Response:
+def _uncached(response: Response) -> Response:
     response.cache_control.no_store = True
     return response

@@ -1,4 +1,4 @@
-"""What the site says of its work: one line per request, JSON for programs, colour for a terminal."""
+"""Logging: one line per request, JSON for programs, colour for a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 REQUEST_ID = "colophon.request_id"
-# Asked every few seconds by whoever watches the site: a line for each would bury the visits.
+# Load balancers send these every few seconds: a line for each would bury the visits.
 HEALTH_CHECKS = frozenset({"/healthz", "/readyz"})
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -28,7 +28,7 @@ log = logging.getLogger("colophon.request")
 def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
     """Return the configuration for logging.config.dictConfig.
 
-    Everything goes to a stream, by default standard output; commands whose output is for others to read name another.
+    The log goes to `stream`, by default standard output; commands that print their result there name another.
     """
     stream = stream or sys.stdout
     in_colour = settings.log_format == "console" or (settings.log_format == "auto" and stream.isatty())
@@ -68,29 +68,30 @@ def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
 
 
 class RequestLog:
-    """WSGI middleware: gives each request an id and writes one line about it.
+    """WSGI middleware that gives each request an id and logs it in one line.
 
-    A valid `X-Request-Id` that comes in is kept, so that a request can be followed from the load balancer on.
+    A valid `X-Request-Id` of the request is kept, so that it can be traced from the load balancer on.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Respond to a request."""
         started = time.perf_counter()
         given = environ.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
         environ[REQUEST_ID] = request_id
         seen: dict[str, Any] = {"status": 500, "bytes": 0}
 
-        def answer(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             sizes = [int(value) for name, value in headers if name.lower() == "content-length"]
             seen.update(status=int(status[:3]), bytes=sizes[0] if sizes and environ["REQUEST_METHOD"] != "HEAD" else 0)
             return start_response(status, [*headers, ("X-Request-Id", request_id)], exc_info)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                return self._app(environ, answer)
+                return self._app(environ, start)
             finally:
                 if environ["PATH_INFO"] not in HEALTH_CHECKS:
                     spent = round((time.perf_counter() - started) * 1000, 2)

@@ -1,4 +1,4 @@
-"""What the site refuses, and what it tells browsers to refuse. The headers stand as exact strings in a test."""
+"""Checks of the host, of cross-site requests (CSRF) and of the body's length, and the security headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.sansio.utils import host_is_trusted
 if TYPE_CHECKING:
     from ..settings import Settings
 
-# Load balancers ask for health by the task's address, which is no name of the site.
+# Load balancers check health by the task's IP address, which is not a name of the site.
 ANY_HOST = frozenset({"health.alive", "health.ready"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -41,6 +41,7 @@ STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
+    """Register the checks and the headers."""
     own_names = {_hostname(host) for host in settings.allowed_hosts}
 
     def refuse_unknown_hosts() -> None:
@@ -48,11 +49,11 @@ def init_app(app: Flask, settings: Settings) -> None:
         if request.endpoint not in ANY_HOST and not (well_formed and _hostname(request.host) in own_names):
             abort(
                 400,
-                "This site does not answer to that host name. Whoever runs it can add it to ALLOWED_HOSTS.",
+                "This site does not answer to that host name. Its operator can add it to ALLOWED_HOSTS.",
             )
 
     def refuse_other_sites_forms() -> None:
-        """Refuse what another site makes a browser send (CSRF), by the headers that browsers set and pages cannot.
+        """Refuse a request that another site makes a browser send (CSRF), by headers that no page can set.
 
         Programs send neither header. See the Fetch Metadata and Fetch standards for Sec-Fetch-Site and Origin.
         """
@@ -75,7 +76,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         return response
 
     def refuse_unmeasured_bodies() -> None:
-        """Refuse a body whose length is not said: it could not be held to the limit before it is read."""
+        """Refuse a body of unknown length, which cannot be held to the limit before it is read."""
         if request.headers.get("Transfer-Encoding"):
             abort(411)
 

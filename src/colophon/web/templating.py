@@ -1,4 +1,4 @@
-"""What every template can use, and the built assets."""
+"""The filters and globals of templates, and the built assets."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(enc
 
 
 def init_app(app: Flask) -> None:
+    """Configure Jinja."""
     site = state.of(app)
     env = app.jinja_env
     env.trim_blocks = env.lstrip_blocks = env.keep_trailing_newline = True
@@ -55,7 +56,7 @@ def absolute(path: str) -> str:
 
 
 def absolute_url(endpoint: str, **values: Any) -> str:
-    """Return the address that visitors use for an endpoint; a value that is None is left out of it."""
+    """Return the address that visitors use for an endpoint, without the values that are None."""
     return absolute(url_for(endpoint, **values))
 
 
@@ -66,12 +67,12 @@ def colour_mode() -> str:
 
 
 def asset(name: str) -> str:
-    """Return the URL of a built asset, whose name carries a hash of its bytes. Raises KeyError for an unknown one."""
+    """Return the URL of a built asset, whose name has a hash of its bytes in it. Raises KeyError."""
     return f"/static/{_manifest[name]}"
 
 
 def static_files(app: WSGIApplication) -> WSGIApplication:
-    """Return the app behind one that serves the assets, precompressed and for ever."""
+    """Return an app that serves the assets, precompressed and cached for ever, and passes the rest to another."""
 
     def add_headers(headers: Headers, _path: str, _url: str) -> None:
         for name in ("X-Content-Type-Options", "Cross-Origin-Resource-Policy"):
@@ -89,17 +90,18 @@ def static_files(app: WSGIApplication) -> WSGIApplication:
 
 
 def year(number: int, circa: bool = False) -> str:
-    """Return a year for people: 1847, '750 BCE' for -750, 'c. 750 BCE' for an approximate one; short ones say CE."""
+    """Return a year for people: 1847, '476 CE', '750 BCE' for -750, 'c. 750 BCE' for an approximate one."""
     written = f"{-number} BCE" if number < 0 else f"{number} CE" if number < 1000 else str(number)
     return f"c. {written}" if circa else written
 
 
 def thousands(number: int) -> str:
+    """Return a number with commas between thousands."""
     return f"{number:,}"
 
 
 def plural(number: int, one: str, many: str) -> str:
-    """Return a number with the noun that it needs: '1 book', '1,200 books'."""
+    """Return a number with its noun: '1 book', '1,200 books'."""
     return f"{number:,} {one if number == 1 else many}"
 
 
@@ -114,7 +116,7 @@ def moment(time: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time for people, no more exact than they need it: '4 minutes 12 seconds', '2.5 seconds'."""
+    """Return a rounded length of time for people: '4 minutes 12 seconds', '2.5 seconds'."""
     if seconds < 10:
         return f"{seconds:.1f} seconds"
     minutes, rest = divmod(round(seconds), 60)

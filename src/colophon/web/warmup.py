@@ -1,7 +1,7 @@
-"""What is worked out once, before the server forks its workers, in place of by each of them for its first visitors.
+"""Warm-up of the server before it forks its workers.
 
-A process shares its memory with those that it forks, until either writes there: templates, compiled queries and
-remembered pages that the first process has are in all workers, and in memory once.
+Forked processes share memory until one writes there: the templates, compiled queries and cached pages of the first
+process are in every worker, and in memory once.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from . import state
 if TYPE_CHECKING:
     from flask import Flask
 
-# Whether the site can serve at all; then what the navigation leads to, a search, and what programs ask for first.
+# Readiness, then the pages of the navigation, a search, and the API's first page.
 PATHS = ("/readyz", "/", "/books", "/books?q=a", "/authors", "/subjects", "/colophon", "/about", "/api/v1/books")
-SECONDS = 5.0  # after which the site starts as warm as it is
+SECONDS = 5.0  # after which the site starts as it is
 
 log = logging.getLogger(__name__)
 
 
 def warm_up(app: Flask) -> None:
-    """Make a process that has no other thread ready to be forked, with what visitors ask for first in its memory.
+    """Load what the first visitors need, in a process without other threads that is about to fork.
 
-    A page that cannot be had, as when the database is out of reach, ends the warm-up and not the start.
+    A page that fails, as when the database is unavailable, ends the warm-up, not the start.
     """
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
-    logs.log.disabled = True  # nobody visits
+    logs.log.disabled = True  # these requests are not visits
     try:
-        _ask_for_pages(app, time.monotonic() + SECONDS)
+        _request_pages(app, time.monotonic() + SECONDS)
     finally:
         logs.log.disabled = False
-        # Two processes that used one connection would read each other's answers.
+        # Two processes on one connection would read each other's results.
         state.of(app).engine.dispose()
-    # The garbage collector writes to every object that it watches: each worker would come to have a copy of them all.
+    # The garbage collector writes to every object that it tracks, and each worker would get a copy of them all.
     gc.collect()
     gc.freeze()
 
 
-def _ask_for_pages(app: Flask, deadline: float) -> None:
+def _request_pages(app: Flask, deadline: float) -> None:
     client = Client(app, use_cookies=False)
     for path in PATHS:
         if time.monotonic() > deadline:
@@ -53,5 +53,5 @@ def _ask_for_pages(app: Flask, deadline: float) -> None:
             return
         response = client.get(path, base_url=state.of(app).settings.site_url, headers={"Accept-Encoding": "gzip"})
         if response.status_code != 200:
-            log.warning("the warm-up ends at %s, which was answered by %s", path, response.status)
+            log.warning("the warm-up ends at %s, which gave %s", path, response.status)
             return

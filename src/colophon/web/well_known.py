@@ -1,5 +1,4 @@
-"""What programs that visit a site look for: the feed of additions, sitemaps, which release this is, and the other
-well-known files."""
+"""Well-known files for programs: the feed, sitemaps, release.json, robots.txt, security.txt and the icon."""
 
 from __future__ import annotations
 
@@ -20,13 +19,14 @@ blueprint = Blueprint("well_known", __name__)
 
 FEED_ENTRIES = 20
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-# The protocol of sitemaps.org allows 50,000 addresses a file; smaller files are read sooner.
+# sitemaps.org allows 50,000 addresses a file; smaller files are read sooner.
 SITEMAP_ENTRIES = 10_000
 SECURITY_TXT_DAYS = 180
 
 
 @blueprint.get("/feed.atom")
 def atom() -> Response:
+    """Return the feed of the latest additions."""
     catalogue = Catalogue(state.connection())
     changed = catalogue.changed_at() or datetime.now(UTC)
     return cached(
@@ -38,7 +38,7 @@ def atom() -> Response:
 
 @blueprint.get("/sitemap.xml")
 def sitemap() -> Response:
-    """The index of the sitemaps: one of pages, and as many of books as it takes."""
+    """Return the index of the sitemaps: one of pages, and as many of books as needed."""
     total = Catalogue(state.connection()).totals().books
     files = range(1, -(-total // SITEMAP_ENTRIES) + 1)
     return cached(render_template("well_known/sitemap_index.xml", files=files), "application/xml", HOUR)
@@ -46,6 +46,7 @@ def sitemap() -> Response:
 
 @blueprint.get("/sitemap-pages.xml")
 def sitemap_pages() -> Response:
+    """Return the sitemap of the pages other than books."""
     names = ("home", "books", "authors", "subjects", "colophon", "about")
     paths = [*(url_for(f"pages.{name}") for name in names), url_for("documentation.page")]
     return cached(render_template("well_known/sitemap.xml", paths=paths), "application/xml", HOUR)
@@ -53,6 +54,7 @@ def sitemap_pages() -> Response:
 
 @blueprint.get("/sitemap-books-<int:number>.xml")
 def sitemap_books(number: int) -> Response:
+    """Return one sitemap of books, numbered from 1."""
     slugs = Catalogue(state.connection()).slugs(number, SITEMAP_ENTRIES) if 0 < number < 10_000_000 else []
     if not slugs:
         abort(404)
@@ -62,17 +64,19 @@ def sitemap_books(number: int) -> Response:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
+    """Return robots.txt."""
     return cached(render_template("well_known/robots.txt"), "text/plain", DAY)
 
 
 @blueprint.get("/opensearch.xml")
 def opensearch() -> Response:
+    """Return the description of the search for browsers."""
     return cached(render_template("well_known/opensearch.xml"), "application/opensearchdescription+xml", DAY)
 
 
 @blueprint.get("/release.json")
 def release() -> Response:
-    """The passport of the release that answers; kept nowhere, so that whoever asks is answered by the site itself."""
+    """Return the passport of the running release, which no cache may store."""
     response = Response(state.current().release.json(), mimetype="application/json")
     response.cache_control.no_store = True
     return response
@@ -80,7 +84,7 @@ def release() -> Response:
 
 @blueprint.get("/.well-known/security.txt")
 def security() -> Response:
-    """Whom to tell of a weakness (RFC 9116)."""
+    """Return security.txt: where to report a vulnerability (RFC 9116)."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     expires = midnight + timedelta(days=SECURITY_TXT_DAYS)
     return cached(render_template("well_known/security.txt", expires=expires), "text/plain", DAY)
@@ -88,5 +92,5 @@ def security() -> Response:
 
 @blueprint.get("/favicon.ico")
 def favicon() -> BaseResponse:
-    """Lead the browsers that ask at this address, unasked, to the icon."""
+    """Redirect browsers that request this address by default to the icon."""
     return redirect(asset("favicon.svg"), 301)

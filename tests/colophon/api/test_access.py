@@ -173,7 +173,7 @@ def test_tokens_are_made_listed_and_revoked_on_the_command_line(runner, engine, 
     token = made.stdout.strip()
     assert make_program(token).add().status_code == 201
     listed = run("list").stdout
-    assert re.search(r"1 +write +good until \d{4}-\d\d-\d\d +last used .* the importer", listed)
+    assert re.search(r"1 +write +valid until \d{4}-\d\d-\d\d +last used .* the importer", listed)
     assert token not in listed
     assert run("revoke", "1").stdout == "Token 1 is revoked.\n"
     assert "revoked" in run("list").stdout

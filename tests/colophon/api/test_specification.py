@@ -95,7 +95,7 @@ def test_the_page_and_the_specification_are_equal(client, page):
 def test_the_page_names_the_statuses_that_the_specification_has(client, page):
     soup = page("/api/docs")
     shown = [text(code.parent) for code in soup.select("h3 + p > code")]
-    statuses = [re.findall(r"\b\d{3}\b", line) for line in soup.texts("p") if line.startswith("Answers ")]
+    statuses = [re.findall(r"\b\d{3}\b", line) for line in soup.texts("p") if line.startswith("Responses ")]
     paths = client.get("/api/v1/openapi.json").json["paths"]
     described = {
         f"{method.upper()} {path}": list(paths[path][method]["responses"]) for path in paths for method in paths[path]

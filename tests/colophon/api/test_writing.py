@@ -69,7 +69,7 @@ def test_every_field_that_is_missing_is_named(program):
 def test_a_body_that_is_not_json_is_refused(program, body):
     response = program("POST", "/books", data=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
-    assert "not JSON" in response.json["detail"]
+    assert "not valid JSON" in response.json["detail"]
 
 
 @pytest.mark.parametrize("body", ["[]", "7", '"x"', "null"])

@@ -52,7 +52,7 @@ def test_a_language_is_known_by_its_code_and_by_its_name(cell, code):
 
 
 def test_an_isbn_that_a_spreadsheet_rounded_is_said_to_be():
-    with pytest.raises(ValueError, match="spreadsheet rounded"):
+    with pytest.raises(ValueError, match="spreadsheet has rounded"):
         cells.read_isbn("9.78E+12")
 
 

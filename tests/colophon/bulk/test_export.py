@@ -204,7 +204,7 @@ def test_a_reader_that_has_enough_is_left_in_peace(built_in, tmp_path):
     [
         (["no/folder/books.csv"], 1, "cannot be used: No such file or directory."),
         (["."], 2, "is a directory"),
-        (["books.xlsx"], 2, "Say --format csv or --format jsonl"),
+        (["books.xlsx"], 2, "Use --format csv or --format jsonl"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_named(runner, engine, arguments, code, said):

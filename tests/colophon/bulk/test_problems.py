@@ -61,11 +61,11 @@ def test_each_wrong_field_of_an_object_is_named(load, books, change, sentence):
         (objects({})[:40], "row 2: Ends in the middle of its JSON object."),
         ('{"title": "Em', "row 2: Ends in the middle of its JSON object."),
         ('{"title" "Emma"}', "row 2: Is not a JSON object: Expecting ':' delimiter at character 10."),
-        ("[1, 2]", "row 2: Is not a JSON object, of which there must be one a line. A list"),
-        ("7", "row 2: Is not a JSON object, of which there must be one a line."),
-        ('{"year": NaN}', "row 2: Is not JSON that can be read: NaN is no number."),
-        ('{"year": ' + "1" * 5000 + "}", "row 2: Is not JSON that can be read: "),
-        ("[" * 100_000, "row 2: Is not JSON that can be read: "),
+        ("[1, 2]", "row 2: Is not a JSON object; each line must have one. To convert"),
+        ("7", "row 2: Is not a JSON object; each line must have one."),
+        ('{"year": NaN}', "row 2: Is not valid JSON: NaN is no number."),
+        ('{"year": ' + "1" * 5000 + "}", "row 2: Is not valid JSON: "),
+        ("[" * 100_000, "row 2: Is not valid JSON: "),
         (b'{"title": "\xe9"}', "row 2: The byte 0xE9, at position"),
     ],
 )
@@ -113,7 +113,7 @@ def test_quoted_line_breaks_become_line_feeds(load, books):
         ("", ["The file is empty."]),
         ("\n  \n", ["The file is empty."]),
         ("title,authors,year,language\n", ["row 1, column description: Is missing"]),
-        (f"{HEADER},Title\n", ["row 1, column Title: Stands for title, as the column ‘title’ does already."]),
+        (f"{HEADER},Title\n", ["row 1, column Title: Is the column title, as ‘title’ is."]),
         (f"{HEADER},Colour\n", ["row 1, column Colour: There is no such column. The columns are: title,"]),
         (f"{HEADER},\n", ["row 1: The header of column 6 is empty."]),
         (
@@ -175,8 +175,8 @@ def test_an_isbn_that_comes_twice_is_named_with_the_other_row(load, engine):
     refused(
         load("\n".join([header, *rows])),
         "row 2, column ISBN: Is not an ISBN",
-        "row 4, column ISBN: The book in row 3 has this ISBN, too.",
-        "row 5, column ISBN: The book ‘taken’ of the catalogue has this ISBN already.",
+        "row 4, column ISBN: The book in row 3 has the same ISBN.",
+        "row 5, column ISBN: The book ‘taken’ of the catalogue has the same ISBN.",
         "row 6, column year: There is no year 0",
-        "row 6, column ISBN: The book in row 3 has this ISBN, too.",
+        "row 6, column ISBN: The book in row 3 has the same ISBN.",
     )

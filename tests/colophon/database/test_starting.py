@@ -110,7 +110,7 @@ def test_the_second_of_two_that_fill_the_catalogue_finds_it_full(start, own_url)
 
     with revisions.opened(own_url) as first:
         assert writing.add_books(first, books(), only_if_empty=True) == BOOKS
-        assert "another process has filled the catalogue meanwhile" in ended_well(begun[0])
+        assert "another process has loaded the books meanwhile" in ended_well(begun[0])
         with first.connect() as db:
             assert Catalogue(db).totals().books == BOOKS
 
@@ -157,12 +157,12 @@ def test_a_start_waits_for_a_table_that_a_migration_changes(start, engine, own_u
 @postgresql_only
 def test_a_migration_waits_for_readers_and_lets_visitors_pass(start, engine, own_url, monkeypatch):
     monkeypatch.setattr(revisions, "TABLE_SECONDS", 0.01)
-    monkeypatch.setattr(revisions, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(revisions, "RETRY_SECONDS", 0.01)
     with database.snapshot(engine) as reader:
         assert Catalogue(reader).totals().books == 0
         command = start_behind(start, own_url, "db", "downgrade", "base", says="is in use")
         monkeypatch.setattr("colophon.database.engine.BUSY_SECONDS", 5.0)
         with revisions.opened(own_url) as visitors, visitors.connect() as visitor:
             assert Catalogue(visitor).totals().books == 0
-    assert ended_well(command).count("is in use: trying again until it is free") == 1
+    assert ended_well(command).count("is in use; retrying until it is free") == 1
     assert revisions.revision(engine) is None

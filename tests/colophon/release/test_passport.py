@@ -78,7 +78,7 @@ def test_a_passport_obeys_the_schema(changed):
 @pytest.mark.parametrize("changed", WRONG.values(), ids=WRONG)
 def test_what_does_not_obey_the_schema_is_refused_in_one_sentence(changed):
     assert not STANDARD.is_valid(stated(**changed))
-    with pytest.raises(PassportError, match=r"^The release's passport is [^\n]+\.$"):
+    with pytest.raises(PassportError, match=r"^The release's passport (is|does not) [^\n]+\.$"):
         released(**changed)
 
 
@@ -165,7 +165,7 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_passport_is_refused_in_one_sentence(release_file, content):
     release_file.write_bytes(content)
-    with pytest.raises(PassportError, match=r"^The release's passport is [^\n]+\.$"):
+    with pytest.raises(PassportError, match=r"^The release's passport (is|does not) [^\n]+\.$"):
         passport.read()
 
 

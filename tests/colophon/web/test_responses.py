@@ -196,4 +196,4 @@ def test_a_database_that_is_out_of_reach_is_not_ready(make_app, tmp_path):
     missing = tmp_path / "no-such-folder" / "colophon.db"
     response = make_app(database_url=f"sqlite:///{missing}").test_client().get("/readyz")
     assert response.status_code == 503
-    assert json.loads(response.text)["reason"] == "the database is out of reach"
+    assert json.loads(response.text)["reason"] == "the database is unavailable"

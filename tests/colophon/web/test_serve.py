@@ -59,7 +59,7 @@ def test_a_server_without_the_command_line_refuses_a_damaged_passport_in_one_sen
         timeout=LONGEST,
     )
     assert run.returncode == 1
-    assert "Error: The release's passport is of another shape" in run.stderr
+    assert "Error: The release's passport does not match its schema" in run.stderr
     assert "Traceback" not in run.stdout + run.stderr
 
 

@@ -56,7 +56,7 @@ def test_a_warm_up_is_no_visit(site, caplog):
 def test_a_database_that_is_away_stops_nothing(make_app, said, tmp_path):
     warm_up(make_app(database_url=f"sqlite:///{tmp_path}/nowhere/colophon.db"))
     gc.unfreeze()
-    assert said() == ["the warm-up ends at /readyz, which was answered by 503 SERVICE UNAVAILABLE"]
+    assert said() == ["the warm-up ends at /readyz, which gave 503 SERVICE UNAVAILABLE"]
 
 
 @any_database

@@ -10,7 +10,7 @@ import pytest
 from gunicorn.config import Config
 
 from colophon.settings import Settings
-from colophon.web.worker import LOOKED_AT, PatientWorker, is_whole, lane
+from colophon.web.worker import PEEKED, PatientWorker, is_whole, lane
 
 HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
 
@@ -26,8 +26,8 @@ HEAD = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
         (HEAD + b"12345", True),
         (HEAD.replace(b"Content-Length: 5", b"content-length:5") + b"1234", False),
         (HEAD.replace(b"5", b"9999999") + b"x" * 100, False),
-        (HEAD.replace(b"5", b"9999999") + b"x" * LOOKED_AT, True),
-        (b"x" * LOOKED_AT, True),
+        (HEAD.replace(b"5", b"9999999") + b"x" * PEEKED, True),
+        (b"x" * PEEKED, True),
     ],
 )
 def test_a_request_is_worked_on_once_nothing_more_need_be_waited_for(begun: bytes, whole: bool):

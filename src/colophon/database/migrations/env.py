@@ -1,4 +1,4 @@
-"""Alembic runs migrations through this file; `revisions.py` gives it the engine."""
+"""Alembic's environment; `revisions.py` passes it the engine."""
 
 from alembic import context
 
@@ -10,7 +10,7 @@ with revisions.migrating(context.config.attributes["engine"]) as connection:
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
-        # No model describes the full-text index; on SQLite it makes tables of its own.
+        # No model describes the full-text index, which has several tables on SQLite.
         include_name=lambda name, kind, _parents: not (kind == "table" and (name or "").startswith(SEARCH_TABLE)),
     )
     context.run_migrations()

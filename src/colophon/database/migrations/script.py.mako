@@ -10,8 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Migrate to this revision."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Migrate back to the revision before."""
     ${downgrades if downgrades else "pass"}

@@ -14,6 +14,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.create_table(
         "catalogue",
         sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
@@ -97,7 +98,7 @@ def upgrade() -> None:
 
 
 def _search_on_sqlite() -> None:
-    # The words come folded (see text.fold), so the tokenizer has only to split them; prefixes of 2 to 4 letters are
+    # The words are folded already (see text.fold), so the tokenizer only splits them; prefixes of 2 to 4 letters are
     # indexed because they match the most words.
     op.execute(
         "CREATE VIRTUAL TABLE book_search USING fts5(title, authors, subjects, description, "
@@ -118,6 +119,7 @@ def _search_on_postgresql() -> None:
 
 
 def downgrade() -> None:
+    """Drop the tables."""
     for table in (
         "book_search",
         "book_subjects",

@@ -1,4 +1,4 @@
-"""Who may write, what they wrote, and how often: tokens, audit, idempotency keys and rate limits."""
+"""Tokens, the audit of changes, idempotency keys and rate limits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    """Create the tables."""
     op.create_table(
         "tokens",
         sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
@@ -60,5 +61,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop the tables."""
     for table in ("allowances", "idempotency_keys", "audit", "tokens"):
         op.drop_table(table)
