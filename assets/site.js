@@ -16,7 +16,7 @@ document.addEventListener("keydown", (event) => {
   box.select();
 });
 
-// A shared address should say only what was asked.
+// A shared address should hold only the filters that are set.
 for (const form of document.querySelectorAll("form[method=get]")) {
   form.addEventListener("formdata", ({ formData }) => {
     for (const [name, value] of [...formData]) {
