@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.ecs import task_definition
-from delivery.aws.ecs.situation import Situation
+from delivery.aws.ecs.service import Situation
 from delivery.commands.session import commit_option, root_option, session, whole_commit
 from delivery.deployment import preflight as checks
 from delivery.deployment.candidate import Wanted

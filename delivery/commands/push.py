@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.ecs.situation import Registry, is_image, not_an_image
+from delivery.aws.ecs.service import Registry, is_image, not_an_image
 from delivery.commands.session import root_option, session
 from delivery.deployment.cancellation import PERSISTING
 from delivery.deployment.outcomes import Cause, Ended, Outcome, exit_codes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 
 @click.command(epilog=exit_codes())

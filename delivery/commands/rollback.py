@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.ecs import task_definition
-from delivery.aws.ecs.situation import Situation
+from delivery.aws.ecs.service import Situation
 from delivery.commands.session import root_option, session
 from delivery.deployment import receipts
 from delivery.deployment.candidate import Wanted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 
 @click.command(epilog=exit_codes())

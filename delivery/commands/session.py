@@ -11,17 +11,18 @@ import click
 
 from delivery.aws import credentials
 from delivery.aws.client import Aws, AwsError
-from delivery.aws.ecs import diagnosis, situation
-from delivery.config import settings
+from delivery.aws.ecs import diagnosis
+from delivery.aws.ecs import service as situation
 from delivery.deployment.cancellation import Cancellation, Waiting
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 from delivery.release import checkout
+from delivery.settings import settings
 from delivery.terminal.shell import CommandError, output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=checkout.ROOT, hidden=True

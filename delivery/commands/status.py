@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import moment
-from delivery.aws.ecs import situation, task_definition
-from delivery.aws.ecs.situation import Situation
+from delivery.aws.ecs import service as situation
+from delivery.aws.ecs import task_definition
+from delivery.aws.ecs.service import Situation
 from delivery.commands.session import root_option, session
 from delivery.deployment import proof, receipts
 from delivery.deployment.outcomes import Cause, Ended, Outcome

@@ -10,7 +10,7 @@ from delivery.aws.ecs import task_definition
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Situation
+    from delivery.aws.ecs.service import Situation
 
 
 class No(Exception):  # noqa: N818 -- an answer

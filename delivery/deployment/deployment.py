@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, migration, revision, situation, task_definition
+from delivery.aws.ecs import diagnosis, migration, revision, task_definition
+from delivery.aws.ecs import service as situation
 from delivery.deployment import preflight, proof, receipts
 from delivery.deployment.availability import Meter
 from delivery.deployment.cancellation import Cancelled
@@ -19,7 +20,7 @@ from delivery.deployment.rollout import Rollout
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
     from delivery.deployment.candidate import Wanted
     from delivery.terminal.display import Display
 

@@ -9,13 +9,13 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from delivery.aws.client import AwsError
-from delivery.aws.ecs import situation
+from delivery.aws.ecs import service as situation
 from delivery.aws.ecs.task_definition import CONTAINER
 from delivery.deployment.outcomes import Cause
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 EVERY = 0.5  # seconds between two answers, at most
 

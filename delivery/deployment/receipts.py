@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from delivery.aws.client import Aws, Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
     from delivery.deployment.outcomes import Cause, Outcome
 
 PREFIX = "receipts/"

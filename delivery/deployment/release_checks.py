@@ -7,12 +7,12 @@ import os
 import click
 
 from delivery.aws.client import AwsError
-from delivery.aws.ecs.situation import is_image, not_an_image
-from delivery.config import BRANCH
+from delivery.aws.ecs.service import is_image, not_an_image
 from delivery.deployment.candidate import No, Wanted, Warn
 from delivery.release import checkout, git_history, trivy
 from delivery.release.git_history import Order
 from delivery.release.image import described
+from delivery.settings import BRANCH
 
 
 def branch(wanted: Wanted) -> str:

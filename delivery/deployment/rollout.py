@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, rollout_view, situation, task_definition
+from delivery.aws.ecs import diagnosis, rollout_view, task_definition
+from delivery.aws.ecs import service as situation
 from delivery.aws.ecs.service_deployment import ENDED, UNDOING, ServiceDeployment
 from delivery.deployment import proof
 from delivery.deployment.cancellation import Cancelled
@@ -17,7 +18,7 @@ from delivery.deployment.outcomes import Cause, Ended, Outcome
 if TYPE_CHECKING:
     from delivery.aws.client import Json
     from delivery.aws.ecs.diagnosis import Evidence
-    from delivery.aws.ecs.situation import Place, Situation
+    from delivery.aws.ecs.service import Place, Situation
     from delivery.deployment.availability import Meter
     from delivery.deployment.receipts import Receipt
     from delivery.terminal.display import Display

@@ -9,9 +9,9 @@ import pytest
 
 import delivery
 from delivery.cli import main
-from delivery.config import Settings
 from delivery.deployment import preflight
 from delivery.deployment.outcomes import Outcome
+from delivery.settings import Settings
 
 FOLDER = Path(delivery.__file__).parent
 README = (FOLDER / "README.md").read_text()

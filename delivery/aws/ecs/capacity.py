@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, situation, stopped_tasks, task_log
+from delivery.aws.ecs import diagnosis, stopped_tasks, task_log
+from delivery.aws.ecs import service as situation
 from delivery.aws.ecs.task_definition import CONTAINER
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 # It migrates the database, and fills an empty one with the catalogue.
 COMMAND = ["python3", "-m", "colophon", "prepare"]

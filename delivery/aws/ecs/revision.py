@@ -9,7 +9,7 @@ from delivery.aws.ecs import task_definition
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
     from delivery.deployment.candidate import Wanted
 
 

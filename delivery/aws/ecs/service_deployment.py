@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import AwsError, moment
-from delivery.aws.ecs import diagnosis, situation, task_definition, task_log
+from delivery.aws.ecs import diagnosis, task_definition, task_log
+from delivery.aws.ecs import service as situation
 from delivery.aws.ecs.diagnosis import Evidence
 from delivery.deployment.cancellation import PERSISTING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 ENDED = frozenset({"SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED"})

@@ -9,7 +9,7 @@ from delivery.aws.ecs.task_definition import CONTAINER
 
 if TYPE_CHECKING:
     from delivery.aws.client import Json
-    from delivery.aws.ecs.situation import Place
+    from delivery.aws.ecs.service import Place
 
 
 class Log:

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from delivery.config import Names, Settings, settings
+from delivery.settings import Names, Settings, settings
 
 
 def test_without_any_setting_the_defaults_suit_aws():

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from delivery.aws.client import AwsError, moment
 from delivery.aws.ecs import task_definition
-from delivery.config import Names, Settings, settings
 from delivery.deployment.outcomes import Cause
+from delivery.settings import Names, Settings, settings
 
 if TYPE_CHECKING:
     from pathlib import Path
