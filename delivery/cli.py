@@ -1,17 +1,20 @@
-"""The command line: `python -m delivery`. The menu's lines are these commands."""
+"""The command line, `python -m delivery`: the lines of the menu."""
 
 from __future__ import annotations
 
 import click
 
-from delivery.aws.stacks.stacks import stacks
-from delivery.commands.deploy import deploy, preflight
+from delivery.commands.build import build
+from delivery.commands.deploy import deploy
+from delivery.commands.history import history
 from delivery.commands.plan import plan
+from delivery.commands.preflight import preflight
 from delivery.commands.push import push
 from delivery.commands.rollback import rollback
-from delivery.commands.status import history, status
-from delivery.release.image import build
-from delivery.release.trivy import scan, scan_image
+from delivery.commands.scan import scan
+from delivery.commands.scan_image import scan_image
+from delivery.commands.stacks import stacks
+from delivery.commands.status import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -128,8 +128,8 @@ class FakeSite:
         """Have something happen during the next calls of an operation."""
         self.before.setdefault((service, operation), []).extend(hooks)
 
-    def hold_lease(self, who: str, *, seconds: float) -> None:
-        """Have somebody hold the lease, for so many seconds from now."""
+    def hold_lock(self, who: str, *, seconds: float) -> None:
+        """Have another deployment hold the lock for so many seconds from now."""
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         lease = {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until.isoformat()}
         self.objects["lease.json"] = (json.dumps(lease).encode(), f'"{self._number()}"')
@@ -149,7 +149,7 @@ class FakeSite:
         return [json.loads(self.objects[key][0]) for key in sorted(self.objects) if key.startswith("receipts/")]
 
     @property
-    def lease(self) -> Json:
+    def lock(self) -> Json:
         found: Json = json.loads(self.objects["lease.json"][0])
         return found
 

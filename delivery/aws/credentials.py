@@ -1,4 +1,4 @@
-"""Whose name the aws CLI acts in: the pipeline's own token, or whatever the person at the keyboard has set up."""
+"""The credentials of the aws CLI: those of the pipeline's own token, or those that a person has set up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from delivery.terminal.shell import CommandError, output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# With a token of the pipeline's own, only its role counts: none of these may speak in its place.
+    from delivery.deployment.seam import Pipeline
+
+# With a token of the pipeline's own, only its role counts: none of these may replace it.
 OTHERS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -29,22 +31,25 @@ OTHERS = (
 
 
 @contextmanager
-def session(environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, str | None]]:
-    """Yield the variables that the aws CLI runs with; what they point at is gone afterwards.
+def session(
+    pipeline: Pipeline, in_region: str | None = None, environment: Mapping[str, str] = os.environ
+) -> Iterator[dict[str, str | None]]:
+    """Yield the variables that the aws CLI runs with; the files that they name are gone afterwards.
 
-    GitLab's AWS_ID_TOKEN, with AWS_ROLE_ARN, is written to a file that only this user reads, as the CLI wants it. In a
-    pipeline the CLI has a HOME of its own: it caches credentials there, and the next job on the same runner would use
-    them. Raises ClickException for a token without a role, or when no region is set.
+    A pipeline's identity token, with AWS_ROLE_ARN, is written to a file that only this user reads, as the CLI wants it.
+    In a pipeline the CLI has a HOME of its own: it caches credentials there, and the next job on the same runner would
+    use them. Raises ClickException for a token without a role, or when no region is set.
     """
     variables: dict[str, str | None] = {
         "AWS_RETRY_MODE": environment.get("AWS_RETRY_MODE", "adaptive"),
         "AWS_MAX_ATTEMPTS": environment.get("AWS_MAX_ATTEMPTS", "6"),
-        "AWS_DEFAULT_REGION": region(environment),
+        "AWS_DEFAULT_REGION": in_region or region(environment),
+        "AWS_REGION": None,
         "AWS_ID_TOKEN": None,
     }
-    token = environment.get("AWS_ID_TOKEN")
+    token = pipeline.identity_token
     with TemporaryDirectory(prefix="delivery-") as folder:
-        if token or environment.get("CI"):
+        if token or pipeline.automatic:
             variables["HOME"] = folder
         if token:
             role = environment.get("AWS_ROLE_ARN")
@@ -58,7 +63,7 @@ def session(environment: Mapping[str, str] = os.environ) -> Iterator[dict[str, s
                 "AWS_WEB_IDENTITY_TOKEN_FILE": str(path),
                 "AWS_ROLE_ARN": role,
                 # What CloudTrail shows.
-                "AWS_ROLE_SESSION_NAME": re.sub(r"[^\w+=,.@-]", "-", f"job-{environment.get('CI_JOB_ID', '0')}")[:64],
+                "AWS_ROLE_SESSION_NAME": re.sub(r"[^\w+=,.@-]", "-", pipeline.job)[:64],
             }
         yield variables
 
@@ -73,5 +78,7 @@ def region(environment: Mapping[str, str]) -> str:
             # It ends with 1 where none is set, and 127 says that it is not there.
             if error.code != 1:
                 raise
-            raise click.ClickException("No AWS region is set: set AWS_REGION, for example to eu-central-1.") from None
+            raise click.ClickException(
+                "No AWS region is set: write it into delivery.toml, or set AWS_REGION, for example to eu-central-1."
+            ) from None
     return given

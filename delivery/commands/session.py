@@ -1,57 +1,88 @@
-"""What the commands share: a session with AWS, and errors as one sentence with its cause."""
+"""Shared by the commands: options, a session with the environment's target, and the candidate of a commit."""
 
 from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from delivery import environments, pipelines
 from delivery.aws import credentials
-from delivery.aws.client import Aws, AwsError
-from delivery.aws.ecs import diagnosis
-from delivery.aws.ecs import service as situation
-from delivery.deployment.cancellation import Cancellation, Waiting
+from delivery.aws.client import Aws
+from delivery.aws.context import Context
+from delivery.aws.ecs.target import EcsTarget
+from delivery.aws.names import Names
+from delivery.deployment.cancellation import Cancellation, Poller
+from delivery.deployment.candidate import Candidate
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.release import checkout
-from delivery.settings import settings
+from delivery.deployment.seam import CallError
+from delivery.release import checkout, image, trivy
+from delivery.settings import Settings, settings
 from delivery.terminal.shell import CommandError, output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from delivery.aws.ecs.service import Place
+    from delivery.deployment.seam import Pipeline
+    from delivery.environments import Environment
 
 root_option = click.option(
     "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=checkout.ROOT, hidden=True
 )
 commit_option = click.option(
-    "--commit", envvar="CI_COMMIT_SHA", metavar="COMMIT", help="The commit; by default the one that is checked out."
+    "--commit", metavar="COMMIT", help="The commit; by default the pipeline's, or the one that is checked out."
+)
+wait_option = click.option(
+    "--wait", type=click.FloatRange(0), default=0, metavar="SECONDS", help="Wait so long for a running deployment."
+)
+allow_older_option = click.option(
+    "--allow-older", is_flag=True, help="Deploy a commit that is older than the running one, or of another branch."
 )
 
 
-@contextmanager
-def session(root: Path) -> Iterator[Place]:
-    """Yield the place to work on. Raises Ended, refused, when a call to AWS fails that nobody else answers for.
+@dataclass(frozen=True)
+class Session:
+    """One command's work on an environment."""
 
-    SIGTERM ends this as Ctrl-C does, so that no token is left behind. Whoever changes something notes both instead.
+    target: EcsTarget
+    environment: Environment
+    pipeline: Pipeline
+    poller: Poller
+    settings: Settings
+    folder: Path  # build/, where files are left for people to read
+
+
+@contextmanager
+def session(root: Path) -> Iterator[Session]:
+    """Yield a session with the environment's target. Raises Ended, refused, when a call to it fails.
+
+    SIGTERM ends this as Ctrl-C does, so that no token is left behind. A deployment records both instead.
     """
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    waiting = Waiting(settings().poll, Cancellation())
+    environment, pipeline, chosen = environments.environment(root), pipelines.current(), settings()
+    poller = Poller(chosen.poll, Cancellation())
     changes: dict[str, bool] = {}
     try:
-        with credentials.session() as variables:
+        with credentials.session(pipeline, environment.region) as variables:
             aws = Aws(variables, changes)
-            yield situation.place(aws, str(variables["AWS_DEFAULT_REGION"]), root, waiting)
+            caller = aws.call("sts", "get-caller-identity")
+            account = caller["Account"]
+            if environment.account not in (None, account):
+                raise Ended(Outcome.REFUSED, _other_account(environment, account))
+            names = Names(environment.project, account, str(variables["AWS_DEFAULT_REGION"]))
+            context = Context(aws, names, chosen, root, poller, caller["Arn"])
+            yield Session(EcsTarget(context), environment, pipeline, poller, chosen, context.folder)
     except Ended as ended:
         raise Ended(ended.outcome, ended.cause, changes) from None
     except CommandError as error:
         if error.killed:
             raise Ended(Outcome.CANCELLED, Cause("cancelled", f"Cancelled: {error.message}."), changes) from None
-        if isinstance(error, AwsError):
-            raise Ended(Outcome.REFUSED, diagnosis.of_error(error), changes) from None
+        if isinstance(error, CallError):
+            raise Ended(Outcome.REFUSED, error.cause, changes) from None
         raise
     except KeyboardInterrupt:
         raise Ended(Outcome.CANCELLED, Cause("cancelled", "Cancelled."), changes) from None
@@ -59,9 +90,40 @@ def session(root: Path) -> Iterator[Place]:
         signal.signal(signal.SIGTERM, before)
 
 
-def whole_commit(root: Path, given: str | None) -> str:
-    """Return the 40 digits of a commit, of the one that is checked out by default. Raises UsageError for no commit."""
+def candidate(on: Session, root: Path, commit: str | None, *, allow_older: bool = False) -> Candidate:
+    """Return the candidate of a commit, by default the one checked out. Raises UsageError for no commit."""
+    # The image that `push` left, which a later job of the pipeline gets as a variable.
+    expected = (on.pipeline.pushed_image or "").partition("@")[2] or None
     try:
-        return output("git", "rev-parse", "--verify", f"{given or 'HEAD'}^{{commit}}", cwd=root, quiet=True).strip()
+        built = image.described(root)
+    except click.ClickException:
+        built = {}
+    return Candidate(
+        whole_commit(root, commit),
+        root,
+        on.environment.branch,
+        on.pipeline,
+        on.target,
+        expected=expected,
+        scanned=built.get("digest") if built.get("scan") == "passed" else None,
+        exceptions={exception["id"] for exception in trivy.exceptions()},
+        allow_older=allow_older,
+    )
+
+
+def whole_commit(root: Path, given: str | None) -> str:
+    """Return the 40 digits of a commit, by default the pipeline's, or the one checked out. Raises UsageError."""
+    name = given or pipelines.current().commit or "HEAD"
+    try:
+        return output("git", "rev-parse", "--verify", f"{name}^{{commit}}", cwd=root, quiet=True).strip()
     except CommandError:
         raise click.UsageError(f"{given or root} is no commit of this checkout.") from None
+
+
+def _other_account(environment: Environment, account: str) -> Cause:
+    return Cause(
+        "other-account",
+        f"The credentials are of the account {account}, and {environment.name} is in {environment.account}.",
+        (),
+        "use that account's credentials, or mend `account` in delivery.toml.",
+    )

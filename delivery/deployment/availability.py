@@ -1,4 +1,4 @@
-"""A visitor who keeps visiting while a deployment runs, and counts."""
+"""A visitor that loads the site again and again during a deployment, and counts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from delivery.aws.client import Json
+    from delivery.deployment.seam import Json
 
-TIMEOUT = 10.0  # seconds after which a visitor has given up
+TIMEOUT = 10.0  # seconds after which a visitor gives up
 EXAMPLES = 5
 
 
 @dataclass
 class Tally:
-    """What the visits so far were like."""
+    """The figures of the visits so far."""
 
     milliseconds: list[float] = field(default_factory=list)
     failed: int = 0
@@ -39,7 +39,7 @@ class Tally:
         p95 = f", 95 % within {self.p95:.0f} ms" if self.p95 is not None else ""
         return f"visitor: {len(self.milliseconds)} requests, {self.failed} failed{p95}"
 
-    def receipt(self) -> Json:
+    def as_json(self) -> Json:
         """Return it as it stands on the receipt."""
         return {
             "requests": len(self.milliseconds),
@@ -50,10 +50,10 @@ class Tally:
 
 
 class Meter:
-    """While it is entered, a thread asks for an address, one request after another, `every` so many seconds at most.
+    """Loads a URL from a background thread while it is entered, at most once in `every` seconds.
 
-    Each on a connection of its own, as a new visitor would. A failure is no answer within ten seconds, or one from 400
-    up. Without an address it counts nothing.
+    Each request is on a connection of its own, as a new visitor's. A failure is no answer within ten seconds, or a
+    status from 400 up. Without a URL it counts nothing.
     """
 
     def __init__(self, url: str | None, every: float) -> None:
@@ -75,7 +75,7 @@ class Meter:
             self._thread.join(TIMEOUT + 1)
 
     def tally(self) -> Tally | None:
-        """Return the figures so far, None for nobody who counts."""
+        """Return the figures so far, None without a URL."""
         if not self._url:
             return None
         with self._lock:
@@ -96,14 +96,12 @@ class Meter:
 
 
 def request_failure(url: str) -> str | None:
-    """Ask for an address, and return what went wrong, None for nothing."""
+    """Load a URL and return what went wrong, None for nothing."""
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:  # noqa: S310 -- the site's own address
             answer.read()
     except urllib.error.HTTPError as error:
         return f"answered {error.code}"
-    except (OSError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -1,4 +1,4 @@
-"""A signal asks a deployment to stop; it does so where it leaves things whole, and nowhere else."""
+"""Signals end a deployment only where it leaves the target whole; polling, which heeds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from delivery.aws.client import AwsError
+from delivery.deployment.seam import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SLICE = 0.1  # seconds; how late a signal may be noticed in a wait
-PERSISTING = 60.0  # seconds for a call to be made again that may succeed later
+SLICE = 0.1  # seconds; the longest delay before a wait notices a signal
+PERSISTING = 60.0  # seconds for which a call is repeated that may succeed later
 
 
-class Cancelled(Exception):  # noqa: N818 -- somebody's wish, no mistake
-    """Somebody asked to stop. The message says how."""
+class Cancelled(Exception):  # noqa: N818 -- a request, not an error
+    """A signal requested the end. The message names it."""
 
 
 class Cancellation:
-    """While it is entered, Ctrl-C, SIGTERM and SIGHUP are noted, and raise nothing by themselves.
+    """Records Ctrl-C, SIGTERM and SIGHUP while it is entered, and raises nothing by itself.
 
     `check` raises Cancelled for them, once: what then puts things right is not cancelled in its turn.
     """
 
     def __init__(self) -> None:
-        self.asked: str | None = None
-        self._heeded = False
+        self.requested: str | None = None
+        self._raised = False
 
     def __enter__(self) -> Cancellation:
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._record) for number in SIGNALS}
         return self
 
     def __exit__(
@@ -44,59 +44,61 @@ class Cancellation:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        said = b"This is being stopped already; wait for it to end whole.\n"
-        if self.asked is None:
-            self.asked = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            said = f"{self.asked}: stopping where it leaves the service whole.\n".encode()
-        os.write(2, said)  # a print could be in the middle of another
+    def _record(self, number: int, _frame: FrameType | None) -> None:
+        message = b"This is being stopped already; wait until it has ended.\n"
+        if self.requested is None:
+            self.requested = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+            message = f"{self.requested}: stopping where it leaves the service whole.\n".encode()
+        os.write(2, message)  # a print could be in the middle of another
 
     def check(self) -> None:
-        """Raise Cancelled when somebody asked to stop, and nothing has heeded it yet."""
-        if self.asked and not self._heeded:
-            self._heeded = True
-            raise Cancelled(self.asked)
+        """Raise Cancelled if a signal came and Cancelled was not raised for it before."""
+        if self.requested and not self._raised:
+            self._raised = True
+            raise Cancelled(self.requested)
 
 
-class Waiting:
-    """Waiting for AWS, a look at a time. `meanwhile` is called before each, told whether it may end the wait."""
+class Poller:
+    """Polls a target. `meanwhile` is called before each poll with whether it may end the wait."""
 
-    def __init__(self, poll: float, cancellation: Cancellation) -> None:
-        self.poll, self.cancellation = poll, cancellation
+    def __init__(self, interval: float, cancellation: Cancellation) -> None:
+        self.interval, self.cancellation = interval, cancellation
         self.meanwhile: Callable[[bool], None] = lambda _: None
 
-    def looks(self, seconds: float, *, every: float | None = None, heed: bool = True) -> Iterator[float]:
-        """Yield the seconds since the first look, at each look, until so many have passed.
+    def polls(self, seconds: float, *, every: float | None = None, cancellable: bool = True) -> Iterator[float]:
+        """Yield the seconds since the first poll, at each poll, until `seconds` have passed.
 
-        The looks are `poll` seconds apart, or `every` seconds. Raises Cancelled when `heed` and somebody asked to stop,
-        and what `meanwhile` raises.
+        Polls are `interval` seconds apart, or `every` seconds. Raises Cancelled if `cancellable`, and whatever
+        `meanwhile` raises.
         """
         began = time.monotonic()
         while True:
-            if heed:
+            if cancellable:
                 self.cancellation.check()
-            self.meanwhile(heed)
+            self.meanwhile(cancellable)
             passed = time.monotonic() - began
             yield passed
             if passed >= seconds:
                 return
-            until = time.monotonic() + (self.poll if every is None else every)
+            until = time.monotonic() + (self.interval if every is None else every)
             while (left := until - time.monotonic()) > 0:
-                if heed:
+                if cancellable:
                     self.cancellation.check()
                 time.sleep(min(left, SLICE))
 
-    def until_answered(self, ask: Callable[[], Answer], *, repeat: Callable[[AwsError], bool] | None = None) -> Answer:
-        """Return what a call answers that does no harm when it is made twice.
+    def until_answered(
+        self, call: Callable[[], Answer], *, repeat: Callable[[CallError], bool] | None = None
+    ) -> Answer:
+        """Return the answer to a call that does no harm when it is made twice.
 
-        For a minute it is made again while it fails by what may pass, or by what `repeat` says. No cancellation is
-        heeded meanwhile. Raises AwsError.
+        Repeats it for a minute while it fails with an error that may pass, or that `repeat` accepts. Not cancellable.
+        Raises CallError.
         """
-        for passed in self.looks(PERSISTING, heed=False):
+        for passed in self.polls(PERSISTING, cancellable=False):
             try:
-                return ask()
-            except AwsError as error:
+                return call()
+            except CallError as error:
                 again = error.may_pass or (repeat is not None and repeat(error))
                 if not again or passed >= PERSISTING:
                     raise
-        raise AssertionError  # the last look returns or raises
+        raise AssertionError  # the last poll returns or raises

@@ -1,57 +1,50 @@
-"""What is to be deployed, and what a check of it answers."""
+"""The release to deploy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-from delivery.aws.ecs import task_definition
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.service import Situation
+    from collections.abc import Set
+    from pathlib import Path
 
-
-class No(Exception):  # noqa: N818 -- an answer
-    """A check says no. What was found, then what to change."""
-
-    def __init__(self, sentence: str, change: str = "") -> None:
-        super().__init__(sentence)
-        self.change = change
-
-
-class Warn(Exception):  # noqa: N818 -- an answer
-    """A check cannot tell, or found what is no reason to stop."""
+    from delivery.deployment.seam import Image, Pipeline, Target
 
 
 @dataclass
-class Wanted:
-    """What is to be deployed: a commit, and its image once the registry was asked. `back` is a rollback.
+class Candidate:
+    """A commit of a checkout, its branch, and its image in the target's registry.
 
-    `expected` is the digest that the image must have, None when nobody has said.
+    `expected` is the digest that the image must have, None for any. `scanned` is the digest of the image that this
+    checkout's own scan passed. `exceptions` are the findings that a scan may have. `rollback` is set for a release that
+    was proven before.
     """
 
     commit: str
+    root: Path
+    branch: str
+    pipeline: Pipeline
+    target: Target[Any]
     expected: str | None = None
-    back: bool = False
+    scanned: str | None = None
+    exceptions: Set[str] = field(default_factory=frozenset)
+    rollback: bool = False
     allow_older: bool = False
-    situation: Situation = field(kw_only=True)
 
     @cached_property
-    def image(self) -> Json | None:
-        """The image in the registry that is tagged with the commit."""
-        return self.situation.registry.image(commit=self.commit)
+    def found(self) -> Image | None:
+        """The image, None where the registry has none. Raises CallError."""
+        return self.target.registry.find(self.commit)
 
     @property
-    def digest(self) -> str:
-        """The image's digest."""
-        found: str = (self.image or {})["imageDigest"]
-        return found
+    def image(self) -> Image:
+        """The image, once the preflight has found it."""
+        assert self.found is not None  # noqa: S101 -- checked by the preflight
+        return self.found
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The image by its digest, as everything names it from here on."""
-        # The service's image is always of this repository, even the one that there never was (ecs/service.yml).
-        present = task_definition.image(self.situation.definition) or ""
-        return f"{task_definition.repository(present)}@{self.digest}"
+        """The image's name, REPOSITORY@DIGEST, once the preflight has found it. Raises CallError."""
+        return self.target.registry.name(self.image)

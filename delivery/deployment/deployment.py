@@ -1,4 +1,4 @@
-"""A deployment from its lease to its receipt. `deploy` and `rollback` differ only in what they want."""
+"""A deployment from its lock to its receipt. `deploy` and `rollback` differ only in their candidate."""
 
 from __future__ import annotations
 
@@ -7,46 +7,62 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, migration, revision, task_definition
-from delivery.aws.ecs import service as situation
-from delivery.deployment import preflight, proof, receipts
+from delivery.deployment import preflight
 from delivery.deployment.availability import Meter
 from delivery.deployment.cancellation import Cancelled
-from delivery.deployment.lock import Lease, Lost
+from delivery.deployment.lock import Lock, Lost
 from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.deployment.proof import Proof
 from delivery.deployment.receipts import Receipt
 from delivery.deployment.rollout import Rollout
+from delivery.deployment.seam import CallError, Refusal
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.service import Place
-    from delivery.deployment.candidate import Wanted
+    from pathlib import Path
+
+    from delivery.deployment.cancellation import Poller
+    from delivery.deployment.candidate import Candidate
+    from delivery.deployment.seam import Revision
+    from delivery.settings import Settings
     from delivery.terminal.display import Display
 
 
 class Deployment:
-    """One deployment of what is wanted. `desired` is a number of tasks, None for as many as there are."""
+    """One deployment of a candidate. `tasks` is the number to run, None for as many as now.
 
-    def __init__(self, place: Place, wanted: Wanted, display: Display, *, desired: int | None, force: bool) -> None:
-        self._place, self._wanted, self._display = place, wanted, display
-        self._desired, self._force = desired, force
+    `folder` is where its files are left for people to read.
+    """
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        poller: Poller,
+        settings: Settings,
+        folder: Path,
+        display: Display,
+        *,
+        tasks: int | None = None,
+        force: bool = False,
+    ) -> None:
+        self._candidate, self._target, self._running = candidate, candidate.target, candidate.target.running
+        self._poller, self._settings, self._folder, self._display = poller, settings, folder, display
+        self._tasks, self._force = tasks, force
         self._rollout: Rollout | None = None
-        self._receipt = Receipt("rollback" if wanted.back else "deploy", wanted.commit, place)
-        self._lease = Lease(place.aws, place.names.bucket, place.folder, receipts.who(), place.settings.lease)
+        self._receipt = Receipt(candidate)
+        self._lock = Lock(candidate.target.store, folder, candidate.pipeline.user, settings.lock)
 
-    def run(self, patience: float) -> None:
-        """Deploy, waiting up to `patience` seconds for whoever deploys already. Raises Ended for any end but live."""
+    def run(self, timeout: float) -> None:
+        """Deploy. Waits up to `timeout` seconds for the lock. Raises Ended unless the release goes live."""
         try:
-            with self._place.waiting.cancellation, self._lease.held(self._place.waiting, patience):
+            with self._poller.cancellation, self._lock.held(self._poller, timeout):
                 self._run()
         except Cancelled as cancelled:
             raise Ended(Outcome.CANCELLED, _cancelled(cancelled)) from None
-        except AwsError as error:
-            raise Ended(Outcome.REFUSED, diagnosis.of_error(error)) from None
+        except CallError as error:
+            raise Ended(Outcome.REFUSED, error.cause) from None
 
     def _run(self) -> None:
-        """Go through the steps, and write down how they ended."""
+        """Go through the steps and write the receipt."""
         try:
             if not self._steps():
                 return
@@ -55,22 +71,22 @@ class Deployment:
         except Cancelled as cancelled:
             end = Ended(Outcome.CANCELLED, _cancelled(cancelled))
         except Lost:
-            lost = "The lease ran out before the service was changed, and somebody else has it."
-            end = Ended(Outcome.REFUSED, Cause("lease-lost", lost, (), "nothing: `make status` says what they do."))
+            lost = "The lock expired before the service was changed, and another deployment has it."
+            end = Ended(Outcome.REFUSED, Cause("lock-lost", lost, (), "`make status` shows what that one does."))
         except click.ClickException as error:
-            cause = diagnosis.of_error(error) if isinstance(error, AwsError) else Cause("error", error.message)
+            cause = error.cause if isinstance(error, CallError) else Cause("error", error.message)
             end = Ended(Outcome.FAILED if self._rollout and self._rollout.begun else Outcome.REFUSED, cause)
         else:
-            self._write_down(Outcome.LIVE, None)
+            self._write_receipt(Outcome.LIVE, None)
             return
-        self._write_down(end.outcome, end.cause)
+        self._write_receipt(end.outcome, end.cause)
         raise end
 
-    def _write_down(self, outcome: Outcome, cause: Cause | None) -> None:
+    def _write_receipt(self, outcome: Outcome, cause: Cause | None) -> None:
         try:
-            key = self._receipt.write(outcome, cause)
-        except AwsError as error:
-            why = diagnosis.of_error(error)
+            key = self._receipt.write(outcome, cause, self._folder, self._poller)
+        except CallError as error:
+            why = error.cause
             if outcome is Outcome.LIVE:
                 sentence = f"The site serves it, and that was proven, but no receipt could be written: {why.sentence}"
                 raise Ended(Outcome.FAILED, replace(why, sentence=sentence)) from None
@@ -79,121 +95,104 @@ class Deployment:
             self._display.line(f"receipt: {key}")
 
     def _steps(self) -> bool:
-        """Go through the steps, and tell whether there was anything to do. Raises Ended, Cancelled, Lost, AwsError."""
-        now = self._wanted.situation
+        """Go through the steps. Returns whether there was anything to do. Raises Ended, Cancelled, Lost, CallError."""
+        now, candidate, facts = self._running, self._candidate, self._receipt.facts
         with self._receipt.timed("preflight"):
             self._preflight()
-        self._receipt.facts |= {
-            "digest": self._wanted.digest,
-            "image": self._wanted.name,
-            "previous": {"commit": now.commit, "digest": task_definition.digest(now.image)} if now.image else None,
-        }
-        assert now.site_url is not None  # noqa: S101 -- checked by the preflight
-        assert now.service is not None  # noqa: S101 -- checked by the preflight
+        image = candidate.image
+        facts |= {"digest": image.digest, "image": candidate.name, "previous": None}
+        if now.image:
+            facts["previous"] = {"commit": now.commit, "digest": now.digest}
         if self._runs_already():
-            if now.released == self._wanted.name:
+            if now.recorded == candidate.name:
                 self._display.line("Nothing to do: it is live, and proven. --force makes a new deployment.", "green")
                 return False
         else:
-            self._place.waiting.cancellation.check()
-            definition = self._register()
-            self._place.waiting.cancellation.check()
-            if not self._wanted.back:
+            self._poller.cancellation.check()
+            revision = self._prepare()
+            self._poller.cancellation.check()
+            if not candidate.rollback:
                 self._display.step("Migrations")
                 with self._receipt.timed("migration"):
-                    self._receipt.facts["migration"] = migration.migrate(self._place, now.service, definition)
-            with Meter(None if now.idle else now.site_url, self._place.settings.visit) as meter:
+                    facts["migration"] = self._target.migrate(revision)
+            with Meter(None if now.idle else now.url, self._settings.visit) as meter:
                 try:
-                    self._rollout = Rollout(self._place, now, self._display, meter, self._receipt)
-                    self._roll(self._rollout, definition)
+                    self._roll_out(revision, meter)
                 finally:
                     tally = meter.tally()
-                    self._receipt.facts["availability"] = tally.receipt() if tally else None
+                    facts["availability"] = tally.as_json() if tally else None
                     if tally:
                         self._display.line(tally.text(), "red" if tally.failed else None)
         self._record()
-        self._display.line(f"Live: {now.site_url} serves {self._wanted.commit}.", "green")
+        self._display.line(f"Live: {now.url} serves {candidate.commit}.", "green")
         return True
-
-    def _record(self) -> None:
-        """Record which image is released. Raises Ended when that fails of what is live and proven."""
-        try:
-            self._place.waiting.until_answered(
-                lambda: self._place.aws.call(
-                    "ssm",
-                    "put-parameter",
-                    "--name",
-                    self._place.names.released_image,
-                    "--value",
-                    self._wanted.name,
-                    "--type",
-                    "String",
-                    "--overwrite",
-                    change="the image was recorded as the released one",
-                )
-            )
-        except AwsError as error:
-            why = diagnosis.of_error(error)
-            sentence = f"The site serves it, and that was proven, but it could not be recorded: {why.sentence}"
-            raise Ended(Outcome.FAILED, replace(why, sentence=sentence)) from None
 
     def _preflight(self) -> None:
         self._display.step("Preflight")
-        checks = preflight.run(self._wanted, lambda each: self._display.check(each.name, each.verdict, each.found))
+        checks = preflight.run(
+            self._candidate,
+            self._poller.cancellation,
+            lambda check: self._display.check(check.name, check.verdict, check.found),
+        )
         causes = list(dict.fromkeys(check.cause for check in checks if check.cause))
         if len(causes) == 1:
             raise Ended(Outcome.REFUSED, causes[0])
         if causes:
-            raise Ended(
-                Outcome.REFUSED,
-                Cause(
-                    "preflight",
-                    f"{len(causes)} checks say no.",
-                    tuple(cause.sentence for cause in causes),
-                    " ".join(dict.fromkeys(cause.change for cause in causes if cause.change)),
-                ),
-            )
+            sentences = tuple(cause.sentence for cause in causes)
+            change = " ".join(dict.fromkeys(cause.change for cause in causes if cause.change))
+            raise Ended(Outcome.REFUSED, Cause("preflight", f"{len(causes)} checks failed.", sentences, change))
 
     def _runs_already(self) -> bool:
-        """Tell whether what is wanted runs already, and proves it."""
-        now = self._wanted.situation
-        if self._force or now.idle or now.image != self._wanted.name:
+        """Tell whether the candidate runs already, and is proven anew."""
+        if self._force or self._running.idle or self._running.image != self._candidate.name:
             return False
         self._display.step("Proof, for it runs already")
-        assert now.site_url is not None  # noqa: S101 -- checked by the preflight
         try:
             with self._receipt.timed("proof"):
-                self._receipt.facts["proof"] = proof.prove(
-                    self._place, now.site_url, self._wanted.commit, self._wanted.digest
-                )
-        except proof.Unproven as unproven:
-            self._display.line(f"{unproven} So it is deployed again.", "yellow")
+                self._receipt.facts["proof"] = self._proof().require(cancellable=True)
+        except Refusal as refusal:
+            self._display.line(f"{refusal} So it is deployed again.", "yellow")
             return False
         return True
 
-    def _register(self) -> Json:
-        """Register the task definition that is to be rolled out, and return it."""
-        self._display.step("Task definition")
-        revision.keep(self._wanted, self._place)
-        self._place.waiting.cancellation.check()
-        definition = revision.register(self._wanted, self._place)
-        for line in task_definition.difference(self._wanted.situation.definition, definition):
+    def _prepare(self) -> Revision:
+        """Have the registry keep the image, and register the revision that is to be rolled out."""
+        self._display.step("Revision")
+        self._target.registry.keep(self._candidate.image, self._candidate.commit)
+        self._poller.cancellation.check()
+        revision: Revision = self._target.prepare(self._candidate.image)
+        for line in revision.difference:
             self._display.line(f"  {line}")
-        self._receipt.facts["task_definition"] = definition["taskDefinitionArn"]
-        return definition
+        self._receipt.facts["revision"] = revision.id
+        return revision
 
-    def _roll(self, rollout: Rollout, definition: Json) -> None:
-        # From here to the call nothing may take long: this is what makes sure that nobody else deploys.
-        self._lease.renew(now=True)
-        self._place.waiting.cancellation.check()
-        self._lease.goes_on = True
-        desired = self._desired
-        if desired is None and self._wanted.situation.idle:
-            desired = situation.minimum_tasks(self._wanted.situation.service or {})
+    def _roll_out(self, revision: Revision, meter: Meter) -> None:
+        """Roll the revision out and put it to the gates. Raises Ended, Cancelled, Lost and CallError."""
+        rollout = self._rollout = Rollout(
+            self._target, self._poller, self._settings.rollout, self._display, meter, self._receipt
+        )
+        # From here to the call nothing may take long: this is what keeps two deployments apart.
+        self._lock.renew(now=True)
+        self._poller.cancellation.check()
+        self._lock.may_be_lost = True
+        tasks = self._tasks
+        if tasks is None and self._running.idle:
+            tasks = self._target.first_tasks()
         with self._receipt.timed("rollout"):
-            rollout.to_its_end(definition, desired)
+            rollout.complete(revision, tasks)
         with self._receipt.timed("proof"):
-            rollout.prove(definition, self._wanted.commit, self._wanted.digest)
+            rollout.require(revision, self._proof())
+
+    def _proof(self) -> Proof:
+        return Proof(self._candidate, self._poller, self._settings)
+
+    def _record(self) -> None:
+        """Record the image as the released one. Raises Ended when that fails of one that is live and proven."""
+        try:
+            self._poller.until_answered(lambda: self._target.record(self._candidate.image))
+        except CallError as error:
+            sentence = f"The site serves it, and that was proven, but it could not be recorded: {error.cause.sentence}"
+            raise Ended(Outcome.FAILED, replace(error.cause, sentence=sentence)) from None
 
 
 def _cancelled(cancelled: Cancelled) -> Cause:

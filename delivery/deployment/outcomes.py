@@ -1,8 +1,8 @@
-"""How a deployment can end, the exit code that says so, and why it ended."""
+"""The outcomes of a deployment, their exit codes, and the cause of an outcome."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,18 +11,20 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from delivery.deployment.seam import Json
+
 
 class Outcome(Enum):
-    """How a deployment ended: its name in receipts, its exit code, and what it means. 2 is click's, for wrong usage."""
+    """An outcome: its name in receipts, its exit code, and what it means. 2 is click's, for wrong usage."""
 
     LIVE = "live", 0, "the site serves this commit, and that was proven"
-    FAILED = "failed", 1, "it broke off and was not undone; `make status` says what runs"
-    REFUSED = "refused", 3, "a check, AWS or another's lease said no; the service was not changed"
+    FAILED = "failed", 1, "it broke off and was not undone; `make status` shows what runs"
+    REFUSED = "refused", 3, "a check, the target or another deployment's lock said no; the service was not changed"
     MIGRATION_FAILED = "migration failed", 4, "the database could not be prepared; the service was not changed"
-    ROLLED_BACK = "rolled back", 5, "what ran before runs again: the release did not come up, or did not prove itself"
+    ROLLED_BACK = "rolled back", 5, "what ran before runs again: the release did not come up, or was not proven"
     TIMED_OUT = "timed out", 6, "what ran before runs again: the release was not up in time"
-    SUPERSEDED = "superseded", 7, "another deployment took this one's place"
-    CANCELLED = "cancelled", 8, "somebody cancelled it; what ran before runs"
+    SUPERSEDED = "superseded", 7, "another deployment replaced this one"
+    CANCELLED = "cancelled", 8, "a signal or a person cancelled it; what ran before runs"
 
     def __init__(self, title: str, code: int, meaning: str) -> None:
         self.title, self.code, self.meaning = title, code, meaning
@@ -36,7 +38,7 @@ def exit_codes() -> str:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a deployment ended as it did: a sentence, what shows it, and what to change, which names the file."""
+    """The cause of an outcome: a sentence, the evidence for it, and the next step, which names the file to change."""
 
     kind: str
     sentence: str
@@ -45,12 +47,16 @@ class Cause:
 
     def text(self) -> str:
         """Return it as people read it."""
-        change = [f"What to change: {self.change}"] if self.change else []
+        change = [f"Next step: {self.change}"] if self.change else []
         return "\n".join([self.sentence, *(f"  | {line}" for line in self.evidence), *change])
+
+    def as_json(self) -> Json:
+        """Return it as it stands on a receipt."""
+        return asdict(self) | {"evidence": list(self.evidence)}
 
 
 class Ended(click.ClickException):
-    """A deployment has ended other than live. `changes` is the record of what it changed (`Aws.changes`)."""
+    """A deployment has ended other than live. `changes` is the record of what it changed (`Target.changes`)."""
 
     def __init__(self, outcome: Outcome, cause: Cause, changes: Mapping[str, bool] | None = None) -> None:
         super().__init__(cause.sentence)
@@ -58,13 +64,13 @@ class Ended(click.ClickException):
         self.exit_code = outcome.code  # type: ignore[misc]  # click's own way, though it declares it for the class
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 -- click's signature
-        """Say how it ended and why."""
+        """Print the outcome, its cause, and what was changed."""
         click.secho(f"{self.outcome.title.capitalize()}: {self.outcome.meaning}.", fg="red", bold=True, err=True)
         click.echo(self.cause.text(), err=True)
         if self.changes:
-            click.echo(f"Done until then: {'; '.join(said(self.changes))}.", err=True)
+            click.echo(f"Changed so far: {'; '.join(in_words(self.changes))}.", err=True)
 
 
-def said(changes: Mapping[str, bool]) -> list[str]:
-    """Return what was changed as people read it: what is not certain is said to be so."""
+def in_words(changes: Mapping[str, bool]) -> list[str]:
+    """Return changes as people read them, an uncertain one marked with `perhaps`."""
     return [change if certain else f"perhaps {change}" for change, certain in changes.items()]

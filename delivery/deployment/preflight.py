@@ -1,4 +1,4 @@
-"""What is checked before anything is changed. Each check is a line; all of them run, even when the first says no."""
+"""The checks before anything is changed, a line each; all of them run, even when the first one fails."""
 
 from __future__ import annotations
 
@@ -7,38 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.client import AwsError
-from delivery.aws.ecs import checks, diagnosis
 from delivery.deployment import release_checks
-from delivery.deployment.candidate import No, Warn
 from delivery.deployment.outcomes import Cause
+from delivery.deployment.seam import CallError, Doubt, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from delivery.deployment.candidate import Wanted
-
-
-CHECKS: dict[str, Callable[[Wanted], str]] = {
-    "branch": release_checks.branch,
-    "cluster": checks.cluster,
-    "service": checks.service,
-    "deployments": checks.deployments,
-    "commit": release_checks.commit,
-    "image": release_checks.image,
-    "scan": release_checks.scan,
-    "roles": checks.roles,
-    "secrets": checks.secrets,
-    "target group": checks.target_group,
-    "log group": checks.log_group,
-    "capacity": checks.room,
-    "address": checks.site,
-}
+    from delivery.deployment.cancellation import Cancellation
+    from delivery.deployment.candidate import Candidate
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was checked, how (ok, warning or refused), what was found; when refused, the cause."""
+    """A check's name, its verdict (ok, warning or refused), what it found, and the cause when it refused."""
 
     name: str
     verdict: str
@@ -46,26 +28,25 @@ class Check:
     cause: Cause | None = None
 
 
-def run(wanted: Wanted, tell: Callable[[Check], None]) -> list[Check]:
-    """Return what each check found, after telling it. Raises Cancelled."""
+def run(candidate: Candidate, cancellation: Cancellation, report: Callable[[Check], None]) -> list[Check]:
+    """Run each check and return them all, each reported when it is done. Raises Cancelled."""
     checks = []
-    for name, check in CHECKS.items():
-        wanted.situation.place.waiting.cancellation.check()
-        checks.append(_run(name, check, wanted))
-        tell(checks[-1])
+    for name, check in {**release_checks.CHECKS, **candidate.target.checks}.items():
+        cancellation.check()
+        checks.append(_run(name, check, candidate))
+        report(checks[-1])
     return checks
 
 
-def _run(name: str, check: Callable[[Wanted], str], wanted: Wanted) -> Check:
+def _run(name: str, check: Callable[[Candidate], str], candidate: Candidate) -> Check:
     try:
-        return Check(name, "ok", check(wanted))
-    except Warn as unsure:
-        return Check(name, "warning", str(unsure))
-    except No as no:
-        return Check(name, "refused", str(no), Cause(f"preflight-{name.replace(' ', '-')}", str(no), (), no.change))
-    except AwsError as error:
-        cause = diagnosis.of_error(error)
-        return Check(name, "refused", cause.sentence, cause)
+        return Check(name, "ok", check(candidate))
+    except Doubt as doubt:
+        return Check(name, "warning", str(doubt))
+    except CallError as error:
+        return Check(name, "refused", error.cause.sentence, error.cause)
+    except Refusal as refusal:
+        sentence, change = refusal.sentence, refusal.change
     except click.ClickException as error:
-        cause = Cause(f"preflight-{name.replace(' ', '-')}", error.message)
-        return Check(name, "refused", error.message, cause)
+        sentence, change = error.message, ""
+    return Check(name, "refused", sentence, Cause(f"preflight-{name.replace(' ', '-')}", sentence, (), change))

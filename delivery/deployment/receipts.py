@@ -1,56 +1,42 @@
-"""Receipts: one object for each deployment, in a bucket that keeps every version; written once, never again."""
+"""Receipts: an object for each deployment, in a store that keeps every version; written once, never again."""
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import socket
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from delivery.aws.client import Conflict
-from delivery.deployment.outcomes import said
+from delivery.deployment.outcomes import in_words
+from delivery.deployment.seam import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from delivery.aws.client import Aws, Json
-    from delivery.aws.ecs.service import Place
+    from delivery.deployment.cancellation import Poller
+    from delivery.deployment.candidate import Candidate
     from delivery.deployment.outcomes import Cause, Outcome
+    from delivery.deployment.seam import Json, Store
 
 PREFIX = "receipts/"
-
-
-def who() -> str:
-    """Return who deploys, as others may want to ask them: a pipeline's job, or a user at a machine."""
-    job = os.environ.get("CI_JOB_URL")
-    if job:
-        return f"{os.environ.get('GITLAB_USER_LOGIN', 'a pipeline')} by {job}"
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+SCHEMA = 2  # of receipt.schema.json
 
 
 @dataclass
 class Receipt:
-    """What is known of a deployment so far. The schema is receipt.schema.json."""
+    """The facts of a deployment so far. receipt.schema.json is its schema."""
 
-    kind: str
-    commit: str
-    place: Place
+    candidate: Candidate
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     facts: Json = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Note how long a step takes, even one that fails."""
+        """Record how long a step takes, even one that fails."""
         began = time.monotonic()
         try:
             yield
@@ -60,58 +46,59 @@ class Receipt:
     def as_json(self, outcome: Outcome, cause: Cause | None) -> Json:
         """Return the receipt of a deployment that has ended."""
         ended = datetime.now(UTC)
+        pipeline, target = self.candidate.pipeline, self.candidate.target
         empty: Json = dict.fromkeys(
-            ("digest", "image", "previous", "task_definition", "deployment", "migration", "proof", "availability")
+            ("digest", "image", "previous", "revision", "deployment", "migration", "proof", "availability")
         )
         return {
-            "kind": self.kind,
+            "schema": SCHEMA,
+            "kind": "rollback" if self.candidate.rollback else "deploy",
             "outcome": outcome.title,
             "exit_code": outcome.code,
-            "verified": self.facts.get("proof") is not None,
-            "project": self.place.names.project,
-            "commit": self.commit,
+            "proven": self.facts.get("proof") is not None,
+            "project": target.name,
+            "commit": self.candidate.commit,
             **empty,
             **self.facts,
-            "changes": said(self.place.aws.changes),
+            "changes": in_words(target.changes),
             "began": _written(self.began),
             "ended": _written(ended),
             "seconds": {**self.seconds, "total": round((ended - self.began).total_seconds(), 1)},
-            "diagnosis": cause
-            and {
-                "kind": cause.kind,
-                "sentence": cause.sentence,
-                "evidence": list(cause.evidence),
-                "change": cause.change,
-            },
+            "diagnosis": cause and cause.as_json(),
             "by": {
-                "who": who(),
-                "identity": self.place.identity,
-                "pipeline_url": os.environ.get("CI_PIPELINE_URL"),
-                "job_url": os.environ.get("CI_JOB_URL"),
+                "user": pipeline.user,
+                "identity": target.identity,
+                "pipeline_url": pipeline.url,
+                "job_url": pipeline.job_url,
             },
         }
 
-    def write(self, outcome: Outcome, cause: Cause | None) -> str:
-        """Write the receipt into the bucket and to build/receipt.json, and return its key. Raises AwsError."""
-        path = self.place.folder / "receipt.json"
+    def write(self, outcome: Outcome, cause: Cause | None, folder: Path, poller: Poller) -> str:
+        """Write the receipt to the target's store and to a folder's receipt.json. Returns its key, raises CallError."""
+        path = folder / "receipt.json"
         path.write_text(json.dumps(self.as_json(outcome, cause), indent=2) + "\n", encoding="utf-8")
-        key = f"{PREFIX}{self.began:%Y-%m-%dT%H:%M:%S.%f}Z-{self.commit}.json"
-        # The time has microseconds, so a conflict is with this very write: the CLI repeats one whose answer was lost.
+        key = f"{PREFIX}{self.began:%Y-%m-%dT%H:%M:%S.%f}Z-{self.candidate.commit}.json"
+        # The time has microseconds, so a conflict is with this very write, repeated as its answer was lost.
         with suppress(Conflict):
-            self.place.waiting.until_answered(
-                lambda: self.place.aws.store(self.place.names.bucket, key, path, instead_of=None)
-            )
+            poller.until_answered(lambda: self.candidate.target.store.write(key, path, instead_of=None))
         return key
 
 
-def newest(aws: Aws, bucket: str, most: int | None = None) -> Iterator[Json]:
-    """Yield the receipts, the newest first, each with its `key`. Raises AwsError."""
-    listed = aws.call("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", PREFIX)
-    keys = sorted((each["Key"] for each in listed.get("Contents", [])), reverse=True)
-    for key in keys[:most]:
-        found = aws.stored(bucket, key, quiet=True)
+def newest(store: Store, most: int | None = None) -> Iterator[Json]:
+    """Yield the receipts, the newest first, each with its `key`, in the present schema. Raises CallError."""
+    for key in sorted(store.keys(PREFIX), reverse=True)[:most]:
+        found = store.read(key, quiet=True)
         if found:
-            yield found[0] | {"key": key}
+            yield _present(found[0]) | {"key": key}
+
+
+def _present(receipt: Json) -> Json:
+    """Return a receipt of any schema in the present one: the first, which had no number, used other words."""
+    if "schema" in receipt:
+        return receipt
+    renamed = {"verified": "proven", "task_definition": "revision"}
+    by = {("user" if name == "who" else name): value for name, value in receipt["by"].items()}
+    return {renamed.get(name, name): value for name, value in receipt.items()} | {"schema": 1, "by": by}
 
 
 def _written(moment: datetime) -> str:

@@ -1,142 +1,141 @@
-"""A rollout to its end, whichever that is: live and proven, or what ran before is back."""
+"""A rollout to its end, whichever it is: live and proven, or what ran before is back."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, rollout_view, task_definition
-from delivery.aws.ecs import service as situation
-from delivery.aws.ecs.service_deployment import ENDED, UNDOING, ServiceDeployment
-from delivery.deployment import proof
 from delivery.deployment.cancellation import Cancelled
 from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.deployment.seam import CallError, Progress, Refusal, State
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.diagnosis import Evidence
-    from delivery.aws.ecs.service import Place, Situation
     from delivery.deployment.availability import Meter
+    from delivery.deployment.cancellation import Poller
     from delivery.deployment.receipts import Receipt
+    from delivery.deployment.seam import Change, Gate, Revision, Target
     from delivery.terminal.display import Display
 
 
 class Rollout:
-    """The part of a deployment in which the service changes. `before` is how things were."""
+    """The part of a deployment in which the target changes. It takes `timeout` seconds, and as long to be undone."""
 
-    def __init__(self, place: Place, before: Situation, display: Display, meter: Meter, receipt: Receipt) -> None:
-        self._place, self._before, self._display, self._meter, self._receipt = place, before, display, meter, receipt
-        self._limit = place.settings.rollout
-        self._made: ServiceDeployment | None = None
+    def __init__(
+        self, target: Target[Any], poller: Poller, timeout: float, display: Display, meter: Meter, receipt: Receipt
+    ) -> None:
+        self._target, self._poller, self._timeout = target, poller, timeout
+        self._display, self._meter, self._receipt = display, meter, receipt
+        self._change: Change | None = None
+        self._progress = Progress(State.GOING, "")  # as it was seen last
 
     @property
     def begun(self) -> bool:
-        """Whether the service may have been changed."""
-        return self._made is not None and self._made.asked
+        """Whether the target may have been changed."""
+        return self._change is not None and self._change.begun
 
-    def to_its_end(self, definition: Json, desired: int | None) -> None:
-        """Roll a task definition out, and return once ECS says that it is.
+    def complete(self, revision: Revision, tasks: int | None) -> None:
+        """Roll a revision out, and return once the target says that it is done.
 
-        Raises Ended when it does not come to that, after what was before is back, or could not be brought back.
+        Raises Ended when that does not happen, after what ran before is back, or could not be brought back.
         """
         self._display.step("Rollout")
-        made = self._made = ServiceDeployment(self._place, definition, _arns(self._before.deployments))
-        made.begin(desired)
-        self._receipt.facts["deployment"] = made.arn
-        # Before a first release there is nothing to go back to; ECS would try, with an image that never was.
-        until = ENDED | UNDOING if self._before.idle else ENDED
+        change = self._change = self._target.change(revision)
+        change.begin(tasks)
+        self._receipt.facts["deployment"] = change.id
+        # Before a first release there is nothing to go back to; a target would try all the same.
+        until = {state for state in State if state.ended or (state is State.UNDOING and self._target.running.idle)}
         outcome, cause = Outcome.ROLLED_BACK, None
         try:
-            if made.follow(self._limit, self._tell, until=until) not in until:
+            if self._follow(change, until).state not in until:
                 outcome = Outcome.TIMED_OUT
         except Cancelled as cancelled:
             outcome = Outcome.CANCELLED
             cause = Cause("cancelled", f"Cancelled by {cancelled} during the rollout.")
-        self._receipt.facts["deployment"] = made.arn  # which may be another one, of a call that was made twice
-        if made.status == "SUCCESSFUL":
+        self._receipt.facts["deployment"] = change.id  # another one, if the call was made twice
+        progress = self._progress
+        if progress.state is State.DONE:
             return
-        cause = cause or self._why(made)
+        cause = cause or change.diagnose()
         if outcome is Outcome.TIMED_OUT:
-            cause = replace(cause, sentence=f"Not done after {self._limit:.0f} s. {cause.sentence}")
-        self._require_no_successor(made)
-        whole = self._undo(made)
-        if made.status == "SUCCESSFUL":
+            cause = replace(cause, sentence=f"Not done after {self._timeout:.0f} s. {cause.sentence}")
+        self._require_no_successor(change, progress)
+        progress = self._undo(change, progress)
+        if progress.state is State.DONE:
             self._display.line("It was done before it could be undone.", "yellow")
             return
-        self._require_no_successor(made)
-        self._end(outcome, cause, made.status, whole=whole)
+        self._require_no_successor(change, progress)
+        self._end(outcome, cause, progress)
 
-    def prove(self, definition: Json, commit: str, digest: str) -> None:
-        """Prove that visitors are served what was rolled out. Raises Ended, after what was before is back.
+    def require(self, revision: Revision, gate: Gate) -> None:
+        """Put the finished rollout to a gate. Raises Ended, after what ran before is back.
 
         It is too late to cancel this: going back would take longer.
         """
-        self._display.step("Proof")
-        url = self._before.site_url or ""
+        self._display.step(gate.name.capitalize())
         try:
-            self._receipt.facts["proof"] = proof.prove(self._place, url, commit, digest, heed=False)
-        except proof.Unproven as unproven:
-            now = self._place.waiting.until_answered(lambda: situation.service(self._place), repeat=passes) or {}
-            if now.get("taskDefinition") != definition["taskDefinitionArn"]:
-                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(self._deployments()[0])) from None
-            whole = self._go_back()
-            self._end(Outcome.ROLLED_BACK, unproven.cause, "not undone", whole=whole)
+            self._receipt.facts[gate.name] = gate.require()
+        except Refusal as refusal:
+            cause = Cause("unproven", refusal.sentence, refusal.evidence, refusal.change)
+            change = self._change
+            assert change is not None  # noqa: S101 -- a rollout was completed
+            if not self._poller.until_answered(lambda: self._target.runs(revision), repeat=not_lasting):
+                successor = self._poller.until_answered(change.successor, repeat=not_lasting)
+                raise Ended(Outcome.SUPERSEDED, successor or cause) from None
+            self._end(Outcome.ROLLED_BACK, cause, self._go_back())
 
-    def _why(self, made: ServiceDeployment) -> Cause:
-        """Return why it failed, from as much as can be had: not knowing it must not keep it from being undone."""
-        try:
-            made.gather()
-        except AwsError as error:
-            click.secho(f"Not all of the evidence can be had: {error.message}", fg="yellow", err=True)
-        return diagnosis.of_rollout(made.evidence)
+    def _follow(self, change: Change, until: set[State], *, cancellable: bool = True) -> Progress:
+        """Look at a change `until` it is in one of these states or time is up, and return its progress.
 
-    def _require_no_successor(self, made: ServiceDeployment) -> None:
-        if made.status == "STOPPED":
-            newer = [each for each in self._deployments() if made.is_before(each)]
-            if newer:
-                raise Ended(Outcome.SUPERSEDED, diagnosis.of_successor(newer[0]))
+        Raises Cancelled if `cancellable`, and CallError for one that lasts; outlives any other.
+        """
+        self._progress = Progress(State.GOING, "")
+        for _ in self._poller.polls(self._timeout, cancellable=cancellable):
+            try:
+                self._progress = progress = change.look()
+            except CallError as error:
+                if error.lasts:
+                    raise
+                continue
+            tally = self._meter.tally()
+            self._display.block(list(progress.lines), tally.text() if tally else "")
+            if progress.state in until:
+                break
+        return self._progress
 
-    def _undo(self, made: ServiceDeployment) -> bool:
-        """Have what was before, and tell whether it is back."""
-        if self._before.idle:
+    def _require_no_successor(self, change: Change, progress: Progress) -> None:
+        if progress.state is State.REPLACED:
+            successor = self._poller.until_answered(change.successor, repeat=not_lasting)
+            if successor:
+                raise Ended(Outcome.SUPERSEDED, successor)
+
+    def _undo(self, change: Change, progress: Progress) -> Progress:
+        """Have what ran before, and return the progress of the change that brought it back."""
+        if self._target.running.idle:
             return self._go_back()
-        if made.status not in ENDED:
-            self._display.line("Asking ECS to undo it.", "yellow")
-            made.stop()
-            made.follow(self._limit, self._tell, heed=False)
-        return made.status == "ROLLBACK_SUCCESSFUL"
+        if progress.state.ended:
+            return progress
+        self._display.line("Telling the target to undo it.", "yellow")
+        change.stop()
+        return self._follow(change, ENDED, cancellable=False)
 
-    def _go_back(self) -> bool:
-        """Deploy what was before, or nothing where nothing was, and tell whether that is done."""
-        definition = self._before.definition
-        what = "no task" if self._before.idle else task_definition.revision(definition["taskDefinitionArn"])
-        self._display.line(f"Going back to {what}.", "yellow")
-        back = ServiceDeployment(self._place, definition, _arns(self._deployments()))
-        back.begin(0 if self._before.idle else None)
-        return back.follow(self._limit, self._tell, heed=False) == "SUCCESSFUL"
+    def _go_back(self) -> Progress:
+        """Deploy what ran before, or nothing where nothing ran, and return that change's progress as an undoing."""
+        self._display.line("Going back to what ran before.", "yellow")
+        change = self._target.restore()
+        change.begin()
+        progress = self._follow(change, ENDED, cancellable=False)
+        return replace(progress, state=State.UNDONE) if progress.state is State.DONE else replace(progress, word="")
 
-    def _deployments(self) -> list[Json]:
-        return self._place.waiting.until_answered(lambda: situation.deployments(self._place), repeat=passes)
-
-    def _end(self, outcome: Outcome, cause: Cause, status: str, *, whole: bool) -> None:
-        if not whole:
-            raise Ended(
-                Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} And it could not be undone ({status}).")
-            )
-        raise Ended(outcome, cause)
-
-    def _tell(self, evidence: Evidence) -> None:
-        tally = self._meter.tally()
-        self._display.block(rollout_view.lines(evidence), tally.text() if tally else "")
+    def _end(self, outcome: Outcome, cause: Cause, progress: Progress) -> None:
+        if progress.state is State.UNDONE:
+            raise Ended(outcome, cause)
+        word = f" ({progress.word})" if progress.word else ""
+        raise Ended(Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} And it could not be undone{word}."))
 
 
-def _arns(deployments: list[Json]) -> set[str]:
-    return {each["serviceDeploymentArn"] for each in deployments}
+ENDED = {state for state in State if state.ended}
 
 
-def passes(error: AwsError) -> bool:
-    """Tell whether a question is asked again: after any error but one that lasts."""
+def not_lasting(error: CallError) -> bool:
+    """Tell whether a read is repeated: after any error but one that lasts."""
     return not error.lasts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tarfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,8 +40,8 @@ class Checkout:
             archive.extractall(into)  # noqa: S202 -- Git's own archive of this very repository
 
 
-def read(root: Path = ROOT) -> Checkout:
-    """Return the commit that is checked out. Raises ClickException where there is none."""
+def read(root: Path = ROOT, ref: str | None = None) -> Checkout:
+    """Return the commit that is checked out, by the branch or tag `ref` or its own. Raises ClickException for none."""
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}")
     except CommandError as error:
@@ -54,8 +53,7 @@ def read(root: Path = ROOT) -> Checkout:
     return Checkout(
         root=root,
         commit=commit,
-        # GitLab checks out a commit, not its branch, and says here which it was.
-        ref=os.environ.get("CI_COMMIT_REF_NAME") or _git(root, "branch", "--show-current") or None,
+        ref=ref or _git(root, "branch", "--show-current") or None,
         committed_at=datetime.fromtimestamp(int(_git(root, "show", "--no-patch", "--format=%ct", commit)), UTC),
         changed=tuple(line[3:] for line in _git(root, "status", "--porcelain", strip=False).splitlines()),
     )

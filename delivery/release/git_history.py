@@ -22,7 +22,7 @@ class Order(Enum):
     SAME = "the same"
     NEWER = "newer"
     OLDER = "older"
-    APART = "on another branch"
+    DIVERGED = "on another branch"
 
 
 def order(root: Path, commit: str, seen_from: str) -> Order:
@@ -33,7 +33,7 @@ def order(root: Path, commit: str, seen_from: str) -> Order:
         _require(root, each)
     if _is_ancestor(root, seen_from, commit):
         return Order.NEWER
-    return Order.OLDER if _is_ancestor(root, commit, seen_from) else Order.APART
+    return Order.OLDER if _is_ancestor(root, commit, seen_from) else Order.DIVERGED
 
 
 def migrations(root: Path, older: str, newer: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`build`: the image of one commit, with the release's passport baked in."""
+"""The image of one commit, with the release's passport baked in."""
 
 from __future__ import annotations
 
@@ -12,48 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from delivery.commands.session import root_option
-from delivery.release import checkout, image_digest, passport, reports
+from delivery.release import image_digest, passport, reports
 from delivery.terminal.shell import CommandError, environment, output, run
 
 if TYPE_CHECKING:
     from delivery.release.checkout import Checkout
+    from delivery.release.passport import Origin
 
 NAME = "colophon"
 BUILDX_NEEDED = 23  # the version of Docker's client from which it builds by a plugin
 
 
-base_option = click.option(
-    "--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins."
-)
-reports_option = click.option(
-    "--reports",
-    "reports_folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the earlier steps left their reports, by default in build/.",
-)
-
-
-@click.command()
-@base_option
-@click.option("--no-cache", is_flag=True, help="Build every layer anew.")
-@reports_option
-@root_option
-def build(base: str | None, no_cache: bool, reports_folder: Path | None, root: Path) -> None:
-    """Build the image colophon:COMMIT of the commit that is checked out, and nothing else that lies here.
-
-    Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, its id, the
-    commit, the digest of what it holds, which is the same whenever this commit is built with the same reports, and what
-    `scan-image` said of it.
-    """
-    source = checkout.read(root)
-    if source.changed:
-        click.secho(f"Not in the image, for they are not committed: {_some(source.changed)}.", fg="yellow", err=True)
-    described = make(source, base, reports_folder, no_cache=no_cache)
-    click.echo(f"{described['image']} is built: id {described['id']}, content {described['content']}")
-
-
-def make(source: Checkout, base: str | None, reports_folder: Path | None, *, no_cache: bool = False) -> dict[str, Any]:
+def build(
+    source: Checkout, origin: Origin, base: str | None, reports_folder: Path | None, *, no_cache: bool = False
+) -> dict[str, Any]:
     """Build the image of a commit, and return what is written of it to build/image.json. Raises ClickException."""
     _require_builder()
     folder = source.root / "build"
@@ -65,7 +37,7 @@ def make(source: Checkout, base: str | None, reports_folder: Path | None, *, no_
         options = (["--build-arg", f"BASE={base}"] if base else []) + (["--no-cache"] if no_cache else [])
         site = _docker_build(context, "site", options, names)
         held = image_digest.digest(site)
-        release = passport.issue(_passport_of(site), source, reports_folder or folder, held)
+        release = passport.issue(_passport_of(site), source, origin, reports_folder or folder, held)
         written = json.dumps(release, indent=2, ensure_ascii=False) + "\n"
         (context / "release.json").write_text(written, encoding="utf-8")
         about = {"COMMIT": source.commit, "VERSION": release["version"], "BUILT_AT": release["built_at"]}
@@ -138,8 +110,3 @@ def _passport_of(image: str) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(printed)
     return found
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

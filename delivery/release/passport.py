@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from delivery.release.checkout import Checkout
 
 
-def issue(of_image: dict[str, Any], checkout: Checkout, reports_folder: Path, site: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Origin:
+    """The pipeline that builds a release: its URL, and when it began, in ISO 8601. None by hand."""
+
+    url: str | None = None
+    began: str | None = None
+
+
+def issue(
+    of_image: dict[str, Any], checkout: Checkout, origin: Origin, reports_folder: Path, site: str
+) -> dict[str, Any]:
     """Return the passport of a release: what the image says of itself, with its commit and the evidence for it.
 
     Evidence of another commit counts for nothing, and a warning says so; nor does a scan of another `site`, the digest
@@ -29,14 +40,13 @@ def issue(of_image: dict[str, Any], checkout: Checkout, reports_folder: Path, si
     if _is_of(checkout, found["commit"] if found else None, "scans", "make scan"):
         scans = found
     seen = [each for each in (scans, reports.of_image(reports_folder, site)) if each]
-    pipeline = os.environ.get("CI_PIPELINE_URL", "")
     return of_image | {
         "state": "released",
         "commit": checkout.commit,
         "ref": checkout.ref,
-        "built_at": built_at(checkout).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "built_at": built_at(checkout, origin.began).strftime("%Y-%m-%dT%H:%M:%SZ"),
         # Visitors are sent nowhere that is not encrypted.
-        "pipeline_url": pipeline if pipeline.startswith("https://") else None,
+        "pipeline_url": origin.url if (origin.url or "").startswith("https://") else None,
         "tests": tests,
         "coverage": coverage,
         "scans": [scan for each in seen for scan in each["scans"]],
@@ -44,7 +54,7 @@ def issue(of_image: dict[str, Any], checkout: Checkout, reports_folder: Path, si
     }
 
 
-def built_at(checkout: Checkout) -> datetime:
+def built_at(checkout: Checkout, began: str | None = None) -> datetime:
     """Return when the pipeline began that builds this; by hand, when the commit was made.
 
     So a commit that is built twice becomes the same image. SOURCE_DATE_EPOCH overrules it, in seconds since 1970
@@ -56,7 +66,6 @@ def built_at(checkout: Checkout) -> datetime:
             return datetime.fromtimestamp(int(given), UTC)
         except (ValueError, OverflowError, OSError):
             raise click.ClickException(f"SOURCE_DATE_EPOCH: {given!r} is not a number of seconds.") from None
-    began = os.environ.get("CI_PIPELINE_CREATED_AT")
     return datetime.fromisoformat(began).astimezone(UTC) if began else checkout.committed_at
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from delivery.aws import client
+from delivery.aws import client, errors
 from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
 from tests.deliverycalls import DEPLOY, PUSH
@@ -52,7 +52,7 @@ def test_what_the_cli_itself_would_try_again_may_pass(models):
 
     codes = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES, *TransientRetryableChecker._TRANSIENT_ERROR_CODES}
     codes |= {str(status) for status in TransientRetryableChecker._TRANSIENT_STATUS_CODES}
-    assert codes <= client.THROTTLED | client.PASSING
+    assert codes <= errors.THROTTLED | errors.PASSING
 
 
 @pytest.mark.parametrize("call", sorted(DEPLOY | PUSH))
@@ -60,12 +60,12 @@ def test_an_error_that_is_the_service_s_own_may_pass(models, call):
     for shape in operation_model(*call.split()).error_shapes:
         error = shape.metadata.get("error", {})
         if shape.metadata.get("fault") or error.get("httpStatusCode", 400) >= 500:
-            assert error.get("code", shape.name) in client.FAILED
+            assert error.get("code", shape.name) in errors.FAILED
 
 
 @pytest.mark.parametrize(("code", "killed"), [(-15, "SIGTERM"), (143, "SIGTERM"), (130, "SIGINT"), (-9, "SIGKILL")])
 def test_a_command_that_a_signal_ended_may_have_been_heard(code, killed):
-    error = client.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
+    error = errors.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
     assert error.killed == killed
     assert error.may_be_done
     assert error.message == f"`aws ecs update-service` was ended by {killed}"

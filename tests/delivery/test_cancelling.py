@@ -36,7 +36,7 @@ def is_whole(aws, commit):
     return (
         commit in aws.images[image]["tags"]
         and aws.service_definition == aws.running_definition
-        and ("lease.json" not in aws.objects or aws.lease["holder"] is None)
+        and ("lease.json" not in aws.objects or aws.lock["holder"] is None)
     )
 
 
@@ -71,7 +71,7 @@ def test_once_it_is_rolled_out_it_is_proven_rather_than_undone(deploy, aws, comm
     result = deploy()
     assert result.exit_code == 0
     assert is_whole(aws, commits.new)
-    assert aws.receipts[0]["verified"]
+    assert aws.receipts[0]["proven"]
 
 
 def test_a_second_signal_does_not_break_the_undoing(deploy, aws, commits):
@@ -92,7 +92,7 @@ def test_a_first_release_that_is_cancelled_leaves_nothing_running(deploy, aws, f
     assert aws.desired == 0
     assert "ecs stop-service-deployment" not in aws.operations
     assert aws.parameters[f"/{NAME}/released-image"] == "none"
-    assert aws.lease["holder"] is None
+    assert aws.lock["holder"] is None
 
 
 def test_a_migration_that_is_cancelled_is_ended_first(deploy, aws, commits):
@@ -105,11 +105,11 @@ def test_a_migration_that_is_cancelled_is_ended_first(deploy, aws, commits):
 
 
 def test_waiting_for_the_lease_can_be_cancelled(deploy, aws, commits):
-    aws.hold_lease("somebody at work", seconds=3600)
+    aws.hold_lock("somebody at work", seconds=3600)
     aws.at("s3api", "get-object", lambda: None, asks(signal.SIGTERM))
     result = deploy("--wait", "3600")
     assert result.exit_code == Outcome.CANCELLED.code
-    assert aws.lease["holder"] == "somebody at work"
+    assert aws.lock["holder"] == "somebody at work"
 
 
 @pytest.mark.parametrize("command", ["status", "plan", "preflight", "history", "rollback"])

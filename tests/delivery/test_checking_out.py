@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from delivery.commands import push
+from delivery.commands import push, scan
 from delivery.deployment import receipts
-from delivery.release import image, trivy
+from delivery.release import image
 from tests.gitlabci import ROOT, Pipeline
 from tests.runnerplay import PROJECT, JobError, Runner, Server
 
@@ -32,9 +32,10 @@ MAY_BE_SET = {
 # All that the steps ask Git, in the folder where they run.
 ASK = """
 import json, pathlib, sys, tempfile
+from delivery import pipelines
 from delivery.release import checkout, git_history, reports, trivy
 root = pathlib.Path.cwd()
-source = checkout.read(root)
+source = checkout.read(root, pipelines.current().ref)
 with tempfile.TemporaryDirectory() as folder:
     source.copy("src", pathlib.Path(folder, "src"))
     copied = pathlib.Path(folder, "src/requirements.txt").exists()
@@ -157,7 +158,7 @@ def test_a_job_keeps_what_its_script_writes_in_its_folder(name, runner, pipeline
     job = pipeline.jobs_by_name[name]
     artifacts, cached = job["artifacts"]["paths"], job["cache"].get("paths", [])
     assert not [path for path in artifacts + cached if PurePosixPath(path).is_absolute() or ".." in path]
-    writers = {"scan": trivy, "build": image, "push": push, "deploy": receipts}
+    writers = {"scan": scan, "build": image, "push": push, "deploy": receipts}
     # Without what `make` of this test was told.
     plain = {"PATH": os.environ["PATH"], "CI": "true"}
     dry = {"cwd": ROOT, "env": plain, "check": True, "text": True, "stdout": subprocess.PIPE}

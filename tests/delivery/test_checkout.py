@@ -16,12 +16,10 @@ def test_a_checkout_is_known_by_its_commit_branch_and_time(root, git, monkeypatc
     assert found.changed == ()
 
 
-def test_a_commit_without_a_branch_takes_its_name_from_the_pipeline(root, git, monkeypatch):
+def test_a_commit_without_a_branch_takes_its_name_from_the_pipeline(root, git):
     git("checkout", "--detach")
-    monkeypatch.delenv("CI_COMMIT_REF_NAME", raising=False)
     assert checkout.read(root).ref is None
-    monkeypatch.setenv("CI_COMMIT_REF_NAME", "feature/covers")
-    assert checkout.read(root).ref == "feature/covers"
+    assert checkout.read(root, "feature/covers").ref == "feature/covers"
 
 
 def test_only_what_was_committed_is_copied(root, tmp_path):

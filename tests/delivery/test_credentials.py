@@ -1,4 +1,4 @@
-"""Whose name the calls are made in, and what is left of it afterwards: nothing."""
+"""The credentials of calls, of which nothing is left afterwards."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 import pytest
 
 from delivery.aws import credentials
+from delivery.pipelines import current
 from delivery.terminal import shell
 
 ROLE = "arn:aws:iam::111122223333:role/colophon-deploy"
@@ -18,8 +19,12 @@ JOB = {
 }
 
 
+def session(variables):
+    return credentials.session(current(variables), environment=variables)
+
+
 def test_the_pipelines_token_is_a_file_for_this_user_alone_and_gone_afterwards():
-    with credentials.session(JOB) as variables:
+    with session(JOB) as variables:
         path = Path(variables["AWS_WEB_IDENTITY_TOKEN_FILE"])
         assert path.read_text() == "a fake token"
         assert path.stat().st_mode & 0o777 == 0o600
@@ -30,14 +35,14 @@ def test_the_pipelines_token_is_a_file_for_this_user_alone_and_gone_afterwards()
 
 
 def test_it_is_gone_after_a_failure_too():
-    with pytest.raises(ZeroDivisionError), credentials.session(JOB) as variables:
+    with pytest.raises(ZeroDivisionError), session(JOB) as variables:
         home = Path(variables["HOME"])
         raise ZeroDivisionError
     assert not home.exists()
 
 
 def test_each_job_has_a_home_of_its_own_as_the_cli_keeps_credentials_there():
-    with credentials.session(JOB) as one, credentials.session(JOB) as two:
+    with session(JOB) as one, session(JOB) as two:
         assert one["HOME"] != two["HOME"]
         assert Path(one["HOME"]).is_dir()
 
@@ -45,31 +50,37 @@ def test_each_job_has_a_home_of_its_own_as_the_cli_keeps_credentials_there():
 def test_with_a_token_nothing_else_speaks_for_the_job(monkeypatch):
     for name in (*credentials.OTHERS, "AWS_ID_TOKEN"):
         monkeypatch.setenv(name, "a fake")
-    with credentials.session(JOB) as variables:
+    with session(JOB) as variables:
         assert not (set(credentials.OTHERS) | {"AWS_ID_TOKEN"}) & set(shell.environment(variables))
 
 
 def test_by_hand_the_home_and_the_profile_stay_what_they_are(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "mine")
-    with credentials.session({"AWS_REGION": "eu-central-1"}) as variables:
+    with session({"AWS_REGION": "eu-central-1"}) as variables:
         assert "HOME" not in variables
         assert shell.environment(variables)["AWS_PROFILE"] == "mine"
 
 
 def test_an_instances_role_has_a_home_of_its_own_in_a_pipeline():
-    with credentials.session({"AWS_REGION": "eu-central-1", "CI": "true"}) as variables:
+    with session({"AWS_REGION": "eu-central-1", "CI": "true"}) as variables:
         assert Path(variables["HOME"]).is_dir()
         assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in variables
 
 
 def test_a_token_without_a_role_is_refused():
-    with pytest.raises(click.ClickException, match="AWS_ROLE_ARN"), credentials.session(JOB | {"AWS_ROLE_ARN": ""}):
+    with pytest.raises(click.ClickException, match="AWS_ROLE_ARN"), session(JOB | {"AWS_ROLE_ARN": ""}):
         pass
 
 
 def test_version_1_of_the_cli_is_told_the_region_by_the_variable_that_it_reads():
-    with credentials.session({"AWS_REGION": "eu-west-1"}) as variables:
+    with session({"AWS_REGION": "eu-west-1"}) as variables:
         assert variables["AWS_DEFAULT_REGION"] == "eu-west-1"
+
+
+def test_the_region_of_the_environment_goes_before_the_variables():
+    variables = {"AWS_REGION": "eu-west-1"}
+    with credentials.session(current(variables), "eu-north-1", variables) as given:
+        assert (given["AWS_DEFAULT_REGION"], given["AWS_REGION"]) == ("eu-north-1", None)
 
 
 def test_the_region_may_stand_in_the_configuration(aws):

@@ -34,7 +34,7 @@ def is_whole(aws, commit):
     return (
         commit in aws.images[wanted]["tags"]
         and aws.running_definition == aws.service_definition
-        and aws.lease["holder"] is None
+        and aws.lock["holder"] is None
     )
 
 
@@ -45,7 +45,7 @@ def test_a_good_release_is_live_and_proven(deploy, aws, commits):
     assert is_whole(aws, commits.new)
     written = receipt(aws)
     assert written["outcome"] == "live"
-    assert written["verified"]
+    assert written["proven"]
     assert written["proof"] == {"url": f"{aws.url}/release.json", "answers": 5, "tasks": 2}
     assert written["previous"]["commit"] == commits.old
     assert written["migration"]["exit_code"] == 0
@@ -138,7 +138,7 @@ def test_the_same_release_again_changes_nothing(deploy, aws, commits):
     assert "Nothing to do" in result.output
     assert "ecs update-service" not in aws.operations[calls:]
     assert len(aws.receipts) == 1
-    assert aws.lease["holder"] is None
+    assert aws.lock["holder"] is None
 
 
 def test_force_deploys_the_same_release_again(deploy, aws, commits):
@@ -266,7 +266,7 @@ def test_a_site_that_does_not_serve_what_was_rolled_out_gets_back_what_ran(deplo
     assert f"says that it is {commits.old}" in result.output
     assert is_whole(aws, commits.old)
     assert receipt(aws)["diagnosis"]["kind"] == "unproven"
-    assert not receipt(aws)["verified"]
+    assert not receipt(aws)["proven"]
 
 
 def test_going_back_is_followed_itself_and_not_the_deployment_that_went_there_before(
@@ -342,7 +342,7 @@ def test_all_that_is_refused_is_said_at_once(deploy, aws, commits):
     aws.cluster_status = "INACTIVE"
     aws.secret["DeletedDate"] = 1.0
     result = deploy()
-    assert "2 checks say no." in result.output
+    assert "2 checks failed." in result.output
     assert "The cluster colophon is INACTIVE." in result.output
     assert "is being deleted." in result.output
 
@@ -360,7 +360,7 @@ def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(d
     aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
     result = deploy()
     assert result.exit_code == Outcome.TIMED_OUT.code
-    assert "Not all of the evidence can be had" in result.output
+    assert "Not all of the evidence can be read" in result.output
     assert is_whole(aws, commits.old)
 
 
@@ -454,7 +454,7 @@ def test_a_release_that_is_proven_but_cannot_be_recorded_is_said_to_be_proven(de
     result = deploy()
     assert result.exit_code == Outcome.FAILED.code
     assert "The site serves it, and that was proven, but it could not be recorded" in result.output
-    assert receipt(aws)["verified"]
+    assert receipt(aws)["proven"]
 
 
 def test_a_call_that_is_not_allowed_names_the_action_and_the_policy(deploy, aws, commits):
@@ -466,7 +466,7 @@ def test_a_call_that_is_not_allowed_names_the_action_and_the_policy(deploy, aws,
     )
     result = deploy()
     assert result.exit_code == Outcome.REFUSED.code
-    assert "Whoever deploys may not ecs:RunTask on arn:x." in result.output
+    assert "These credentials do not allow ecs:RunTask on arn:x." in result.output
     assert "ecs/delivery.yml" in result.output
     assert is_whole(aws, commits.old)
 

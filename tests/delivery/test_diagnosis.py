@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from delivery.aws.client import AwsError
 from delivery.aws.ecs import diagnosis
 from delivery.aws.ecs.diagnosis import Evidence
+from delivery.aws.errors import AwsError
 from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
 from tests.fakeaws import member_errors, model
@@ -31,7 +31,7 @@ def diagnose(given):
         case "successor":
             return diagnosis.of_successor(given["successor"])
         case "error":
-            return diagnosis.of_error(AwsError(CommandError(("aws",), 254, given["errors"])))
+            return AwsError(CommandError(("aws",), 254, given["errors"])).cause
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -63,12 +63,14 @@ def test_every_cause_says_what_to_change_and_names_a_file_or_says_that_there_is_
     for name in NAMES:
         cause = diagnose(load(name))
         if cause.kind != "aws-error":
-            assert any(word in cause.change for word in ("ecs/", "src/", "nothing", ".gitlab-ci.yml", "events"))
+            assert any(
+                word in cause.change for word in ("ecs/", "src/", "none", "run this again", ".gitlab-ci.yml", "events")
+            )
 
 
 def test_a_cli_that_is_not_there_is_said_to_be():
-    cause = diagnosis.of_error(AwsError(CommandError(("aws",), 127, "aws is not there")))
-    assert cause.sentence == "The aws CLI is not there."
+    cause = AwsError(CommandError(("aws",), 127, "aws is not there")).cause
+    assert cause.sentence == "The aws CLI is not installed."
 
 
 def test_a_long_log_is_shown_by_its_last_lines_each_cut():

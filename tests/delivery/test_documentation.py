@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 import delivery
+from delivery.aws.ecs import checks
 from delivery.cli import main
-from delivery.deployment import preflight
+from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
 from delivery.settings import Settings
 
 FOLDER = Path(delivery.__file__).parent
 README = (FOLDER / "README.md").read_text()
 KINDS = {kind for path in FOLDER.rglob("*.py") for kind in re.findall(r'Cause\(\s*"([a-z-]+)"', path.read_text())}
+
+CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 
 
 @pytest.mark.parametrize("outcome", Outcome, ids=lambda outcome: outcome.title)
@@ -40,8 +43,7 @@ def test_each_kind_of_cause_in_the_readme_is_one():
 
 def test_each_setting_stands_in_the_readme_with_its_default():
     for each in fields(Settings):
-        name = each.metadata.get("name", "PROJECT")
-        default = each.default if isinstance(each.default, str) else f"{each.default:g}"
+        name, default = each.metadata["name"], f"{each.default:g}"
         assert re.search(rf"^\| `{name}` \| `?{default}`? \|", README, re.MULTILINE), name
 
 
@@ -64,7 +66,7 @@ def test_nobody_is_advised_to_push_what_was_not_scanned():
 def test_each_check_stands_in_the_readme():
     told = " ".join(README.split())
     said = {"deployments": "other deployments", "scan": "its scan", "capacity": "room for one more task"}
-    for name in preflight.CHECKS:
+    for name in CHECKS:
         assert said.get(name, name) in told.lower()
 
 

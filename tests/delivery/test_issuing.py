@@ -28,6 +28,7 @@ OF_IMAGE = {
     "image_digest": None,
     "task": None,
 }
+BY_HAND = passport.Origin()
 SITE = "sha256:" + "5" * 64  # what the image holds beside its passport
 SCHEMA = Path(__file__).parents[2] / "src/colophon/release/release.schema.json"
 
@@ -54,7 +55,7 @@ def reports(tmp_path):
 
 
 def test_a_release_names_its_commit_and_the_evidence_for_it(source, reports):
-    issued = passport.issue(OF_IMAGE, source, reports, SITE)
+    issued = passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)
     assert issued["state"] == "released"
     assert (issued["commit"], issued["ref"]) == (COMMIT, "master")
     assert issued["tests"] == {"total": 3, "passed": 2, "failed": 0, "skipped": 1, "seconds": 2.5}
@@ -66,8 +67,8 @@ def test_a_release_names_its_commit_and_the_evidence_for_it(source, reports):
 
 def test_what_is_issued_obeys_the_schema_with_evidence_and_without(source, reports, tmp_path):
     validator = jsonschema_rs.validator_for(json.loads(SCHEMA.read_text()))
-    validator.validate(passport.issue(OF_IMAGE, source, reports, SITE))
-    validator.validate(passport.issue(OF_IMAGE, source, tmp_path / "nowhere", SITE))
+    validator.validate(passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE))
+    validator.validate(passport.issue(OF_IMAGE, source, BY_HAND, tmp_path / "nowhere", SITE))
 
 
 @pytest.mark.parametrize("commit", ["0" * 40, f"{COMMIT}-dirty"])
@@ -75,7 +76,7 @@ def test_evidence_of_anything_but_this_very_commit_counts_for_nothing(source, re
     (reports / "tested").write_text(commit)
     scans = json.loads((reports / "scans.json").read_text())
     (reports / "scans.json").write_text(json.dumps(scans | {"commit": commit}))
-    issued = passport.issue(OF_IMAGE, source, reports, SITE)
+    issued = passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)
     assert (issued["tests"], issued["coverage"], issued["scans"], issued["exceptions"]) == (None, None, [], [])
     warnings = capsys.readouterr().err
     assert f"The tests are of {commit[:7]}" in warnings
@@ -83,7 +84,7 @@ def test_evidence_of_anything_but_this_very_commit_counts_for_nothing(source, re
 
 
 def test_without_evidence_a_release_says_how_to_get_it(source, tmp_path, capsys):
-    passport.issue(OF_IMAGE, source, tmp_path, SITE)
+    passport.issue(OF_IMAGE, source, BY_HAND, tmp_path, SITE)
     assert "The tests have not run" in (warnings := capsys.readouterr().err)
     assert "`make test`" in warnings
     assert "`make scan`" in warnings
@@ -94,33 +95,32 @@ def test_a_scan_of_the_image_stands_in_the_passport_when_it_saw_the_same_site(so
     granted = [{"id": "CVE-2099-0001", "reason": "It is never called", "until": "2027-05-01"}]
     written = {"site": SITE, "verdict": "passed", "scans": scans, "exceptions": granted}
     (reports / "image-scans.json").write_text(json.dumps(written))
-    issued = passport.issue(OF_IMAGE, source, reports, SITE)
+    issued = passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)
     assert [scan["name"] for scan in issued["scans"]] == ["secrets", "image secrets"]
     assert issued["exceptions"] == granted
-    other = passport.issue(OF_IMAGE, source, reports, "sha256:" + "6" * 64)
+    other = passport.issue(OF_IMAGE, source, BY_HAND, reports, "sha256:" + "6" * 64)
     assert [scan["name"] for scan in other["scans"]] == ["secrets"]
 
 
-def test_a_release_is_dated_by_its_pipeline(source, reports, monkeypatch):
-    monkeypatch.setenv("CI_PIPELINE_CREATED_AT", "2026-03-02T09:30:00+02:00")
-    monkeypatch.setenv("CI_PIPELINE_URL", "https://gitlab.example.org/books/colophon/-/pipelines/12")
-    issued = passport.issue(OF_IMAGE, source, reports, SITE)
+def test_a_release_is_dated_by_its_pipeline(source, reports):
+    url = "https://gitlab.example.org/books/colophon/-/pipelines/12"
+    issued = passport.issue(OF_IMAGE, source, passport.Origin(url, "2026-03-02T09:30:00+02:00"), reports, SITE)
     assert issued["built_at"] == "2026-03-02T07:30:00Z"
-    assert issued["pipeline_url"] == "https://gitlab.example.org/books/colophon/-/pipelines/12"
+    assert issued["pipeline_url"] == url
 
 
-def test_a_pipeline_without_encryption_is_not_linked_to(source, reports, monkeypatch):
-    monkeypatch.setenv("CI_PIPELINE_URL", "http://gitlab.example.org/books/colophon/-/pipelines/12")
-    assert passport.issue(OF_IMAGE, source, reports, SITE)["pipeline_url"] is None
+def test_a_pipeline_without_encryption_is_not_linked_to(source, reports):
+    origin = passport.Origin("http://gitlab.example.org/books/colophon/-/pipelines/12")
+    assert passport.issue(OF_IMAGE, source, origin, reports, SITE)["pipeline_url"] is None
 
 
 def test_by_hand_it_is_dated_by_its_commit_so_that_two_builds_are_one(source, reports, monkeypatch):
-    assert passport.issue(OF_IMAGE, source, reports, SITE)["built_at"] == "2026-03-01T12:00:00Z"
+    assert passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)["built_at"] == "2026-03-01T12:00:00Z"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    assert passport.issue(OF_IMAGE, source, reports, SITE)["built_at"] == "1970-01-01T00:00:00Z"
+    assert passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)["built_at"] == "1970-01-01T00:00:00Z"
 
 
 def test_a_date_that_is_none_is_refused(source, reports, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(click.ClickException, match="SOURCE_DATE_EPOCH: 'yesterday'"):
-        passport.issue(OF_IMAGE, source, reports, SITE)
+        passport.issue(OF_IMAGE, source, BY_HAND, reports, SITE)

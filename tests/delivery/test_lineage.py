@@ -34,7 +34,7 @@ def test_commits_of_two_lines_are_apart(root, git, commit):
     base = commit("a")
     one = commit("b")
     git("reset", "--quiet", "--hard", base)
-    assert git_history.order(root, commit("c"), one) is Order.APART
+    assert git_history.order(root, commit("c"), one) is Order.DIVERGED
 
 
 def test_a_commit_that_is_not_known_is_said_to_be(root, commit):

@@ -5,10 +5,13 @@ import json
 
 import pytest
 
-from delivery.deployment import preflight
+from delivery.aws.ecs import checks
+from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
 from tests.fakeaws import Fault
 from tests.fakesite import GROUP, instance
+
+CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def line(output, name):
 def test_when_nothing_stands_in_the_way_each_check_is_a_line(check, aws, commits):
     result = check()
     assert result.exit_code == 0
-    for name in preflight.CHECKS:
+    for name in CHECKS:
         assert line(result.output, name).startswith("ok")
 
 
@@ -124,7 +127,7 @@ def test_an_image_that_nobody_has_scanned_is_refused(check, aws, commits, unknow
     result = check()
     assert result.exit_code == Outcome.REFUSED.code
     assert line(result.output, "scan").startswith("refused")
-    assert f"the registry's scan is {unknown}" in line(result.output, "scan")
+    assert f"the registry's is {unknown}" in line(result.output, "scan")
 
 
 def test_the_build_s_own_scan_of_this_very_image_will_do(check, aws, commits, unknown, root):
@@ -188,7 +191,7 @@ def test_a_call_that_is_not_allowed_is_a_refusal_that_names_it(check, aws, commi
     )
     result = check()
     assert result.exit_code == Outcome.REFUSED.code
-    assert "Whoever deploys may not logs:DescribeLogGroups." in line(result.output, "log group")
+    assert "These credentials do not allow logs:DescribeLogGroups." in line(result.output, "log group")
     assert line(result.output, "capacity").startswith("ok")
 
 
@@ -211,7 +214,7 @@ def test_a_commit_of_a_line_that_parted_is_refused(check, aws, commits, git):
     aws.push(other)
     result = check()
     assert result.exit_code == Outcome.REFUSED.code
-    assert "lie on two branches" in line(result.output, "commit")
+    assert "have diverged" in line(result.output, "commit")
 
 
 def test_by_hand_another_branch_is_refused(check, aws, commits, git):

@@ -156,7 +156,7 @@ def test_a_push_that_is_cancelled_says_that_it_may_have_been_done(push, aws, bui
     program.write_text(DOCKER.format(log=docker, then='if [ "$1" = push ]; then kill -TERM $$; fi'))
     result = push()
     assert result.exit_code == Outcome.CANCELLED.code
-    assert f"Done until then: perhaps {REGISTRY}/{NAME}:{COMMIT} was pushed." in result.output
+    assert f"Changed so far: perhaps {REGISTRY}/{NAME}:{COMMIT} was pushed." in result.output
     program.write_text(DOCKER.format(log=docker, then=""))
     assert push().exit_code == 0
 

@@ -48,7 +48,7 @@ def test_it_says_what_it_will_do_and_goes_back_to_the_release_before(rollback, a
     assert said[begin + 1] == f"to    {one}  {aws.digest(one)}"
     assert "which was proven less than a minute ago" in said[begin + 2]
     assert aws.receipts[-1]["kind"] == "rollback"
-    assert aws.receipts[-1]["verified"]
+    assert aws.receipts[-1]["proven"]
     assert aws.released == f"{REGISTRY}/{NAME}@{aws.digest(one)}"
 
 

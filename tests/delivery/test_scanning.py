@@ -70,7 +70,7 @@ def test_a_scan_that_cannot_run_is_no_success(runner, root, monkeypatch):
     ended = runner.invoke(main, ["scan", "--root", str(root)])
     assert ended.exit_code == 1
     assert verdicts(root)["vulnerabilities"] == "not run"
-    assert "vulnerabilities: not run, the database of vulnerabilities could not be had" in ended.output
+    assert "vulnerabilities: not run, the database of vulnerabilities could not be downloaded" in ended.output
 
 
 def write_exceptions(folder, text):
@@ -103,8 +103,8 @@ def test_an_exception_holds_until_its_day(runner, root, tmp_path, monkeypatch, u
 def test_an_exception_without_a_reason_or_an_end_is_refused(tmp_path, missing):
     lines = [line for line in exception("2999-01-01").splitlines() if missing not in line]
     with pytest.raises(click.ClickException, match="DS-0002 of misconfigurations needs a `statement` and a date"):
-        trivy.granted(write_exceptions(tmp_path, "\n".join(lines)))
+        trivy.exceptions(write_exceptions(tmp_path, "\n".join(lines)))
 
 
 def test_no_exception_is_a_good_list_of_them(tmp_path):
-    assert trivy.granted(write_exceptions(tmp_path, "# none\n")) == []
+    assert trivy.exceptions(write_exceptions(tmp_path, "# none\n")) == []

@@ -1,32 +1,23 @@
-"""What the environment may say to the delivery."""
+"""The delivery's settings, from the environment."""
 
 import click
 import pytest
 
-from delivery.settings import Names, Settings, settings
+from delivery.aws.names import Names
+from delivery.settings import Settings, settings
 
 
-def test_without_any_setting_the_defaults_suit_aws():
+def test_without_any_variable_the_defaults_suit_aws():
     assert settings({}) == Settings()
-    assert Settings().project == "colophon"
 
 
 def test_settings_are_numbers_of_seconds():
-    assert settings({"DELIVERY_POLL": "0.5", "PROJECT": "books-2"}) == Settings("books-2", poll=0.5)
+    assert settings({"DELIVERY_POLL": "0.5"}) == Settings(poll=0.5)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("DELIVERY_POLL", "soon"),
-        ("DELIVERY_POLL", "-1"),
-        ("DELIVERY_ROLLOUT_TIMEOUT", "nan"),
-        ("DELIVERY_LEASE", "inf"),
-        ("PROJECT", "Colophon"),
-        ("PROJECT", "a" * 21),
-        ("PROJECT", "aws-books"),
-        ("PROJECT", "a--b"),
-    ],
+    [("DELIVERY_POLL", "soon"), ("DELIVERY_POLL", "-1"), ("DELIVERY_ROLLOUT_TIMEOUT", "nan"), ("DELIVERY_LOCK", "inf")],
 )
 def test_a_setting_that_cannot_be_used_is_named(name, value):
     with pytest.raises(click.UsageError, match=f"{name}: "):

@@ -34,7 +34,7 @@ def test_the_status_says_when_what_runs_was_never_proven(deliver, aws, commits):
     aws.server.server_close()
     shown = rows(deliver("status").output)
     assert shown["released"] == "another one: elsewhere@sha256:0"
-    assert "does not say what it is" in shown["site"]
+    assert "shows no passport" in shown["site"]
     assert shown["last receipt"] == "none"
 
 
@@ -58,7 +58,7 @@ def test_the_history_lists_the_receipts_the_newest_first(deliver, deploy, aws, c
     deploy()
     deploy()
     lines = [line for line in deliver("history").output.splitlines() if not line.startswith("$")]
-    assert lines[0].split() == ["when", "what", "commit", "outcome", "seconds", "requests", "failed", "by"]
+    assert lines[0].split() == ["when", "kind", "commit", "outcome", "seconds", "requests", "failed", "by"]
     assert "live" in lines[1]
     assert "rolled back" in lines[2]
     assert lines[2].endswith("unknown")

@@ -7,14 +7,15 @@ from functools import cache
 import pytest
 
 from delivery.aws import client
+from delivery.aws.errors import AwsError
 from delivery.aws.stacks import change_sets, templates
-from delivery.aws.stacks.stacks import ECS, STACKS, line
+from delivery.aws.stacks.update import ECS, STACKS, line
 from delivery.cli import main
 from delivery.terminal.shell import CommandError
 
 
 def refusal(*failed):
-    return client.AwsError(CommandError(*failed))
+    return AwsError(CommandError(*failed))
 
 
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
@@ -139,7 +140,7 @@ def cloud(monkeypatch):
 @pytest.fixture
 def stacks(runner, cloud, tmp_path):
     def run(*arguments, **more):
-        return runner.invoke(main, ["stacks", "--parameters", str(tmp_path / "none.toml"), *CHOSEN, *arguments], **more)
+        return runner.invoke(main, ["stacks", "--root", str(tmp_path), *CHOSEN, *arguments], **more)
 
     return run
 
@@ -164,8 +165,9 @@ def test_stacks_are_made_in_order_and_left_alone_the_second_time(cloud, stacks):
     assert cloud.change_sets == {}
 
 
-def test_every_stack_gets_the_project_s_name(cloud, stacks):
-    stacks("--yes", "--project", "books")
+def test_every_stack_gets_the_project_s_name(cloud, stacks, tmp_path):
+    (tmp_path / "delivery.toml").write_text('[production]\nproject = "books"\n')
+    stacks("--yes")
     assert set(cloud.stacks) == {f"books-{stack.name}" for stack in STACKS}
     given = {one["ParameterKey"]: one["ParameterValue"] for one in cloud.stacks["books-service"]["Parameters"]}
     assert (given["Project"], given["ReleasedImage"]) == ("books", "/books/released-image")
@@ -186,7 +188,7 @@ def test_the_difference_of_a_stack_that_is_not_there_is_that_it_is_not_there(clo
 
 
 def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
-    monkeypatch.setattr("delivery.aws.stacks.stacks.somebody_can_be_asked", lambda: True)
+    monkeypatch.setattr("delivery.commands.stacks.is_interactive", lambda: True)
     result = stacks(input="n\n")
     assert result.exit_code == 1
     assert "Make colophon-network?" in result.stdout
@@ -197,12 +199,12 @@ def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
 def test_where_nobody_can_be_asked_nothing_is_begun(cloud, stacks):
     result = stacks()
     assert result.exit_code == 1
-    assert result.stderr == "Error: There is nobody to ask: say --yes to make the changes, or --diff to see them.\n"
+    assert result.stderr == "Error: This is not a terminal: say --yes to make the changes, or --diff to see them.\n"
     assert cloud.calls == []
 
 
 def test_a_parameter_that_is_lacking_is_named_before_anything_is_called(runner, cloud, tmp_path):
-    result = runner.invoke(main, ["stacks", "--yes", "--parameters", str(tmp_path / "none.toml")])
+    result = runner.invoke(main, ["stacks", "--yes", "--root", str(tmp_path)])
     assert result.exit_code == 1
     assert "[load-balancer] lacks Domain. The host name that visitors use, such as books.example.org." in result.stderr
     assert cloud.calls == []
@@ -294,7 +296,7 @@ def test_a_change_that_cloudformation_undid_is_a_failure_with_its_first_cause(ma
 def test_a_change_that_cloudformation_refuses_is_forgotten(made, stacks):
     made.on = {"describe-change-set": lambda _: {"Status": "FAILED", "StatusReason": "No export named x."}}
     result = stacks("--yes")
-    assert result.stderr == "Error: colophon-network cannot become that: No export named x.\n"
+    assert result.stderr == "Error: CloudFormation rejected the change to colophon-network: No export named x.\n"
     assert made.change_sets == {}
     assert "colophon-network" in made.stacks
 
@@ -307,7 +309,9 @@ def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
 
     made.on = {"create-change-set": refuse}
     result = stacks("--yes")
-    assert result.stderr == "Error: colophon-network cannot become that: Domain must be a host name\n"
+    assert (
+        result.stderr == "Error: CloudFormation rejected the change to colophon-network: Domain must be a host name\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def done(aws, before):
 
 def said(output):
     """Return what is said to have been changed, the certain and the uncertain."""
-    line = re.search(r"^Done until then: (.*)\.$", output, re.MULTILINE)
+    line = re.search(r"^Changed so far: (.*)\.$", output, re.MULTILINE)
     changes = set(line[1].split("; ")) if line else set()
     uncertain = {change for change in changes if change.startswith("perhaps ")}
     return changes - uncertain, {change.removeprefix("perhaps ") for change in uncertain}
@@ -99,7 +99,7 @@ def test_a_job_that_is_cancelled_at_any_call_leaves_the_service_whole_and_says_w
         assert aws.service_definition == aws.running_definition, told
         assert not [each for each in aws.deployments if each["status"] in UNDER_WAY], told
         assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values()), told
-        assert "lease.json" not in aws.objects or aws.lease["holder"] is None, told
+        assert "lease.json" not in aws.objects or aws.lock["holder"] is None, told
         certain, uncertain = said(result.output)
         assert live or done(aws, before) <= certain | uncertain, told
         assert "nothing was changed" not in result.output.lower(), told
@@ -125,10 +125,10 @@ def test_a_write_whose_answer_is_lost_is_read_back(act, aws, fate):
         assert commit_of(aws, aws.service_definition) == act.after, told
         assert len(aws.one_off) - len(before["one_off"]) == act.calls.count("ecs run-task"), told
         (receipt,) = aws.receipts[receipts:]
-        assert receipt["verified"], told
+        assert receipt["proven"], told
         assert receipt["image"] == aws.released, told
         assert receipt["deployment"] == aws.deployments[0]["serviceDeploymentArn"], told
-        assert aws.lease["holder"] is None, told
+        assert aws.lock["holder"] is None, told
 
 
 @pytest.mark.parametrize("fate", LOST.values(), ids=LOST)
@@ -146,7 +146,7 @@ def test_to_be_ended_is_heard_though_its_answer_is_lost(deploy, aws, commits, mo
     aws.program.fates[number] = fate
     assert deploy().exit_code == ended
     assert commit_of(aws, aws.service_definition) == commits.old
-    assert aws.lease["holder"] is None
+    assert aws.lock["holder"] is None
 
 
 def test_of_two_deployments_of_its_own_the_newer_is_followed_even_when_it_is_seen_late(
@@ -184,7 +184,7 @@ def test_a_job_whose_processes_are_all_killed_ends_whole(aws, commits, root, pro
     aws.program.fates[operation] = Fate(then=kill)
     output, _ = started.communicate(timeout=120)
     assert started.returncode == Outcome.CANCELLED.code, output
-    assert "Done until then: " in output
+    assert "Changed so far: " in output
     assert commit_of(aws, aws.service_definition) == commits.old
     assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values())
-    assert aws.lease["holder"] is None
+    assert aws.lock["holder"] is None

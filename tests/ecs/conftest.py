@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from delivery.aws.stacks.stacks import ECS, STACKS
+from delivery.aws.stacks.update import ECS, STACKS
 from tests.cloudformation import Template, parse, resolve
 from tests.conftest import unavailable
 

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from delivery.aws.stacks.stacks import STACKS
+from delivery.aws.stacks.update import STACKS
 
 ANYWHERE = ("0.0.0.0/0", "::/0")
 

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 from policy_sentry.querying.actions import get_action_data
 
-from delivery.aws.stacks.stacks import STACKS
+from delivery.aws.stacks.update import STACKS
 from tests.deliverycalls import DEPLOY, PUSH
 from tests.policies import allowed, listed
 

@@ -7,7 +7,8 @@ from functools import partial
 from importlib import import_module
 
 from delivery.aws.stacks import parameters, templates
-from delivery.aws.stacks.stacks import ECS, STACKS
+from delivery.aws.stacks.update import ECS, STACKS
+from delivery.environments import environment
 from delivery.release.checkout import ROOT
 
 README = (ECS / "README.md").read_text()
@@ -71,12 +72,15 @@ def test_the_costs_add_up():
     assert len(rows) == 12
 
 
-def test_the_example_of_parameters_is_complete():
-    example = parameters.read(ECS / "parameters.example.toml")
+def test_the_examples_in_delivery_toml_are_keys_and_complete_parameters(tmp_path):
+    examples = re.sub(r"^# (?=\w+ = )", "", (ROOT / "delivery.toml").read_text(), flags=re.MULTILINE)
+    (tmp_path / "delivery.toml").write_text(examples.partition("\n# Cheaper")[0])
+    chosen = environment(tmp_path, {})
+    assert (chosen.account, chosen.region, chosen.address) == (
+        "111122223333",
+        "eu-central-1",
+        "https://books.example.org",
+    )
     declared = {stack.name: templates.parameters(ECS / stack.file) for stack in STACKS}
-    values = parameters.complete(example, declared, {"Project": "colophon"}, ECS / "parameters.example.toml")
+    values = parameters.complete(chosen.stacks, declared, {"Project": chosen.project})
     assert values["load-balancer"]["Domain"] == "books.example.org"
-
-
-def test_what_you_choose_stays_out_of_git():
-    assert "/ecs/parameters.toml" in (ROOT / ".gitignore").read_text().splitlines()

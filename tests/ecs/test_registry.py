@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.aws.stacks.stacks import ECS
+from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse, resolve
 
 

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from delivery.aws.stacks.stacks import ECS, STACKS, ZONES
+from delivery.aws.stacks.update import ECS, STACKS, ZONES
 from tests.cloudformation import parse, walk
 
 RESOURCE = re.compile(r"^  (\w+):$")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from delivery.aws.stacks.stacks import ECS
+from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse
 from tests.rehearsal.cloud import PROGRAMS
 

@@ -15,7 +15,7 @@ FILE = re.compile(r"`((?:[a-z0-9_.-]+/)+[a-z0-9_.-]+\.[a-z]+)`")
 # Where a path may begin, beside the folder of the file that names it.
 PLACES = (ROOT, ROOT / "src/colophon", ROOT / "src/colophon/templates")
 # These are made on this machine, or by those who make the site their own.
-MADE = ("build/", "var/", ".venv/", "ecs/parameters.toml")
+MADE = ("build/", "var/", ".venv/")
 
 
 def texts():

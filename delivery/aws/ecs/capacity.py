@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.service import Place
+    from delivery.aws.context import Context
+    from delivery.deployment.seam import Json
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,29 @@ def needs(definition: Json) -> tuple[int, int]:
     return cpu, int(definition.get("memory") or memory)
 
 
-def room(place: Place, service: Json, definition: Json) -> Room:
+def room(context: Context, service: Json, definition: Json) -> Room:
     """Return the room that a cluster has for more tasks of this definition. Raises AwsError."""
     providers = [each["capacityProvider"] for each in service.get("capacityProviderStrategy", [])]
     if service.get("launchType") == "FARGATE" or any(name.startswith("FARGATE") for name in providers):
         return Room(0, "on Fargate, where there is always room", unbounded=True)
     cpu, memory = needs(definition)
-    free = sum(_fits(instance, cpu, memory) for instance in _instances(place))
+    free = sum(_fits(instance, cpu, memory) for instance in _instances(context))
     if free:
         return Room(free, f"room for {free} more, of {cpu} CPU units and {memory} MiB")
     lack = f"No instance has {cpu} CPU units and {memory} MiB to spare"
-    if providers and _grows(place, providers):
+    if providers and _grows(context, providers):
         return Room(0, f"{lack.lower()}; ECS will start one, which takes some minutes", grows=True)
     return Room(0, f"{lack}, so the rollout could not begin.")
 
 
-def _instances(place: Place) -> list[Json]:
-    name = place.names.project
-    arns = place.aws.call("ecs", "list-container-instances", "--cluster", name, "--status", "ACTIVE")[
+def _instances(context: Context) -> list[Json]:
+    name = context.names.project
+    arns = context.aws.call("ecs", "list-container-instances", "--cluster", name, "--status", "ACTIVE")[
         "containerInstanceArns"
     ]
     found: list[Json] = []
     for start in range(0, len(arns), 100):  # as many as DescribeContainerInstances takes at once
-        found += place.aws.call(
+        found += context.aws.call(
             "ecs",
             "describe-container-instances",
             "--cluster",
@@ -70,8 +70,8 @@ def _fits(instance: Json, cpu: int, memory: int) -> int:
     return max(0, min(left.get(name, 0) // max(need, 1) for name, need in (("CPU", cpu), ("MEMORY", memory))))
 
 
-def _grows(place: Place, providers: list[str]) -> bool:
-    found = place.aws.call("ecs", "describe-capacity-providers", "--capacity-providers", *providers)
+def _grows(context: Context, providers: list[str]) -> bool:
+    found = context.aws.call("ecs", "describe-capacity-providers", "--capacity-providers", *providers)
     return any(
         each.get("autoScalingGroupProvider", {}).get("managedScaling", {}).get("status") == "ENABLED"
         for each in found["capacityProviders"]

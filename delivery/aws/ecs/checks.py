@@ -1,170 +1,198 @@
-"""The checks of where it is to run: the cluster, the service, and what its tasks need."""
+"""The checks of the service: its cluster, its roles and secrets, its load balancer, and room for its tasks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delivery.aws.client import AwsError
 from delivery.aws.ecs import capacity, task_definition
-from delivery.deployment.candidate import No, Wanted, Warn
+from delivery.aws.errors import AwsError
+from delivery.deployment.seam import Doubt, Refusal
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
+    from collections.abc import Callable
+
+    from delivery.aws.context import Context
+    from delivery.aws.ecs.service import Running
+    from delivery.deployment.candidate import Candidate
+    from delivery.deployment.seam import Json
+
+NAMES = (
+    *("cluster", "service", "deployments", "roles", "secrets"),
+    *("target group", "log group", "capacity", "address"),
+)
 
 
-def cluster(wanted: Wanted) -> str:
-    cluster = wanted.situation.cluster
-    name = wanted.situation.place.names.project
-    if cluster is None or cluster["status"] != "ACTIVE":
-        raise No(
-            f"The cluster {name} is {cluster['status'] if cluster else 'not there'}.",
-            "create the stacks (ecs/README.md), or set PROJECT to the name that they were created with.",
-        )
-    return f"{name} is active"
+class Checks:
+    """The checks of one service. Each returns what it found, and raises Refusal, Doubt and AwsError."""
 
+    def __init__(self, context: Context, running: Running) -> None:
+        self._context, self._running = context, running
 
-def service(wanted: Wanted) -> str:
-    service = _the_service(wanted)
-    if service["status"] != "ACTIVE":
-        raise No(f"The service is {service['status']}.", "create it again: ecs/service.yml.")
-    breaker = service.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
-    if not (breaker.get("enable") and breaker.get("rollback")):
-        raise No(
-            "The service does not undo a rollout that fails: its circuit breaker is off.",
-            "ecs/service.yml, DeploymentCircuitBreaker.",
-        )
-    if task_definition.image(wanted.situation.definition) is None:
-        raise No(
-            f"{task_definition.revision(service['taskDefinition'])} has no container {task_definition.CONTAINER}.",
-            "ecs/service.yml, ContainerDefinitions.",
-        )
-    return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
+    def by_name(self) -> dict[str, Callable[[Candidate], str]]:
+        """Return the checks by their names, in the order in which they run."""
+        return {name: _of_no_candidate(getattr(self, name.replace(" ", "_"))) for name in NAMES}
 
-
-def deployments(wanted: Wanted) -> str:
-    _the_service(wanted)
-    for each in wanted.situation.deployments:
-        if each["status"] in ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"):
-            raise No(
-                f"Another deployment is under way, {each['status']}: {each['serviceDeploymentArn']}.",
-                "nothing: run this again when it has ended.",
+    def cluster(self) -> str:
+        cluster = self._running.cluster
+        name = self._context.names.project
+        if cluster is None or cluster["status"] != "ACTIVE":
+            raise Refusal(
+                f"The cluster {name} is {cluster['status'] if cluster else 'not there'}.",
+                "create the stacks (ecs/README.md), or mend `project` in delivery.toml.",
             )
-    return "none under way"
+        return f"{name} is active"
 
+    def service(self) -> str:
+        service = self._service()
+        if service["status"] != "ACTIVE":
+            raise Refusal(f"The service is {service['status']}.", "create it again: ecs/service.yml.")
+        breaker = service.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
+        if not (breaker.get("enable") and breaker.get("rollback")):
+            raise Refusal(
+                "The service does not undo a rollout that fails: its circuit breaker is off.",
+                "check ecs/service.yml, DeploymentCircuitBreaker.",
+            )
+        if task_definition.image(self._running.definition) is None:
+            raise Refusal(
+                f"{task_definition.revision(service['taskDefinition'])} has no container {task_definition.CONTAINER}.",
+                "check ecs/service.yml, ContainerDefinitions.",
+            )
+        return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
 
-def roles(wanted: Wanted) -> str:
-    _the_service(wanted)
-    names = []
-    for kind in ("taskRoleArn", "executionRoleArn"):
-        arn = wanted.situation.definition.get(kind)
-        if not arn:
-            raise No(f"The task definition has no {kind}.", "ecs/service.yml, TaskDefinition.")
-        names.append(arn.rsplit("/", 1)[-1])
+    def deployments(self) -> str:
+        self._service()
+        for each in self._running.deployments:
+            if each["status"] in (
+                "PENDING",
+                "IN_PROGRESS",
+                "STOP_REQUESTED",
+                "ROLLBACK_REQUESTED",
+                "ROLLBACK_IN_PROGRESS",
+            ):
+                raise Refusal(
+                    f"Another deployment is under way, {each['status']}: {each['serviceDeploymentArn']}.",
+                    "run this again when it has ended.",
+                )
+        return "none under way"
+
+    def roles(self) -> str:
+        self._service()
+        names = []
+        for kind in ("taskRoleArn", "executionRoleArn"):
+            arn = self._running.definition.get(kind)
+            if not arn:
+                raise Refusal(f"The task definition has no {kind}.", "check ecs/service.yml, TaskDefinition.")
+            names.append(arn.rsplit("/", 1)[-1])
+            try:
+                self._context.aws.call("iam", "get-role", "--role-name", names[-1])
+            except AwsError as error:
+                if error.error != "NoSuchEntity":
+                    raise
+                raise Refusal(
+                    f"The role {names[-1]} is not there.", "check ecs/service.yml, TaskRole and ExecutionRole."
+                ) from None
+        return " and ".join(names)
+
+    def secrets(self) -> str:
+        self._service()
+        keys: dict[str, list[str]] = {}
+        elsewhere = []
+        for container in self._running.definition["containerDefinitions"]:
+            for secret in container.get("secrets", []):
+                parts = secret["valueFrom"].split(":")
+                if len(parts) >= 7 and parts[2] == "secretsmanager":
+                    keys.setdefault(":".join(parts[:7]), []).append(parts[7] if len(parts) > 7 else "")
+                else:
+                    elsewhere.append(secret["name"])
+        for arn, wants in keys.items():
+            self._secret(arn, wants)
+        if elsewhere:
+            raise Doubt(f"{', '.join(elsewhere)}: not in Secrets Manager, so only ECS can tell")
+        return (
+            ", ".join(f"{arn.split(':')[6]} with {', '.join(filter(None, wants))}" for arn, wants in keys.items())
+            or "none"
+        )
+
+    def _secret(self, arn: str, keys: list[str]) -> None:
         try:
-            wanted.situation.place.aws.call("iam", "get-role", "--role-name", names[-1])
+            found = self._context.aws.call("secretsmanager", "describe-secret", "--secret-id", arn)
         except AwsError as error:
-            if error.error != "NoSuchEntity":
+            if error.error != "ResourceNotFoundException":
                 raise
-            raise No(f"The role {names[-1]} is not there.", "ecs/service.yml, TaskRole and ExecutionRole.") from None
-    return " and ".join(names)
+            raise Refusal(
+                f"The secret {arn} is not there.", "check ecs/database.yml, or Secrets in ecs/service.yml."
+            ) from None
+        if found.get("DeletedDate"):
+            raise Refusal(f"The secret {arn} is being deleted.", "`aws secretsmanager restore-secret` brings it back.")
+        # A secret's keys are in its value, which is nobody's to read here. RDS's own have these two
+        # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html); of others, ECS tells.
+        if found.get("OwningService") == "rds" and (wrong := sorted({*keys} - {"username", "password", ""})):
+            raise Refusal(f"The secret {arn} of RDS has no key {wrong[0]}.", "check ecs/service.yml, Secrets.")
 
+    def target_group(self) -> str:
+        balancers = self._service().get("loadBalancers") or []
+        if not balancers:
+            raise Refusal("The service stands behind no load balancer.", "check ecs/service.yml, LoadBalancers.")
+        arn, name, port = (balancers[0].get(key) for key in ("targetGroupArn", "containerName", "containerPort"))
+        definition = self._running.definition
+        container = next((each for each in definition["containerDefinitions"] if each["name"] == name), None)
+        ports = [each["containerPort"] for each in (container or {}).get("portMappings", [])]
+        if port not in ports:
+            raise Refusal(
+                f"Visitors are sent to port {port} of {name}, which has {ports or 'none'}.",
+                "check ecs/service.yml, PortMappings.",
+            )
+        group = self._context.aws.call("elbv2", "describe-target-groups", "--target-group-arns", str(arn))[
+            "TargetGroups"
+        ][0]
+        if (group.get("TargetType") == "ip") != (definition.get("networkMode") == "awsvpc"):
+            raise Refusal(
+                f"The target group takes targets by {group.get('TargetType')}, and the tasks' network is "
+                f"{definition.get('networkMode', 'bridge')}.",
+                "check ecs/load-balancer.yml, TargetType, or ecs/service.yml, NetworkMode.",
+            )
+        if group.get("HealthCheckPort", "traffic-port") not in ("traffic-port", str(port)):
+            raise Refusal(
+                f"The load balancer checks port {group['HealthCheckPort']}, and visitors go to {port}.",
+                "check ecs/load-balancer.yml, HealthCheckPort.",
+            )
+        if group.get("HealthCheckPath") != "/readyz":
+            raise Doubt(f"the load balancer checks {group.get('HealthCheckPath')}, which is not the site's /readyz")
+        return f"port {port}, checked at /readyz"
 
-def secrets(wanted: Wanted) -> str:
-    _the_service(wanted)
-    keys: dict[str, list[str]] = {}
-    elsewhere = []
-    for container in wanted.situation.definition["containerDefinitions"]:
-        for secret in container.get("secrets", []):
-            parts = secret["valueFrom"].split(":")
-            if len(parts) >= 7 and parts[2] == "secretsmanager":
-                keys.setdefault(":".join(parts[:7]), []).append(parts[7] if len(parts) > 7 else "")
-            else:
-                elsewhere.append(secret["name"])
-    for arn, wants in keys.items():
-        _secret(wanted, arn, wants)
-    if elsewhere:
-        raise Warn(f"{', '.join(elsewhere)}: not in Secrets Manager, so only ECS can tell")
-    return (
-        ", ".join(f"{arn.split(':')[6]} with {', '.join(filter(None, wants))}" for arn, wants in keys.items()) or "none"
-    )
+    def log_group(self) -> str:
+        name = self._context.names.log_group
+        found = self._context.aws.call("logs", "describe-log-groups", "--log-group-name-prefix", name)["logGroups"]
+        if name not in (group["logGroupName"] for group in found):
+            raise Refusal(
+                f"The log group {name} is not there, and no task starts without it.", "check ecs/service.yml, LogGroup."
+            )
+        return name
 
-
-def _secret(wanted: Wanted, arn: str, keys: list[str]) -> None:
-    try:
-        found = wanted.situation.place.aws.call("secretsmanager", "describe-secret", "--secret-id", arn)
-    except AwsError as error:
-        if error.error != "ResourceNotFoundException":
-            raise
-        raise No(f"The secret {arn} is not there.", "ecs/database.yml, or Secrets in ecs/service.yml.") from None
-    if found.get("DeletedDate"):
-        raise No(f"The secret {arn} is being deleted.", "`aws secretsmanager restore-secret` brings it back.")
-    # A secret's keys are in its value, which is nobody's to read here. RDS's own have these two
-    # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html); of others, ECS tells.
-    if found.get("OwningService") == "rds" and (wrong := sorted({*keys} - {"username", "password", ""})):
-        raise No(f"The secret {arn} of RDS has no key {wrong[0]}.", "ecs/service.yml, Secrets.")
-
-
-def target_group(wanted: Wanted) -> str:
-    balancers = _the_service(wanted).get("loadBalancers") or []
-    if not balancers:
-        raise No("The service stands behind no load balancer.", "ecs/service.yml, LoadBalancers.")
-    arn, name, port = (balancers[0].get(key) for key in ("targetGroupArn", "containerName", "containerPort"))
-    definition = wanted.situation.definition
-    container = next((each for each in definition["containerDefinitions"] if each["name"] == name), None)
-    ports = [each["containerPort"] for each in (container or {}).get("portMappings", [])]
-    if port not in ports:
-        raise No(
-            f"Visitors are sent to port {port} of {name}, which has {ports or 'none'}.",
-            "ecs/service.yml, PortMappings.",
+    def capacity(self) -> str:
+        room = capacity.room(self._context, self._service(), self._running.definition)
+        if room.tasks or room.unbounded:
+            return room.sentence
+        if room.grows:
+            raise Doubt(room.sentence)
+        raise Refusal(
+            room.sentence,
+            "check ecs/cluster.yml: more or larger instances; or Cpu and MemoryReservation in ecs/service.yml.",
         )
-    group = wanted.situation.place.aws.call("elbv2", "describe-target-groups", "--target-group-arns", str(arn))[
-        "TargetGroups"
-    ][0]
-    if (group.get("TargetType") == "ip") != (definition.get("networkMode") == "awsvpc"):
-        raise No(
-            f"The target group takes targets by {group.get('TargetType')}, and the tasks' network is "
-            f"{definition.get('networkMode', 'bridge')}.",
-            "ecs/load-balancer.yml, TargetType, or ecs/service.yml, NetworkMode.",
-        )
-    if group.get("HealthCheckPort", "traffic-port") not in ("traffic-port", str(port)):
-        raise No(
-            f"The load balancer checks port {group['HealthCheckPort']}, and visitors go to {port}.",
-            "ecs/load-balancer.yml, HealthCheckPort.",
-        )
-    if group.get("HealthCheckPath") != "/readyz":
-        raise Warn(f"the load balancer checks {group.get('HealthCheckPath')}, which is not the site's /readyz")
-    return f"port {port}, checked at /readyz"
+
+    def address(self) -> str:
+        if not self._running.url:
+            raise Refusal(
+                f"{self._context.names.site_url} does not say where the site is, and so nothing could be proven.",
+                "check ecs/service.yml, SiteUrlParameter.",
+            )
+        return self._running.url
+
+    def _service(self) -> Json:
+        if self._running.service is None:
+            raise Refusal("There is no service.", "create the stacks (ecs/README.md).")
+        return self._running.service
 
 
-def log_group(wanted: Wanted) -> str:
-    name = wanted.situation.place.names.log_group
-    found = wanted.situation.place.aws.call("logs", "describe-log-groups", "--log-group-name-prefix", name)["logGroups"]
-    if name not in (group["logGroupName"] for group in found):
-        raise No(f"The log group {name} is not there, and no task starts without it.", "ecs/service.yml, LogGroup.")
-    return name
-
-
-def room(wanted: Wanted) -> str:
-    room = capacity.room(wanted.situation.place, _the_service(wanted), wanted.situation.definition)
-    if room.tasks or room.unbounded:
-        return room.sentence
-    if room.grows:
-        raise Warn(room.sentence)
-    raise No(
-        room.sentence, "ecs/cluster.yml: more or larger instances; or Cpu and MemoryReservation in ecs/service.yml."
-    )
-
-
-def site(wanted: Wanted) -> str:
-    if not wanted.situation.site_url:
-        raise No(
-            f"{wanted.situation.place.names.site_url} does not say where the site is, and so nothing could be proven.",
-            "ecs/service.yml, SiteUrlParameter.",
-        )
-    return wanted.situation.site_url
-
-
-def _the_service(wanted: Wanted) -> Json:
-    if wanted.situation.service is None:
-        raise No("There is no service.", "create the stacks (ecs/README.md).")
-    return wanted.situation.service
+def _of_no_candidate(check: Callable[[], str]) -> Callable[[Candidate], str]:
+    return lambda _: check()

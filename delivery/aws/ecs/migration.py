@@ -7,54 +7,53 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.client import AwsError
-from delivery.aws.ecs import diagnosis, stopped_tasks, task_log
-from delivery.aws.ecs import service as situation
+from delivery.aws.ecs import diagnosis, service, task_log
 from delivery.aws.ecs.task_definition import CONTAINER
+from delivery.aws.errors import AwsError, shown
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.service import Place
+    from delivery.aws.context import Context
+    from delivery.deployment.seam import Json
 
 # It migrates the database, and fills an empty one with the catalogue.
 COMMAND = ["python3", "-m", "colophon", "prepare"]
 STARTED = "a task was started that prepares the database"
-LOOKS = 3  # after the first, for a task that may have been started
+POLLS = 3  # after the first, for a task that may have been started
 
 
-def migrate(place: Place, service: Json, definition: Json) -> Json:
+def migrate(context: Context, service: Json, definition: Json) -> Json:
     """Prepare the database with a task of this definition, showing its log, and return its ARN and exit code.
 
     Raises Ended when it does not end with 0 in time. Whatever else ends this, Cancelled for one, ends the task first.
     """
-    task = _start(place, service, definition)
-    log = task_log.Log(place, definition, task)
+    task = _start(context, service, definition)
+    log = task_log.Log(context, definition, task)
     try:
-        task = _follow(place, task, log, place.settings.migration)
+        task = _follow(context, task, log, context.settings.migration)
     except Exception:
-        _stop(place, task, log)
+        _stop(context, task, log)
         raise
     if task["lastStatus"] != "STOPPED":
-        _stop(place, task, log)
+        _stop(context, task, log)
         raise Ended(
             Outcome.MIGRATION_FAILED,
             Cause(
                 "migration-slow",
-                f"Preparing the database was not done after {place.settings.migration:.0f} s, and was ended.",
-                stopped_tasks.shown(log.lines),
-                "the newest migration in src/colophon/database/migrations/versions/, or DELIVERY_MIGRATION_TIMEOUT; a "
-                "lock that the running site holds can be the reason too.",
+                f"Preparing the database was not done after {context.settings.migration:.0f} s, and was ended.",
+                shown(log.lines),
+                "check the newest migration in src/colophon/database/migrations/versions/, or raise "
+                "DELIVERY_MIGRATION_TIMEOUT; a lock that the running site holds can be the reason too.",
             ),
         )
     code = next((each.get("exitCode") for each in task["containers"] if each["name"] == CONTAINER), None)
     if code != 0:
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_migration(task, log.lines, definition))
-    place.aws.found_out("the database was prepared", made=True)
+    context.aws.settle("the database was prepared", made=True)
     return {"task": task["taskArn"], "exit_code": code}
 
 
-def _start(place: Place, service: Json, definition: Json) -> Json:
+def _start(context: Context, service: Json, definition: Json) -> Json:
     overrides = {"containerOverrides": [{"name": CONTAINER, "command": COMMAND}]}
     where = {
         "networkConfiguration": service.get("networkConfiguration"),
@@ -66,7 +65,7 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
     }
     token = uuid.uuid4().hex
     request = {
-        "cluster": place.names.project,
+        "cluster": context.names.project,
         "taskDefinition": definition["taskDefinitionArn"],
         "overrides": overrides,
         "clientToken": token,  # for a call that is made twice, as its answer was lost
@@ -75,41 +74,41 @@ def _start(place: Place, service: Json, definition: Json) -> Json:
     }
 
     def run() -> Json:
-        if place.waiting.cancellation.asked and STARTED in place.aws.changes:
-            heard = _heard(place, request["startedBy"])
-            if heard:
-                return heard
-            place.waiting.cancellation.check()
-        return place.aws.request("ecs", "run-task", request, place.folder / "run-task.json", change=STARTED)
+        if context.poller.cancellation.requested and STARTED in context.aws.changes:
+            found = _carried_out(context, request["startedBy"])
+            if found:
+                return found
+            context.poller.cancellation.check()
+        return context.aws.request("ecs", "run-task", request, context.folder / "run-task.json", change=STARTED)
 
     # ECS may not know a revision yet that it registered a moment ago (RunTask's documentation, "eventual consistency").
-    started = place.waiting.until_answered(run, repeat=lambda error: "TaskDefinition not found" in error.said)
+    started = context.poller.until_answered(run, repeat=lambda error: "TaskDefinition not found" in str(error.message))
     if not started["tasks"]:
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_placement(started["failures"]))
     task: Json = started["tasks"][0]
     return task
 
 
-def _heard(place: Place, started_by: str) -> Json | None:
+def _carried_out(context: Context, started_by: str) -> Json | None:
     """Return what a call answered whose answer was lost, None when it was not heard.
 
     Now that no task is wanted, making the call again could start one.
     """
-    for _ in place.waiting.looks(LOOKS * place.waiting.poll, heed=False):
+    for _ in context.poller.polls(POLLS * context.poller.interval, cancellable=False):
         for status in ("RUNNING", "STOPPED"):
-            tasks = situation.tasks(place, status, started_by=started_by)
+            tasks = service.tasks(context, status, started_by=started_by)
             if tasks:
-                place.aws.found_out(STARTED, made=True)
+                context.aws.settle(STARTED, made=True)
                 return {"tasks": tasks}
-    place.aws.found_out(STARTED, made=False)
+    context.aws.settle(STARTED, made=False)
     return None
 
 
-def _follow(place: Place, task: Json, log: task_log.Log, seconds: float, *, heed: bool = True) -> Json:
-    for _ in place.waiting.looks(seconds, heed=heed):
+def _follow(context: Context, task: Json, log: task_log.Log, seconds: float, *, cancellable: bool = True) -> Json:
+    for _ in context.poller.polls(seconds, cancellable=cancellable):
         try:
-            found = place.aws.call(
-                "ecs", "describe-tasks", "--cluster", place.names.project, "--tasks", task["taskArn"]
+            found = context.aws.call(
+                "ecs", "describe-tasks", "--cluster", context.names.project, "--tasks", task["taskArn"]
             )["tasks"]
             task = found[0] if found else task
             for line in log.news():
@@ -122,15 +121,15 @@ def _follow(place: Place, task: Json, log: task_log.Log, seconds: float, *, heed
     return task
 
 
-def _stop(place: Place, task: Json, log: task_log.Log) -> None:
+def _stop(context: Context, task: Json, log: task_log.Log) -> None:
     """End a task and follow it to its end. That it cannot be ended is said, for something else has ended already."""
     try:
-        place.waiting.until_answered(
-            lambda: place.aws.call(
+        context.poller.until_answered(
+            lambda: context.aws.call(
                 "ecs",
                 "stop-task",
                 "--cluster",
-                place.names.project,
+                context.names.project,
                 "--task",
                 task["taskArn"],
                 "--reason",
@@ -138,7 +137,7 @@ def _stop(place: Place, task: Json, log: task_log.Log) -> None:
                 change="that task was stopped",
             )
         )
-        _follow(place, task, log, place.settings.migration, heed=False)
+        _follow(context, task, log, context.settings.migration, cancellable=False)
     except AwsError as error:
         click.secho(
             f"{task['taskArn']}, which prepares the database, could not be ended: {error.said}", fg="yellow", err=True

@@ -5,24 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from delivery.aws.errors import shown
 from delivery.deployment.outcomes import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from delivery.aws.client import Json
+    from delivery.deployment.seam import Json
 
 # Of causes that are found as often, the first one counts.
 RANK = ("secret", "access-denied", "image", "port-clash", "memory", "architecture", "cannot-start", "exits", "health")
 # What ECS says when a container's own reason says more.
 SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
-LINES, LENGTH = 10, 500  # of a log, as much as one reads
-
-
-def shown(lines: Iterable[str], most: int = LINES) -> tuple[str, ...]:
-    """Return the last lines, each cut to a length that can be read."""
-    whole = [part.rstrip() for line in lines for part in line.splitlines() if part.strip()]
-    return tuple(line if len(line) <= LENGTH else f"{line[:LENGTH]}…" for line in whole[-most:])
 
 
 def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
@@ -39,9 +31,9 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
     if "port is already allocated" in text or "address already in use" in text:
         return Cause(
             "port-clash",
-            "A port that the task wants is taken on its instance.",
+            "A port that the task needs is taken on its instance.",
             said,
-            "PortMappings in ecs/service.yml: without a HostPort, with NetworkMode awsvpc, no two tasks can clash.",
+            "check PortMappings in ecs/service.yml: with NetworkMode awsvpc and no HostPort, no two tasks can clash.",
         )
     if "OutOfMemory" in text or (exited and code == 137) or any("Perhaps out of memory" in line for line in logs):
         limit = _memory(definition)
@@ -49,35 +41,35 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
             "memory",
             f"The task used more memory than its limit{f' of {limit} MiB' if limit else ''}, and was killed.",
             said + shown(logs, 5),
-            "what uses it in this release; or Memory in ecs/service.yml, or fewer WebConcurrency workers there.",
+            "check what uses it in this release; or Memory in ecs/service.yml, or fewer WebConcurrency workers there.",
         )
     if "exec format error" in text or any("exec format error" in line for line in logs):
         return Cause(
             "architecture",
             "The image was built for another kind of processor.",
             said + shown(logs, 3),
-            "where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
+            "check where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
         )
     if "CannotStartContainerError" in text or "CannotCreateContainerError" in text:
         return Cause(
             "cannot-start",
             "The container cannot be started.",
             said,
-            "CMD in src/Dockerfile, or User and LinuxParameters in ecs/service.yml.",
+            "check CMD in src/Dockerfile, or User and LinuxParameters in ecs/service.yml.",
         )
     if exited:
         return Cause(
             "exits",
             f"The new tasks exit by themselves{f', with code {code}' if code is not None else ''}.",
             shown(logs) or said,
-            "what the log says, in src/; without a log, CMD in src/Dockerfile.",
+            "check what the log says, in src/; without a log, CMD in src/Dockerfile.",
         )
     if "health checks" in text:
         return Cause(
             "health",
             "The new tasks fail their health checks.",
             said + shown(logs),
-            "HealthCheck in ecs/service.yml, and what the site answers (src/colophon/web/health.py).",
+            "check HealthCheck in ecs/service.yml, and what the site answers (src/colophon/web/health.py).",
         )
     return None
 
@@ -89,38 +81,38 @@ def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
     if denied:
         return Cause(
             "access-denied",
-            f"The execution role may not {denied[1]}, which starting a task takes.",
+            f"The execution role does not allow {denied[1]}, which starting a task needs.",
             said,
-            "ExecutionPolicy in ecs/service.yml.",
+            "check ExecutionPolicy in ecs/service.yml.",
         )
     key = re.search(r"did not contain json key (\S+)", text)
     if key:
         return Cause(
             "secret",
-            f"The secret{name} has no key {key[1].rstrip('.')}, which the task wants.",
+            f"The secret{name} has no key {key[1].rstrip('.')}, which the task needs.",
             said,
-            "Secrets in ecs/service.yml, or the secret itself.",
+            "check Secrets in ecs/service.yml, or the secret itself.",
         )
     if "ecret" in text:
         return Cause(
             "secret",
-            f"The secret{name} that the task wants cannot be had.",
+            f"The secret{name} that the task needs cannot be read.",
             said,
-            "Secrets in ecs/service.yml, the secret in ecs/database.yml, or the way to it in ecs/network.yml.",
+            "check Secrets in ecs/service.yml, the secret in ecs/database.yml, or the way to it in ecs/network.yml.",
         )
     return Cause(
         "cannot-start",
-        "ECS cannot get ready what the task needs to start.",
+        "ECS cannot prepare what the task needs to start.",
         said,
-        "what it names, in ecs/service.yml; or the way there, in ecs/network.yml.",
+        "check what it names, in ecs/service.yml; or the way there, in ecs/network.yml.",
     )
 
 
 def _about_pulling(text: str) -> str:
     if "not authorized" in text or "denied" in text.lower():
-        return "ExecutionPolicy in ecs/service.yml, if the image is in the registry."
+        return "check ExecutionPolicy in ecs/service.yml, if the image is in the registry."
     if "not found" in text.lower():
-        return "nothing that is checked in: the image is gone. `make build scan-image push` brings it back."
+        return "`make build scan-image push` brings the image back; nothing in ecs/ is wrong."
     return "the way to the registry in ecs/network.yml, if it is there: `make status` names the image."
 
 

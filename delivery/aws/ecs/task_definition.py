@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
+    from delivery.deployment.seam import Json
 
 CONTAINER = "site"
 

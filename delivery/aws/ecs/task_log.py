@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delivery.aws.client import AwsError
 from delivery.aws.ecs.task_definition import CONTAINER
+from delivery.aws.errors import AwsError
 
 if TYPE_CHECKING:
-    from delivery.aws.client import Json
-    from delivery.aws.ecs.service import Place
+    from delivery.aws.context import Context
+    from delivery.deployment.seam import Json
 
 
 class Log:
     """The log of a task's container, in CloudWatch Logs, where the awslogs driver sends it."""
 
-    def __init__(self, place: Place, definition: Json, task: Json) -> None:
+    def __init__(self, context: Context, definition: Json, task: Json) -> None:
         options = next(
             each.get("logConfiguration", {}).get("options", {})
             for each in definition["containerDefinitions"]
             if each["name"] == CONTAINER
         )
-        self._aws = place.aws
-        self._group = options.get("awslogs-group", place.names.log_group)
+        self._aws = context.aws
+        self._group = options.get("awslogs-group", context.names.log_group)
         prefix = options.get("awslogs-stream-prefix", CONTAINER)
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
         self._stream = f"{prefix}/{CONTAINER}/{task['taskArn'].rsplit('/', 1)[-1]}"

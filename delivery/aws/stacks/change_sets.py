@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from delivery.aws import client
+from delivery.aws.errors import AwsError
 from delivery.terminal.shell import CommandError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def describe(stack: str) -> Mapping[str, Any] | None:
 
 
 @contextmanager
-def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool) -> Iterator[ChangeSet]:
+def prepare(stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool) -> Iterator[ChangeSet]:
     """Yield what a template with these parameters would change; it is forgotten at the end unless it was made.
 
     Without a template, the stack's present one is used again. Raises StackError and CommandError.
@@ -93,11 +93,11 @@ def work_out(stack: str, template: Path | None, parameters: Mapping[str, str], *
                 *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
                 *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
             )
-        except client.AwsError as error:
+        except AwsError as error:
             # The CLI makes a call again whose answer was lost, and is told that the change set is there.
             if error.error != "AlreadyExistsException":
                 refused = True
-                raise StackError(f"{stack} cannot become that: {_reason(error)}") from None
+                raise StackError(f"CloudFormation rejected the change to {stack}: {error.said}") from None
         change_set.changes = tuple(_changes(change_set))
         yield change_set
     finally:
@@ -117,14 +117,8 @@ def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
             reason = found.get("StatusReason", "")
             if any(words in reason for words in _NO_CHANGES):
                 return []
-            raise StackError(f"{change_set.stack} cannot become that: {reason}")
+            raise StackError(f"CloudFormation rejected the change to {change_set.stack}: {reason}")
         time.sleep(POLL_SECONDS)
-
-
-def _reason(error: CommandError) -> str:
-    """Return in what words AWS refused a call, without those that say which call it was."""
-    found = re.search(r"An error occurred \(.+?\) when calling the \w+ operation: (.+)", error.errors)
-    return found[1] if found else error.message
 
 
 def _forget(change_set: ChangeSet) -> None:
@@ -146,7 +140,7 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
     change_set.begun = True
     try:
         change_set.call("execute-change-set")
-    except client.AwsError as error:
+    except AwsError as error:
         # It may have been heard. One whose answer was lost the CLI makes again, and is told that it goes on already.
         if error.may_be_done or error.error == "InvalidChangeSetStatus":
             change_set.begun = change_set.call("describe-change-set")["ExecutionStatus"] not in NOT_BEGUN

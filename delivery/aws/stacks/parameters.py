@@ -1,58 +1,23 @@
-"""The values that a person chose for the stacks' parameters: in a file, or on the command line."""
+"""The values of the stacks' parameters: those chosen in delivery.toml or on the command line, else the defaults."""
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from delivery.aws.stacks.templates import Parameter
-
-# For each stack, by its short name, the values of its parameters by name.
-Choices = dict[str, dict[str, str]]
+    from delivery.environments import Parameters
 
 
 class ParametersError(click.ClickException):
     """A parameter is wrong or lacking; the message says which, and where it belongs."""
 
 
-def read(path: Path) -> Choices:
-    """Return what a file chooses: TOML with a table for each stack. A file that is not there chooses nothing.
-
-    Raises ParametersError.
-    """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParametersError(f"{path} cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ParametersError(f"{path} is not TOML: {error}.") from None
-    choices: Choices = {}
-    for stack, values in tables.items():
-        if not isinstance(values, dict):
-            raise ParametersError(
-                f"{path}: {stack} stands outside of every table; put it under its stack, as [network]."
-            )
-        choices[stack] = {name: _text(value, f"{path}: [{stack}] {name}") for name, value in values.items()}
-    return choices
-
-
-def _text(value: object, where: str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise ParametersError(f"{where} must be a text, a number, true or false.")
-
-
-def add(choices: Choices, given: Iterable[str]) -> Choices:
+def add(choices: Parameters, given: Iterable[str]) -> Parameters:
     """Return the choices with the command line's, `STACK.NAME=VALUE`, which go before. Raises ParametersError."""
     merged = {stack: dict(values) for stack, values in choices.items()}
     for one in given:
@@ -65,20 +30,20 @@ def add(choices: Choices, given: Iterable[str]) -> Choices:
 
 
 def complete(
-    choices: Choices, declared: Mapping[str, Mapping[str, Parameter]], own: Mapping[str, str], path: Path
-) -> Choices:
+    choices: Parameters, declared: Mapping[str, Mapping[str, Parameter]], own: Mapping[str, str]
+) -> Parameters:
     """Return a value for every parameter of every stack: what was chosen, else its default.
 
-    `declared` has each stack's parameters, `own` the values that are nobody's choice. Raises ParametersError, which
+    `declared` has each stack's parameters, `own` the values that follow from other keys. Raises ParametersError, which
     names all that is wrong.
     """
     wrong = [f"[{stack}] is no stack: there are {', '.join(declared)}." for stack in choices if stack not in declared]
-    values: Choices = {}
+    values: Parameters = {}
     for stack, parameters in declared.items():
         chosen = choices.get(stack, {})
         for name in chosen:
             if name in own:
-                wrong.append(f"[{stack}] {name} follows from the project's name; leave it out.")
+                wrong.append(f"[{stack}] {name} follows from other keys of delivery.toml; leave it out.")
             elif name not in parameters:
                 wrong.append(
                     f"[{stack}] has no parameter {name}: it has {', '.join(p for p in parameters if p not in own)}."
@@ -91,5 +56,5 @@ def complete(
             else:
                 values[stack][name] = value
     if wrong:
-        raise ParametersError("\n".join([f"{path} and --set do not fit the stacks.", *wrong]))
+        raise ParametersError("\n".join(["The stacks of delivery.toml and --set do not fit the templates.", *wrong]))
     return values

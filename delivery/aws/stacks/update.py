@@ -1,20 +1,19 @@
-"""`stacks`: make the stacks of ecs/ and keep them as their templates say, each difference shown before it is made."""
+"""The stacks of ecs/, made and changed to what their templates say, each difference shown before it is made."""
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from delivery.aws import client
-from delivery.aws.stacks import change_sets, parameters, templates
+from delivery.aws.stacks import change_sets
 from delivery.release.checkout import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from delivery.aws.stacks.change_sets import ChangeSet
 
@@ -70,51 +69,6 @@ STACKS = (
 )
 
 
-@click.command()
-@click.option(
-    "--project", envvar="PROJECT", default="colophon", show_default=True, help="The one name that all resources bear."
-)
-@click.option(
-    "--parameters",
-    "chosen",
-    type=click.Path(path_type=Path),
-    default=ECS / "parameters.toml",
-    help="What you choose for the stacks' parameters, a table for each stack. By default ecs/parameters.toml.",
-)
-@click.option(
-    "--set", "given", metavar="STACK.NAME=VALUE", multiple=True, help="Choose one more; it goes before the file."
-)
-@click.option("--only", type=click.Choice([stack.name for stack in STACKS]), help="Look at one stack alone.")
-@click.option("--diff", is_flag=True, help="Show the differences and make none.")
-@click.option("--yes", is_flag=True, help="Make the changes without asking.")
-@click.option("--templates", "folder", type=click.Path(path_type=Path), default=ECS, hidden=True)
-def stacks(
-    project: str, chosen: Path, given: tuple[str, ...], only: str | None, diff: bool, yes: bool, folder: Path
-) -> None:
-    """Make the AWS stacks of ecs/, or change them to what their templates say.
-
-    Shows what would change in each, asks, and makes it, whole or not at all. Stacks that are as they should be are left
-    alone. It can be interrupted, and run again, at any time.
-    """
-    choices = parameters.add(parameters.read(chosen), given)
-    declared = {stack.name: templates.parameters(folder / stack.file) for stack in STACKS}
-    own = {"Project": project, RELEASED_IMAGE: f"/{project}/released-image"}
-    values = parameters.complete(choices, declared, own, chosen)
-    if not (diff or yes or somebody_can_be_asked()):
-        raise click.ClickException("There is nobody to ask: say --yes to make the changes, or --diff to see them.")
-    account = client.call("sts", "get-caller-identity")["Account"]
-    click.echo(f"Account {account}, region {region()}, project {project}.")
-    run = Run(project, folder, ask=not yes, diff=diff)
-    for stack in STACKS:
-        if only in (None, stack.name):
-            run.change(stack, values[stack.name])
-
-
-def somebody_can_be_asked() -> bool:
-    """Whether a person sits at the terminal, so that a question would be answered."""
-    return sys.stdin.isatty()
-
-
 def region() -> str:
     """Return the region's name. Raises click.ClickException when it has not the zones that the network needs."""
     zones = client.call("ec2", "describe-availability-zones", "--filters", "Name=zone-type,Values=availability-zone")
@@ -126,8 +80,8 @@ def region() -> str:
     return str(names[0])
 
 
-class Run:
-    """One walk through the stacks."""
+class Update:
+    """An update of a project's stacks, one after the other."""
 
     def __init__(self, project: str, folder: Path, *, ask: bool, diff: bool) -> None:
         self.project = project
@@ -144,7 +98,7 @@ class Run:
             return
         if present and RELEASED_IMAGE in values:
             self._catch_up(stack, name, present, values[RELEASED_IMAGE])
-        with change_sets.work_out(name, self.folder / stack.file, values, creates=present is None) as change_set:
+        with change_sets.prepare(name, self.folder / stack.file, values, creates=present is None) as change_set:
             self._make(stack, change_set)
         if not self.diff:
             _protect(stack, name, present or {})
@@ -161,7 +115,7 @@ class Run:
             return
         click.echo(f"{name}: first takes over the image that was released since, so that a failure cannot undo that.")
         values = {key: one["ParameterValue"] for key, one in had.items()} | {RELEASED_IMAGE: parameter}
-        with change_sets.work_out(name, None, values, creates=False) as change_set:
+        with change_sets.prepare(name, None, values, creates=False) as change_set:
             self._make(stack, change_set)
 
     def _make(self, stack: Stack, change_set: ChangeSet) -> None:

@@ -1,0 +1,286 @@
+"""The seam between a deployment and its surroundings: what it asks of a pipeline, a store, a registry and a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from delivery.deployment.candidate import Candidate
+    from delivery.deployment.outcomes import Cause
+
+Json = dict[str, Any]
+SomeRevision = TypeVar("SomeRevision", bound="Revision")  # of one target
+
+
+class Pipeline(Protocol):
+    """The program or person that runs a step. Each is None where there is no such thing."""
+
+    @property
+    def user(self) -> str:
+        """Who to ask about a deployment: a user by a job's URL, or a user at a machine."""
+
+    @property
+    def automatic(self) -> bool:
+        """Whether this is a job of a pipeline, and not a person at a terminal."""
+
+    @property
+    def branch(self) -> str | None: ...
+    @property
+    def protected(self) -> bool:
+        """Whether only some may change the branch."""
+
+    @property
+    def protect(self) -> str:
+        """Where a branch is protected, as an instruction."""
+
+    @property
+    def ref(self) -> str | None:
+        """The branch or tag that is built."""
+
+    @property
+    def commit(self) -> str | None: ...
+    @property
+    def url(self) -> str | None: ...
+    @property
+    def job_url(self) -> str | None: ...
+    @property
+    def began(self) -> str | None:
+        """When the pipeline began, in ISO 8601."""
+
+    @property
+    def pushed_image(self) -> str | None:
+        """The image that an earlier job pushed, REPOSITORY@DIGEST."""
+
+    @property
+    def identity_token(self) -> str | None:
+        """The token by which a job proves to a target which pipeline it belongs to."""
+
+    @property
+    def job(self) -> str: ...
+
+
+class Conflict(Exception):  # noqa: N818 -- not an error: another writer was faster
+    """An object is not what a conditional write expected."""
+
+
+class Store(Protocol):
+    """A place for JSON objects, with conditional writes. Every method raises CallError."""
+
+    def read(self, key: str, *, quiet: bool = False) -> tuple[Json, str] | None:
+        """Return an object and its version. None where there is none."""
+
+    def write(self, key: str, path: Path, *, instead_of: str | None, quiet: bool = False) -> str:
+        """Store a file and return its version. Raises Conflict unless `instead_of` is the present version."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin with a prefix."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in the registry. `unfit` is the cause why it cannot be released, None for one that can."""
+
+    digest: str
+    tags: tuple[str, ...]
+    unfit: Cause | None = None
+
+
+class Registry(Protocol):
+    """The images that can be deployed. Every method raises CallError."""
+
+    def find(self, commit: str) -> Image | None:
+        """Return the image that is tagged with a commit."""
+
+    def name(self, image: Image) -> str:
+        """Return REPOSITORY@DIGEST, by which a target runs an image."""
+
+    def keep(self, image: Image, commit: str) -> None:
+        """Have the registry never remove an image."""
+
+
+class Running(Protocol):
+    """The release that the target is set to run at one moment. Reading a property may raise CallError."""
+
+    @property
+    def image(self) -> str | None:
+        """The image by its digest; None before the first release."""
+
+    @property
+    def digest(self) -> str | None: ...
+    @property
+    def commit(self) -> str | None: ...
+    @property
+    def recorded(self) -> str | None:
+        """The image that was recorded last as released."""
+
+    @property
+    def url(self) -> str | None:
+        """The address that visitors use, without a slash at its end."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no task is to run, as before the first release."""
+
+
+class State(Enum):
+    """The state of a change."""
+
+    GOING = "going"
+    DONE = "done"
+    UNDOING = "being undone"
+    UNDONE = "undone"
+    REPLACED = "stopped, as another change took its place"
+    FAILED = "failed, and not undone"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (State.GOING, State.UNDOING)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A change at one moment: its state, the target's own word for that, and lines for a person."""
+
+    state: State
+    word: str
+    lines: tuple[str, ...] = ()
+
+
+class Revision(Protocol):
+    """A description of what is to run, which the target has taken in and does not run yet."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def difference(self) -> Sequence[str]:
+        """The lines in which it differs from what runs, as a unified diff."""
+
+
+class Change(Protocol):
+    """One rollout, from the one call that begins it to its end. Every method raises CallError."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def begun(self) -> bool:
+        """Whether the target may have been changed."""
+
+    def begin(self, tasks: int | None = None) -> None:
+        """Make the call and learn the change's id. `tasks` is the number to run, None for as many as now."""
+
+    def look(self) -> Progress: ...
+    def stop(self) -> None:
+        """Tell the target to go back to what ran before. Does nothing to a change that has ended."""
+
+    def successor(self) -> Cause | None:
+        """Return the cause that names a later change, None where this is the newest."""
+
+    def diagnose(self) -> Cause:
+        """Return why it did not succeed."""
+
+
+class Target(Protocol[SomeRevision]):
+    """The environment to deploy to. Every method raises CallError."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def identity(self) -> str:
+        """The name that the target knows the caller by."""
+
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def running(self) -> Running:
+        """What ran before the deployment."""
+
+    @property
+    def changes(self) -> Mapping[str, bool]:
+        """The changes so far in words, each with whether it certainly happened."""
+
+    @property
+    def checks(self) -> Mapping[str, Callable[[Candidate], str]]:
+        """The target's own checks of the preflight. Each returns what it found, or raises Refusal or Doubt."""
+
+    @property
+    def advice(self) -> Mapping[str, str]:
+        """The next step for each kind of cause that the deployment finds by itself."""
+
+    def prepare(self, image: Image) -> SomeRevision:
+        """Register the running revision with another image in it, and nothing else changed."""
+
+    def migrate(self, revision: SomeRevision) -> Json:
+        """Prepare the database with a task of a revision. Raises Ended and Cancelled."""
+
+    def change(self, revision: SomeRevision) -> Change:
+        """Return the change to a revision, not begun."""
+
+    def restore(self) -> Change:
+        """Return the change back to what ran before the deployment, not begun."""
+
+    def first_tasks(self) -> int:
+        """Return with how many tasks a first release starts."""
+
+    def runs(self, revision: SomeRevision) -> bool:
+        """Return whether the target is still set to run a revision."""
+
+    def tasks(self) -> Mapping[str, str | None]:
+        """Return the running tasks, each with the digest of its image."""
+
+    def record(self, image: Image) -> None:
+        """Record an image as the released one."""
+
+
+class Gate(Protocol):
+    """A condition that a finished rollout must meet; else what ran before runs again."""
+
+    @property
+    def name(self) -> str: ...
+    def require(self) -> Json:
+        """Return the evidence, for the receipt. Raises Refusal and CallError."""
+
+
+class Refusal(Exception):  # noqa: N818 -- an answer
+    """A check or a gate says no: the sentence that says why, what shows it, and what to change."""
+
+    def __init__(self, sentence: str, change: str = "", evidence: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.sentence, self.change, self.evidence = sentence, change, evidence
+
+
+class Doubt(Exception):  # noqa: N818 -- an answer
+    """A check found no reason to stop, but cannot say that all is well."""
+
+
+class CallError(click.ClickException):
+    """A call to the target failed."""
+
+    @property
+    def cause(self) -> Cause:
+        """Why, and what to change."""
+        raise NotImplementedError
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same call may succeed later, with nothing changed."""
+        raise NotImplementedError
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the same call will fail until a person changes something."""
+        raise NotImplementedError
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the target may have carried the call out all the same."""
+        raise NotImplementedError
