@@ -71,7 +71,7 @@ try: setup-test ## Try the image that was built, and compose with it (needs Dock
 	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
 try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
-	@$(PYTEST) --dist=loadfile tests/rehearsal
+	@$(PYTEST) --dist=loadfile tests/emulator/tests/with_engine tests/rehearsal/tests/with_engine
 
 rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
 	@exec $(BIN)/python -m tests.rehearsal $(ARGS) $(SCENE)

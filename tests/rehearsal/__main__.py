@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from tests.emulator.cloud import ROOT, CallError
+
 from . import report
 from .clone import Clone, git, sources
-from .cloud import ROOT, CallError
 from .ground import GroundError, laid
 from .scenes import SCENES
 from .stage import Played, Scene, Stage

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cloud import ACCOUNT, REGION, ROOT
+from tests.emulator.cloud import ACCOUNT, REGION, ROOT
+
 from .command import Command, Ended
 from .ground import GITLAB, PROJECT, GroundError
 

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cloud import ACCOUNT, REGION, ROOT, Cloud, docker, machine, until
-from .visitors import LONGEST, Visitors
+from tests.emulator.cloud import ACCOUNT, REGION, ROOT, Cloud, docker, machine, until
+from tests.emulator.visitors import LONGEST, Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tests.emulator.cloud import ROOT
+from tests.emulator.inert import INERT
+
 from .clone import git
-from .cloud import ROOT
-from .emulator.inert import INERT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rehearsal.emulator.pace import Pace
+from tests.emulator.pace import Pace
 
 
 @pytest.mark.parametrize(

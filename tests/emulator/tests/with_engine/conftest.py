@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import unavailable
-from tests.rehearsal.cloud import PROGRAMS, Cloud
-from tests.rehearsal.service import Service
-from tests.rehearsal.visitors import Visitors
+from tests.emulator.cloud import PROGRAMS, Cloud
+from tests.emulator.tests.with_engine.service import Service
+from tests.emulator.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.emulator.stage import CLUSTER
-from tests.rehearsal.emulator import capacity
-from tests.rehearsal.emulator.model import Task, World
-from tests.rehearsal.emulator.pace import Pace
+from tests.emulator import capacity
+from tests.emulator.model import Task, World
+from tests.emulator.pace import Pace
+from tests.emulator.tests.alone.stage import CLUSTER
 
 
 def definition(**changes):

@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.deployment.outcomes import Outcome
+from tests.emulator.visitors import Failure, Report, Sight
 from tests.rehearsal import changes, report, stage
 from tests.rehearsal.__main__ import main
 from tests.rehearsal.clone import token
 from tests.rehearsal.command import Ended
 from tests.rehearsal.scenes import SCENES
 from tests.rehearsal.stage import Played, Scene
-from tests.rehearsal.visitors import Failure, Report, Sight
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.emulator.stage import Stage
-from tests.rehearsal.emulator import rollout
+from tests.emulator import rollout
+from tests.emulator.tests.alone.stage import Stage
 
 
 @pytest.mark.parametrize(

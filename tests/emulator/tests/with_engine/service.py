@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from .cloud import ACCOUNT, REGION, until
+from tests.emulator.cloud import ACCOUNT, REGION, until
 
 if TYPE_CHECKING:
-    from .cloud import Cloud, Json
+    from tests.emulator.cloud import Cloud, Json
 
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 GROUP = "/site/log"

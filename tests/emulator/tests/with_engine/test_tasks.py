@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.rehearsal.cloud import CallError, docker, until
+from tests.emulator.cloud import CallError, docker, until
 
 REPORT = """
 import json, os, urllib.request

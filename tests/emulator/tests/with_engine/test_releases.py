@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rehearsal.cloud import until
+from tests.emulator.cloud import until
 
 
 def test_a_good_release_replaces_the_one_before_it(live, visitors):

@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from tests.rehearsal.cloud import ACCOUNT, REGION, CallError, docker, until
-from tests.rehearsal.service import policy
+from tests.emulator.cloud import ACCOUNT, REGION, CallError, docker, until
+from tests.emulator.tests.with_engine.service import policy
 
 GITLAB = "https://gitlab.example.com"
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"

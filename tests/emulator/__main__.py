@@ -1,4 +1,4 @@
-"""Start the emulator: `python -m tests.rehearsal.emulator`.
+"""Start the emulator: `python -m tests.emulator`.
 
 It prints its URL when it is ready, and removes all it made when it ends.
 """
@@ -22,7 +22,7 @@ ACCOUNT = "123456789012"
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C. Return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.rehearsal.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the API; by default a free one")
     parser.add_argument("--region", default="eu-central-1")
     parser.add_argument("--pace", type=_pace, default=10.0, help="how many times faster AWS's own waits pass (10)")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.rehearsal.cloud import REGION, CallError, until
+from tests.emulator.cloud import REGION, CallError, until
 
 TEMPLATE = """
 Parameters:

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.rehearsal.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
-from tests.rehearsal.service import Service
+from tests.emulator.cloud import BASE, PROGRAMS, ROOT, Cloud, docker
+from tests.emulator.tests.with_engine.service import Service
 from tests.waiting import LONGEST
 
 
@@ -65,7 +65,7 @@ def run(program, **environment):
 
 
 def test_without_an_engine_it_says_so_in_a_sentence(ready):
-    done = run(["-m", "tests.rehearsal.emulator"], DOCKER_HOST="unix:///nowhere.sock")
+    done = run(["-m", "tests.emulator"], DOCKER_HOST="unix:///nowhere.sock")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("The emulator runs tasks as containers, and no Docker engine answers here: ")
@@ -81,7 +81,7 @@ def test_without_an_engine_it_says_so_in_a_sentence(ready):
     ],
 )
 def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
-    done = run(["-m", "tests.rehearsal.emulator", argument])
+    done = run(["-m", "tests.emulator", argument])
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -89,7 +89,7 @@ def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
 
 def test_a_port_that_is_taken_is_named(cloud):
     port = cloud.registry.rpartition(":")[2]
-    done = run(["-m", "tests.rehearsal.emulator", f"--port={port}"])
+    done = run(["-m", "tests.emulator", f"--port={port}"])
     assert done.returncode == 2
     assert done.stderr == f"Port {port} of 127.0.0.1 is taken.\n"
     assert cloud.state()
@@ -108,9 +108,7 @@ def test_what_one_that_was_killed_left_is_removed_by_the_next_at_its_port(ready)
 
 
 def test_with_another_ministack_it_says_so_in_a_sentence(ready):
-    changed = (
-        "import tests.rehearsal.emulator.base as base, tests.rehearsal.emulator.__main__ as command; base.VERSION = '9'"
-    )
+    changed = "import tests.emulator.base as base, tests.emulator.__main__ as command; base.VERSION = '9'"
     done = run(["-c", f"{changed}; raise SystemExit(command.main())"])
     assert done.returncode == 2
     assert "replaces parts of ministack 9, and 1.5.33 is installed" in done.stderr

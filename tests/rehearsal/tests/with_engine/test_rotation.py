@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse
-from tests.rehearsal.cloud import ACCOUNT, REGION, CallError, until
+from tests.emulator.cloud import ACCOUNT, REGION, CallError, until
 
 PARTS = ("SecretRotated", "SecretRotatedRole", "NewTasks", "NewTasksRole")
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-1-aBcDeF"

@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-from tests.emulator.stage import quiet
-from tests.rehearsal.emulator.proxy import Fixed, Forward, Proxy, Routing, page
-from tests.rehearsal.emulator.targets import Target
+from tests.emulator.proxy import Fixed, Forward, Proxy, Routing, page
+from tests.emulator.targets import Target
+from tests.emulator.tests.alone.stage import quiet
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -24,7 +24,7 @@ ROOT_KEY = (ACCOUNT, "not-a-secret", "")
 BASE = os.environ.get("BASE", "python:3.13-slim")
 
 # A site of one file. Its image's environment says how it behaves.
-SITE = Path(__file__).with_name("site_stand_in.py")
+SITE = Path(__file__).parent / "tests/with_engine/site_stand_in.py"
 
 
 class CallError(Exception):
@@ -43,7 +43,7 @@ class Cloud:
             [
                 PROGRAMS / "python",
                 "-m",
-                "tests.rehearsal.emulator",
+                "tests.emulator",
                 f"--region={REGION}",
                 f"--pace={pace:g}",
                 "--until-input-ends",

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.rehearsal.visitors import Visitors, loopback
+from tests.emulator.visitors import Visitors, loopback
 from tests.waiting import LONGEST
 
 

@@ -6,13 +6,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.rehearsal.emulator import scheduler
-from tests.rehearsal.emulator.model import Container, Deployment, Service, Task, World
-from tests.rehearsal.emulator.pace import Pace
-from tests.rehearsal.emulator.targets import Target
+from tests.emulator import scheduler
+from tests.emulator.model import Container, Deployment, Service, Task, World
+from tests.emulator.pace import Pace
+from tests.emulator.targets import Target
 
 if TYPE_CHECKING:
-    from tests.rehearsal.emulator.model import Json
+    from tests.emulator.model import Json
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/books"

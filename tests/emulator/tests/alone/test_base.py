@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rehearsal.emulator import base
+from tests.emulator import base
 
 
 def test_the_version_that_is_known_is_taken():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.emulator.stage import GROUP, Stage
-from tests.rehearsal.emulator.capacity import PlacementError
+from tests.emulator.capacity import PlacementError
+from tests.emulator.tests.alone.stage import GROUP, Stage
 
 
 @pytest.fixture
