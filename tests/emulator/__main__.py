@@ -15,7 +15,7 @@ import sys
 import threading
 from urllib.parse import urlsplit
 
-from . import base
+from . import upstream
 
 ACCOUNT = "123456789012"
 
@@ -42,11 +42,11 @@ def main() -> int:
     if wanted.until_input_ends:
         threading.Thread(target=_outlive_nobody, daemon=True).start()
     try:
-        base.check()
-        base.settle(port, wanted.region, ACCOUNT)
+        upstream.check()
+        upstream.settle(port, wanted.region, ACCOUNT)
         from .engine import Engine, EngineError
-        from .server import Emulator
-    except base.VersionError as error:
+        from .server import Server
+    except upstream.VersionError as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -56,17 +56,17 @@ def main() -> int:
     except EngineError as error:
         print(f"The emulator runs tasks as containers, and {error}", file=sys.stderr)
         return 2
-    emulator = None
+    server = None
     try:
-        emulator = Emulator(engine, port, wanted.region, wanted.pace, wanted.database)
-        asyncio.run(emulator.serve())
+        server = Server(engine, port, wanted.region, wanted.pace, wanted.database)
+        asyncio.run(server.serve())
     except KeyboardInterrupt:
         pass
     finally:
         for name in (signal.SIGINT, signal.SIGTERM):  # what was made is removed, however often someone asks
             signal.signal(name, signal.SIG_IGN)
-        if emulator:
-            emulator.end()
+        if server:
+            server.end()
         engine.clean(f"127.0.0.1:{port}")
     return 0
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecs
 
-from . import capacity, records, scheduler, shapes
+from . import capacity, responses, scheduler, store
 from .model import Container, Service, Task, identifier
-from .records import RefusedError
+from .store import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +70,7 @@ class Api:
         }
         for action, handler in own.items():
             ecs._ACTION_MAP[action] = functools.partial(self._answer, handler)
-        ecs._ACTION_MAP["RegisterTaskDefinition"] = records.register_task_definition
+        ecs._ACTION_MAP["RegisterTaskDefinition"] = store.register_task_definition
         ecs._recount_cluster = self._recount
         # What CloudFormation calls.
         ecs._create_service = ecs._ACTION_MAP["CreateService"]
@@ -98,9 +98,9 @@ class Api:
     # -- services
 
     def create_service(self, data: Json) -> Json:
-        cluster = records.cluster(data)
+        cluster = store.cluster(data)
         settings = {key: value for key, value in data.items() if key not in ("cluster", "desiredCount", "tags")}
-        settings["taskDefinition"] = records.definition(data.get("taskDefinition"))["taskDefinitionArn"]
+        settings["taskDefinition"] = store.definition(data.get("taskDefinition"))["taskDefinitionArn"]
         settings.setdefault("deploymentController", {"type": "ECS"})
         settings.setdefault("schedulingStrategy", "REPLICA")
         settings["deploymentConfiguration"] = {
@@ -121,7 +121,7 @@ class Api:
         self.world.services[arn] = service
         ecs._tags[arn] = data.get("tags") or []
         scheduler.deploy(service)
-        return {"service": shapes.service(self.world, service)}
+        return {"service": responses.service(self.world, service)}
 
     def update_service(self, data: Json) -> Json:
         service = self._service(data)
@@ -129,7 +129,7 @@ class Api:
             raise RefusedError("ServiceNotActiveException", "Service was not ACTIVE.")
         changes = {key: data[key] for key in CHANGEABLE if data.get(key) is not None}
         if "taskDefinition" in changes:
-            changes["taskDefinition"] = records.definition(changes["taskDefinition"])["taskDefinitionArn"]
+            changes["taskDefinition"] = store.definition(changes["taskDefinition"])["taskDefinitionArn"]
         if "deploymentConfiguration" in changes:
             changes["deploymentConfiguration"] = {**service.configuration, **changes["deploymentConfiguration"]}
         redeploys = any(service.settings.get(key) != changes[key] for key in REDEPLOYING if key in changes)
@@ -139,14 +139,14 @@ class Api:
             service.steady = False
         if redeploys or data.get("forceNewDeployment"):
             scheduler.deploy(service)
-        return {"service": shapes.service(self.world, service)}
+        return {"service": responses.service(self.world, service)}
 
     def delete_service(self, data: Json) -> Json:
         service = self._service(data)
         if service.desired and not data.get("force"):
             raise RefusedError("InvalidParameterException", "The service cannot be stopped while it is scaled above 0.")
         service.status, service.desired = "DRAINING", 0
-        return {"service": shapes.service(self.world, service)}
+        return {"service": responses.service(self.world, service)}
 
     def describe_services(self, data: Json) -> Json:
         found, missing = [], []
@@ -154,15 +154,15 @@ class Api:
             try:
                 service = self._service({**data, "service": reference})
             except RefusedError:
-                prefix = records.cluster(data)["clusterArn"].replace(":cluster/", ":service/")
+                prefix = store.cluster(data)["clusterArn"].replace(":cluster/", ":service/")
                 missing.append({"arn": f"{prefix}/{reference.rsplit('/', 1)[-1]}", "reason": "MISSING"})
             else:
                 tags = {"tags": ecs._tags.get(service.arn, [])} if "TAGS" in (data.get("include") or []) else {}
-                found.append({**shapes.service(self.world, service), **tags})
+                found.append({**responses.service(self.world, service), **tags})
         return {"services": found, "failures": missing}
 
     def list_services(self, data: Json) -> Json:
-        arn = records.cluster(data)["clusterArn"]
+        arn = store.cluster(data)["clusterArn"]
         return {
             "serviceArns": [
                 s.arn for s in self.world.services.values() if s.cluster_arn == arn and s.status != "INACTIVE"
@@ -174,7 +174,7 @@ class Api:
     def list_service_deployments(self, data: Json) -> Json:
         service, wanted = self._service(data), data.get("status") or []
         shown = [release for release in service.releases if not wanted or release.status in wanted]
-        return {"serviceDeployments": [shapes.release_brief(service, release) for release in shown]}
+        return {"serviceDeployments": [responses.release_brief(service, release) for release in shown]}
 
     def describe_service_deployments(self, data: Json) -> Json:
         found, missing = [], []
@@ -183,7 +183,7 @@ class Api:
             if owner is None or release is None:
                 missing.append({"arn": arn, "reason": "MISSING"})
             else:
-                found.append(shapes.release(self.world, owner, release))
+                found.append(responses.release(self.world, owner, release))
         return {"serviceDeployments": found, "failures": missing}
 
     def stop_service_deployment(self, data: Json) -> Json:
@@ -210,7 +210,7 @@ class Api:
             if owner is None:
                 missing.append({"arn": arn, "reason": "MISSING"})
             else:
-                found.append(shapes.revision(owner, arn, records.definition(owner.revisions[arn]["taskDefinition"])))
+                found.append(responses.revision(owner, arn, store.definition(owner.revisions[arn]["taskDefinition"])))
         return {"serviceRevisions": found, "failures": missing}
 
     def _release(self, arn: str) -> tuple[Service | None, Any]:
@@ -221,8 +221,8 @@ class Api:
 
     def launch(self, service: Service, deployment: Deployment) -> Task:
         """Place and start one task of a service. Raises capacity.PlacementError. The caller holds the world's lock."""
-        with records.scope(service):
-            definition = records.definition(deployment.task_definition)
+        with store.scope(service):
+            definition = store.definition(deployment.task_definition)
             constraints = service.settings.get("placementConstraints") or []
             apart = any(constraint.get("type") == "distinctInstance" for constraint in constraints)
             group = f"service:{service.name}"
@@ -231,13 +231,13 @@ class Api:
             )
 
     def run_task(self, data: Json) -> Json:
-        cluster, definition = records.cluster(data), records.definition(data.get("taskDefinition"))
-        records.check_roles(definition)
+        cluster, definition = store.cluster(data), store.definition(data.get("taskDefinition"))
+        store.check_roles(definition)
         started, failures = [], []
         for _ in range(int(data.get("count") or 1)):
             try:
                 task = self._launch(data, cluster, definition, data.get("group") or f"family:{definition['family']}")
-                started.append(shapes.task(task))
+                started.append(responses.task(task))
             except capacity.PlacementError as full:
                 failures.append({"arn": full.instance, "reason": full.short})
         return {"tasks": started, "failures": failures}
@@ -253,10 +253,10 @@ class Api:
         apart: bool = False,
     ) -> Task:
         try:
-            fleet, arn = records.fleet(cluster), cluster["clusterArn"]
+            fleet, arn = store.fleet(cluster), cluster["clusterArn"]
             instance = capacity.place(self.world, arn, fleet, definition, apart_from=group if apart else "")
         except capacity.PlacementError:
-            records.grow(cluster)
+            store.grow(cluster)
             raise
         launch_type, provider = ecs._task_capacity(data.get("launchType"), data.get("capacityProviderStrategy"))
         prefix = cluster["clusterArn"].replace(":cluster/", ":container/")
@@ -286,10 +286,10 @@ class Api:
         if task is None:
             raise RefusedError("InvalidParameterException", "The referenced task was not found.")
         task.stop(data.get("reason") or "Task stopped by user", "UserInitiated")
-        return {"task": shapes.task(task)}
+        return {"task": responses.task(task)}
 
     def list_tasks(self, data: Json) -> Json:
-        arn, wanted = records.cluster(data)["clusterArn"], data.get("desiredStatus", "RUNNING")
+        arn, wanted = store.cluster(data)["clusterArn"], data.get("desiredStatus", "RUNNING")
         tasks = [
             task for task in self.world.tasks.values() if task.cluster_arn == arn and task.desired_status == wanted
         ]
@@ -302,11 +302,11 @@ class Api:
         return {"taskArns": [task.arn for task in tasks]}
 
     def describe_tasks(self, data: Json) -> Json:
-        arn, found, missing = records.cluster(data)["clusterArn"], [], []
+        arn, found, missing = store.cluster(data)["clusterArn"], [], []
         for reference in data.get("tasks") or []:
             task = self._task(data, reference)
             if task:
-                found.append(shapes.task(task))
+                found.append(responses.task(task))
             else:
                 name = (
                     reference if reference.startswith("arn:") else f"{arn.replace(':cluster/', ':task/')}/{reference}"
@@ -315,11 +315,11 @@ class Api:
         return {"tasks": found, "failures": missing}
 
     def _task(self, data: Json, reference: str) -> Task | None:
-        arn, name = records.cluster(data)["clusterArn"], reference.rsplit("/", 1)[-1]
+        arn, name = store.cluster(data)["clusterArn"], reference.rsplit("/", 1)[-1]
         return next((task for task in self.world.tasks.values() if task.id == name and task.cluster_arn == arn), None)
 
     def _service(self, data: Json) -> Service:
-        arn = records.cluster(data)["clusterArn"]
+        arn = store.cluster(data)["clusterArn"]
         name = str(data.get("service") or "").rsplit("/", 1)[-1]
         service = self.world.services.get(f"{arn.replace(':cluster/', ':service/')}/{name}")
         if service is None:
@@ -329,15 +329,15 @@ class Api:
     # -- container instances
 
     def _instances(self, cluster: Json) -> list[Any]:
-        return capacity.instances(self.world, cluster["clusterArn"], records.fleet(cluster))
+        return capacity.instances(self.world, cluster["clusterArn"], store.fleet(cluster))
 
     def list_container_instances(self, data: Json) -> Json:
-        return {"containerInstanceArns": [instance.arn for instance in self._instances(records.cluster(data))]}
+        return {"containerInstanceArns": [instance.arn for instance in self._instances(store.cluster(data))]}
 
     def describe_container_instances(self, data: Json) -> Json:
         wanted = [str(reference).rsplit("/", 1)[-1] for reference in data.get("containerInstances") or []]
-        known = {instance.arn.rsplit("/", 1)[-1]: instance for instance in self._instances(records.cluster(data))}
+        known = {instance.arn.rsplit("/", 1)[-1]: instance for instance in self._instances(store.cluster(data))}
         return {
-            "containerInstances": [shapes.instance(self.world, known[name]) for name in wanted if name in known],
+            "containerInstances": [responses.instance(self.world, known[name]) for name in wanted if name in known],
             "failures": [{"arn": name, "reason": "MISSING"} for name in wanted if name not in known],
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ministack.services import secretsmanager, ssm
 
-from . import access
+from . import authorization
 
 if TYPE_CHECKING:
     from .model import Container, Json, Task
@@ -60,10 +60,8 @@ def _from_secrets_manager(task: Task, source: str) -> str:
         f"{wrong}failed to fetch secret {arn} from secrets manager: operation error Secrets Manager: GetSecretValue, "
         f"https response error StatusCode: 400, RequestID: {uuid.uuid4()}, "
     )
-    if not access.allowed(task.definition.get("executionRoleArn"), "secretsmanager:GetSecretValue", arn):
-        raise StartError(
-            f"{failed}api error AccessDeniedException: {access.refusal(task, 'secretsmanager:GetSecretValue', arn)}"
-        )
+    if denied := authorization.denial(task, "secretsmanager:GetSecretValue", arn):
+        raise StartError(f"{failed}api error AccessDeniedException: {denied}")
     value = secretsmanager.resolve_secret_string(arn, stage or "AWSCURRENT", version or None)
     if value is None:
         raise StartError(f"{failed}ResourceNotFoundException: Secrets Manager can't find the specified secret.")
@@ -84,11 +82,10 @@ def _from_parameter_store(task: Task, source: str) -> str:
         if source.startswith("arn:")
         else f"arn:aws:ssm:{task.region}:{task.account}:parameter/{name.lstrip('/')}"
     )
-    if not access.allowed(task.definition.get("executionRoleArn"), "ssm:GetParameters", arn):
+    if denied := authorization.denial(task, "ssm:GetParameters", arn):
         raise StartError(
             f"{wrong}operation error SSM: GetParameters, https response error StatusCode: 400, "
-            f"RequestID: {uuid.uuid4()}, api error AccessDeniedException: "
-            f"{access.refusal(task, 'ssm:GetParameters', arn)}"
+            f"RequestID: {uuid.uuid4()}, api error AccessDeniedException: {denied}"
         )
     value = ssm.resolve_parameter_value(source, decrypt=True)
     if value is None:

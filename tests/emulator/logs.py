@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch_logs
 
-from . import access
+from . import authorization
 from .environment import StartError
 
 if TYPE_CHECKING:
@@ -64,21 +64,14 @@ def stream(task: Task, container: Container) -> Stream | None:
     arn = f"arn:aws:logs:{region}:{task.account}:log-group:{group}:log-stream:{name}"
     for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
         # The agent of an instance writes with the execution role when there is one.
-        if task.definition.get("executionRoleArn") and not access.allowed(
-            task.definition["executionRoleArn"], action, arn
-        ):
-            raise StartError(
-                f"{CANNOT}Cloudwatch log stream: AccessDeniedException: {access.refusal(task, action, arn)}",
-                container=True,
-            )
+        denied = task.definition.get("executionRoleArn") and authorization.denial(task, action, arn)
+        if denied:
+            raise StartError(f"{CANNOT}Cloudwatch log stream: AccessDeniedException: {denied}", container=True)
     with request_scope(task.account, region):
         if group not in cloudwatch_logs._log_groups:
             if str(options.get("awslogs-create-group", "")).lower() != "true":
-                raise StartError(
-                    f"{CANNOT}Cloudwatch log stream: ResourceNotFoundException: The specified log group does not "
-                    "exist.",
-                    container=True,
-                )
+                missing = "ResourceNotFoundException: The specified log group does not exist."
+                raise StartError(f"{CANNOT}Cloudwatch log stream: {missing}", container=True)
             cloudwatch_logs._create_log_group({"logGroupName": group})
         cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": name})
     return Stream(task.account, region, group, name)

@@ -16,7 +16,7 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.core.router import extract_access_key_id
 from ministack.services import ecr
 
-from . import access
+from . import authorization
 from .environment import UNABLE, StartError
 
 if TYPE_CHECKING:
@@ -69,15 +69,12 @@ class Registry:
         """
         if not image.startswith(f"{self.address}/"):
             return {}
-        role = str(task.definition.get("executionRoleArn") or "")
         name = image.removeprefix(f"{self.address}/").partition("@")[0].partition(":")[0]
         arn = f"arn:aws:ecr:{task.region}:{task.account}:repository/{name}"
         for action, resource in (("ecr:GetAuthorizationToken", "*"), *((action, arn) for action in PULLING)):
-            if not access.allowed(role, action, resource):
-                raise StartError(
-                    f"{UNABLE}unable to pull registry auth from Amazon ECR: AccessDeniedException: "
-                    f"{access.refusal(task, action, resource)}"
-                )
+            if denied := authorization.denial(task, action, resource):
+                reason = f"unable to pull registry auth from Amazon ECR: AccessDeniedException: {denied}"
+                raise StartError(UNABLE + reason)
         return {"username": "AWS", "password": self._password("")}
 
     def _password(self, owner: str) -> str:

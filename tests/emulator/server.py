@@ -12,9 +12,9 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app
 
-from . import access, api, records
-from .balancers import Balancers
-from .inert import INERT
+from . import api, authorization, store
+from .limitations import INERT
+from .load_balancers import Balancers
 from .model import World
 from .pace import Pace
 from .registry import Registry
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LAST_TASKS = 10.0  # seconds that tasks get to end by themselves before they are removed
 
 
-class Emulator:
+class Server:
     """Everything, at 127.0.0.1:`port`, with the engine to run tasks in."""
 
     def __init__(self, engine: Engine, port: int, region: str, factor: float, database: str | None) -> None:
@@ -44,9 +44,9 @@ class Emulator:
         self.hosts, reached = _hosts(self.engine.gateway)
         self.runner = Runner(self.world, self.engine, self.balancers, self.registry, f"http://{reached}:{port}")
         self.api = api.Api(self.world, self.runner)
-        self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, records.alarmed)
+        self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, store.alarmed)
         self.runner.ended = self.scheduler.ended
-        access.install()
+        authorization.install()
         self.registry.install()
         self.balancers.install()
         self.api.install()
@@ -114,7 +114,7 @@ class Emulator:
                 "load_balancers": {
                     arn.split("/")[-2]: f"http://{address}" for arn, address in self.balancers.addresses.items()
                 },
-                "inert": [entry._asdict() for entry in INERT],
+                "limitations": [entry._asdict() for entry in INERT],
             }
 
 

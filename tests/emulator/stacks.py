@@ -14,10 +14,10 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, ecs, iam, rds, secretsmanager, ssm
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import conform
+from . import properties
 
 if TYPE_CHECKING:
-    from .balancers import Balancers
+    from .load_balancers import Balancers
     from .model import Json, World
 
 Made = tuple[str, dict[str, Any]]  # physical ID, and what Fn::GetAtt finds
@@ -82,15 +82,15 @@ class Stacks:
     # -- services
 
     def _create_service(self, logical_id: str, props: Json, stack: str) -> Made:
-        wanted = conform.request("CreateService", {"ServiceName": f"{stack}-{logical_id}", **props})
+        wanted = properties.as_request("CreateService", {"ServiceName": f"{stack}-{logical_id}", **props})
         made = _call(ecs._create_service, wanted)["service"]
         self._wait(made["serviceArn"])
         return made["serviceArn"], {"ServiceArn": made["serviceArn"], "Name": made["serviceName"]}
 
     def _update_service(self, arn: str, _old: Json, props: Json, _stack: str) -> Made:
-        wanted = conform.request("UpdateService", {**props, "Service": arn})
+        wanted = properties.as_request("UpdateService", {**props, "Service": arn})
         made = _call(ecs._update_service, wanted)["service"]
-        ecs._tags[arn] = conform.request("CreateService", {"Tags": props.get("Tags") or []})["tags"]
+        ecs._tags[arn] = properties.as_request("CreateService", {"Tags": props.get("Tags") or []})["tags"]
         self._wait(arn)
         return arn, {"ServiceArn": arn, "Name": made["serviceName"]}
 
@@ -190,7 +190,7 @@ def _extend(handler: Json, more: Any) -> None:
 
 
 def _create_task_definition(logical_id: str, props: Json, stack: str) -> Made:
-    wanted = conform.request("RegisterTaskDefinition", {"Family": f"{stack}-{logical_id}", **props})
+    wanted = properties.as_request("RegisterTaskDefinition", {"Family": f"{stack}-{logical_id}", **props})
     arn = _call(ecs._register_task_definition, wanted)["taskDefinition"]["taskDefinitionArn"]
     return arn, {"TaskDefinitionArn": arn}
 
@@ -202,7 +202,7 @@ def _update_task_definition(arn: str, old: Json, new: Json, stack: str, logical_
 
 
 def _create_capacity_provider(logical_id: str, props: Json, stack: str) -> Made:
-    wanted = conform.request("CreateCapacityProvider", {"Name": f"{stack}-{logical_id}", **props})
+    wanted = properties.as_request("CreateCapacityProvider", {"Name": f"{stack}-{logical_id}", **props})
     ecs._capacity_providers.pop(wanted["name"], None)
     made = _call(ecs._create_capacity_provider, wanted)["capacityProvider"]
     return made["name"], {"Arn": made["capacityProviderArn"]}
@@ -213,7 +213,7 @@ def _delete_capacity_provider(name: str, _props: Json) -> None:
 
 
 def _associate(_logical_id: str, props: Json, _stack: str) -> Made:
-    wanted = conform.request("PutClusterCapacityProviders", props)
+    wanted = properties.as_request("PutClusterCapacityProviders", props)
     _call(ecs._put_cluster_capacity_providers, wanted)
     return wanted["cluster"], {}
 

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from tests.emulator.cloud import ROOT, CallError
+from tests.emulator.interface import ROOT, CallError
 
 from . import report
+from .account import SetupError, prepared
 from .clone import Clone, git, sources
-from .ground import GroundError, laid
 from .scenes import SCENES
 from .stage import Played, Scene, Stage
 
@@ -45,7 +45,7 @@ def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
         if git("status", "--porcelain", cwd=ROOT):
             click.secho("What is not committed is not played.", fg="yellow", err=True)
         played = Rehearsal().play(scenes)
-    except (GroundError, CallError, AssertionError) as error:
+    except (SetupError, CallError, AssertionError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo("\nEnded, and nothing of it is left running.", err=True)
@@ -75,7 +75,7 @@ def _chosen(wanted: tuple[str, ...], short: bool) -> list[Scene]:
 
 
 class Rehearsal:
-    """One run: the ground laid, the scenes played, everything removed."""
+    """One run: the account prepared, the scenes played, everything removed."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -86,7 +86,7 @@ class Rehearsal:
         RESULT.unlink(missing_ok=True)
 
     def play(self, scenes: list[Scene]) -> list[Played]:
-        """Play scenes, tell how each went, and write the result, even of a run cut short. Raises GroundError."""
+        """Play scenes, tell how each went, and write the result, even of a run cut short. Raises SetupError."""
         try:
             with TemporaryDirectory(prefix="rehearsal-") as folder:
                 self._play(scenes, Path(folder))
@@ -99,12 +99,12 @@ class Rehearsal:
         return self._played
 
     def _play(self, scenes: list[Scene], folder: Path) -> None:
-        with laid(sources(folder), LOGS, self._tell) as ground:
-            clone = Clone(ground, LOGS, self._tell)
+        with prepared(sources(folder), LOGS, self._tell) as account:
+            clone = Clone(account, LOGS, self._tell)
             try:
-                stage = Stage(ground, clone)
+                stage = Stage(account, clone)
                 self._first = self._seconds()
-                self._tell("the ground is laid")
+                self._tell("the account is prepared")
                 for scene in scenes:
                     self._prepare(stage, scene)
                     self._played.append(self._one(stage, scene))
@@ -123,7 +123,7 @@ class Rehearsal:
                 assert not code, f"deploy ended with {code}"
             except AssertionError as error:
                 log = LOGS / "preparation.log"
-                raise GroundError(f"There is no release to start from: {error}. {log} says why.") from None
+                raise SetupError(f"There is no release to start from: {error}. {log} says why.") from None
 
     def _one(self, stage: Stage, scene: Scene) -> Played:
         number = SCENES.index(scene) + 1

@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator.cloud import ACCOUNT, REGION, ROOT
+from tests.emulator.interface import ACCOUNT, REGION, ROOT
 
+from .account import GITLAB, PROJECT, SetupError
 from .command import Command, Ended
-from .ground import GITLAB, PROJECT, GroundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .ground import Ground
+    from .account import Account
 
 RUNNER = Path(__file__).with_name("runner") / "node_modules"
 NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE", "PYTHON")
@@ -40,12 +40,12 @@ def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -
 
 
 def git(*words: str, cwd: Path) -> str:
-    """Run Git as it is without anybody's settings, and return what it said. Raises GroundError."""
+    """Run Git as it is without anybody's settings, and return what it said. Raises SetupError."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     plain |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     done = subprocess.run(["git", *words], cwd=cwd, env=plain, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise GroundError(f"`git {' '.join(words)}` failed in {cwd}: {done.stderr.strip()}")
+        raise SetupError(f"`git {' '.join(words)}` failed in {cwd}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 
@@ -64,8 +64,8 @@ def sources(folder: Path) -> Path:
 class Clone:
     """The clone. Everything that it runs says what it does in a file of `logs`, named after the scene that plays."""
 
-    def __init__(self, ground: Ground, logs: Path, tell: Callable[[str], None]) -> None:
-        self.folder, self._ground, self._logs, self._tell = ground.sources, ground, logs, tell
+    def __init__(self, account: Account, logs: Path, tell: Callable[[str], None]) -> None:
+        self.folder, self._account, self._logs, self._tell = account.sources, account, logs, tell
         self._home, self._temporary = self.folder.parent / "home", self.folder.parent / "tmp"
         self._home.mkdir()
         self._temporary.mkdir()
@@ -122,7 +122,7 @@ class Clone:
         """Return the variables of a job of master's pipeline, which is to take a role: `push` or `deploy`."""
         url = f"{GITLAB}/{PROJECT}/-"
         return {
-            **self._ground.variables(),
+            **self._account.variables(),
             "HOME": str(self._home),
             "TMPDIR": str(self._temporary),
             "CI": "true",
@@ -186,13 +186,13 @@ class Clone:
         self._git("update-ref", "refs/remotes/origin/master", "master")
         self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
         variables = {
-            **self._ground.variables(),
+            **self._account.variables(),
             "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push",
             "AWS_ROLE_DEPLOY": f"{ROLE}-deploy",
             "AWS_REGION": REGION,
             "AWS_ID_TOKEN": token(),
-            "SITE_URL": self._ground.url,
+            "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install what they need; this machine is nobody's to change, and has what it has.
             "PACKAGES": "there",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.emulator.cloud import ROOT
-from tests.emulator.inert import INERT
+from tests.emulator.interface import ROOT
+from tests.emulator.limitations import INERT
 
 from .clone import git
 

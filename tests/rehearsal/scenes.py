@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from delivery.deployment.outcomes import Outcome
 
 from . import changes
+from .account import BUCKET
 from .clone import token
-from .ground import BUCKET
 from .stage import Scene
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ def the_stacks_again(stage: Stage) -> Ended:
     """The service's stack has seen no release yet, and must not bring back that there was none."""
     service = ("ecs", "describe_services")
     named = {"cluster": "colophon", "services": ["colophon"]}
-    before = stage.ground.cloud(*service, **named)["services"][0]["taskDefinition"]
-    stage.ground.make_stack("service")
-    after = stage.ground.cloud(*service, **named)["services"][0]["taskDefinition"]
+    before = stage.account.aws(*service, **named)["services"][0]["taskDefinition"]
+    stage.account.make_stack("service")
+    after = stage.account.aws(*service, **named)["services"][0]["taskDefinition"]
     assert after != before, "the stack changed nothing"
     assert stage.shown() == stage.live, "the stack brought another release back"
     ended = stage.again()
@@ -87,7 +87,7 @@ def broken(why: str, change: Change, evidence: str = "") -> Callable[[Stage], En
 
 
 def a_missing_secret(stage: Stage) -> Ended:
-    aws, secret = stage.ground.cloud, _secret(stage)
+    aws, secret = stage.account.aws, _secret(stage)
     aws("secretsmanager", "delete_secret", SecretId=secret, RecoveryWindowInDays=7)
     try:
         return stage.again("--force")
@@ -96,7 +96,7 @@ def a_missing_secret(stage: Stage) -> Ended:
 
 
 def a_secret_without_its_key(stage: Stage) -> Ended:
-    aws, secret = stage.ground.cloud, _secret(stage)
+    aws, secret = stage.account.aws, _secret(stage)
     value = aws("secretsmanager", "get_secret_value", SecretId=secret)["SecretString"]
     aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString='{"username": "colophon"}')
     try:
@@ -107,7 +107,7 @@ def a_secret_without_its_key(stage: Stage) -> Ended:
 
 def _secret(stage: Stage) -> str:
     """Return the ARN of the secret that the running tasks have their password from."""
-    aws = stage.ground.cloud
+    aws = stage.account.aws
     (service,) = aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
     running = aws("ecs", "describe_task_definition", taskDefinition=service["taskDefinition"])["taskDefinition"]
     arn: str = running["containerDefinitions"][0]["secrets"][0]["valueFrom"]
@@ -121,13 +121,13 @@ def an_image_that_vanishes(stage: Stage) -> Ended:
     image = {"imageDigest": json.loads((clone.folder / "build/image.json").read_text())["digest"]}
     deploy = clone.start("deploy")
     deploy.until_it_says("== Rollout")
-    stage.ground.cloud("ecr", "batch_delete_image", repositoryName="colophon", imageIds=[image])
+    stage.account.aws("ecr", "batch_delete_image", repositoryName="colophon", imageIds=[image])
     return deploy.end()
 
 
 def a_role_that_may_not_pull(stage: Stage) -> Ended:
     """The role that tasks are started with may not read the registry any more."""
-    aws = stage.ground.cloud
+    aws = stage.account.aws
     policy = aws("iam", "get_role_policy", RoleName=EXECUTION, PolicyName="start-tasks")["PolicyDocument"]
     policy = policy if isinstance(policy, dict) else json.loads(policy)
     less = {**policy, "Statement": [each for each in policy["Statement"] if each.get("Sid") != "PullImage"]}
@@ -172,13 +172,13 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     deploy.until_it_says(FOLLOWS)
     deploy.cancel()
     ended = deploy.end()
-    lease = json.loads(stage.ground.cloud("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
+    lease = json.loads(stage.account.aws("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
     assert lease["holder"] is None, f"the lease was not handed back: {lease}"
     return ended
 
 
 def an_alarm(stage: Stage) -> Ended:
-    clone, aws = stage.clone, stage.ground.cloud
+    clone, aws = stage.clone, stage.account.aws
     stage.to_be_seen.add(stage.merge("Release this, which visitors will not like"))
     deploy = clone.start("deploy")
     deploy.until_it_says(FOLLOWS)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from delivery.deployment.outcomes import Outcome
 
-from .ground import VISITS, GroundError
+from .account import VISITS, SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .account import Account
     from .changes import Change
     from .clone import Clone
     from .command import Ended
-    from .ground import Ground
 
 LINGER = 3.0  # seconds that visitors stay when a scene is over
 
@@ -53,8 +53,8 @@ class Stage:
     `to_be_seen` those that visitors may be served.
     """
 
-    def __init__(self, ground: Ground, clone: Clone) -> None:
-        self.ground, self.clone = ground, clone
+    def __init__(self, account: Account, clone: Clone) -> None:
+        self.account, self.clone = account, clone
         self.live: str | None = None
         self.released: list[str] = []
         self.to_be_seen: set[str] = set()
@@ -87,7 +87,7 @@ class Stage:
 
     def shown(self) -> Any:
         """Return which commit the site says that it is."""
-        with urllib.request.urlopen(f"{self.ground.url}/release.json", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.account.url}/release.json", timeout=10) as answer:
             return json.load(answer)["commit"]
 
 
@@ -121,7 +121,7 @@ class Scene:
                     stage.live = shown  # so that the next scene is not blamed for this one
             except Exception as error:
                 result.outcome = result.outcome or "not played to its end"
-                kind = "" if isinstance(error, AssertionError | GroundError) else f"{type(error).__name__}: "
+                kind = "" if isinstance(error, AssertionError | SetupError) else f"{type(error).__name__}: "
                 result.problems.append(f"{kind}{error}")
             finally:
                 stage.clone.stop()
@@ -156,7 +156,7 @@ def _visitors(stage: Stage, result: Played) -> Iterator[None]:
     """Have visitors come, and some seconds longer. None of them may meet a failure, or a release that is not live."""
     assert stage.live
     stage.to_be_seen = {stage.live}
-    with stage.ground.visitors() as visitors:
+    with stage.account.visitors() as visitors:
         yield
         time.sleep(LINGER)
     report = visitors.report()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import unavailable
-from tests.emulator.cloud import PROGRAMS, Cloud
+from tests.emulator.interface import PROGRAMS, Emulator
 from tests.emulator.tests.with_engine.service import Service
 from tests.emulator.visitors import Visitors
 
@@ -27,21 +27,21 @@ def ready() -> None:
 
 
 @pytest.fixture(scope="session")
-def cloud(ready: None) -> Iterator[Cloud]:
+def aws(ready: None) -> Iterator[Emulator]:
     """An emulator with an empty registry, for tests to share."""
-    cloud = Cloud()
+    aws = Emulator()
     try:
-        cloud("ecr", "create_repository", repositoryName="site")
-        cloud.log_in()
-        yield cloud
+        aws("ecr", "create_repository", repositoryName="site")
+        aws.log_in()
+        yield aws
     finally:
-        cloud.end()
+        aws.end()
 
 
 @pytest.fixture(scope="session")
-def service(cloud: Cloud) -> Service:
+def service(aws: Emulator) -> Service:
     """A service of two tasks behind a load balancer. Tests leave it as they found it: steady."""
-    return Service(cloud)
+    return Service(aws)
 
 
 @pytest.fixture

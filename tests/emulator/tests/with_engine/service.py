@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator.cloud import ACCOUNT, REGION, until
+from tests.emulator.interface import ACCOUNT, REGION, until
 
 if TYPE_CHECKING:
-    from tests.emulator.cloud import Cloud, Json
+    from tests.emulator.interface import Emulator, Json
 
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 GROUP = "/site/log"
@@ -29,10 +29,10 @@ def policy(*statements: tuple[list[str], str]) -> str:
 class Service:
     """Two tasks of a site behind a load balancer, checked every second at this pace, drained for two."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
+    def __init__(self, aws: Emulator) -> None:
+        self.aws = aws
         self.images: dict[str, str] = {}
-        cloud("iam", "create_role", RoleName="execution", AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"))
+        aws("iam", "create_role", RoleName="execution", AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"))
         may = policy(
             (["ecr:GetAuthorizationToken"], "*"),
             (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/site"),
@@ -40,13 +40,13 @@ class Service:
             (["secretsmanager:GetSecretValue"], f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:site/*"),
             (["ssm:GetParameters"], f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/site/*"),
         )
-        cloud("iam", "put_role_policy", RoleName="execution", PolicyName="start", PolicyDocument=may)
-        cloud("logs", "create_log_group", logGroupName=GROUP)
-        cloud("ecs", "create_cluster", clusterName="site")
-        balancer = cloud("elbv2", "create_load_balancer", Name="site", Subnets=["subnet-1", "subnet-2"])[
-            "LoadBalancers"
-        ][0]
-        self.group = cloud(
+        aws("iam", "put_role_policy", RoleName="execution", PolicyName="start", PolicyDocument=may)
+        aws("logs", "create_log_group", logGroupName=GROUP)
+        aws("ecs", "create_cluster", clusterName="site")
+        balancer = aws("elbv2", "create_load_balancer", Name="site", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][
+            0
+        ]
+        self.group = aws(
             "elbv2",
             "create_target_group",
             Name="site",
@@ -59,8 +59,8 @@ class Service:
             UnhealthyThresholdCount=3,
         )["TargetGroups"][0]["TargetGroupArn"]
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "20"}
-        cloud("elbv2", "modify_target_group_attributes", TargetGroupArn=self.group, Attributes=[delay])
-        cloud(
+        aws("elbv2", "modify_target_group_attributes", TargetGroupArn=self.group, Attributes=[delay])
+        aws(
             "elbv2",
             "create_listener",
             LoadBalancerArn=balancer["LoadBalancerArn"],
@@ -69,7 +69,7 @@ class Service:
             DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
         )
         self.url = f"http://{balancer['DNSName']}"
-        cloud(
+        aws(
             "ecs",
             "create_service",
             cluster="site",
@@ -84,7 +84,7 @@ class Service:
     def image(self, name: str, **behaviour: str) -> str:
         """Return an image that behaves as said, by its digest; it is built when it is first asked for."""
         if name not in self.images:
-            self.images[name] = self.cloud.push(name, **behaviour)
+            self.images[name] = self.aws.push(name, **behaviour)
         return self.images[name]
 
     def register(self, image: str, *, task: Json | None = None, **container: Any) -> str:
@@ -101,7 +101,7 @@ class Service:
             },
             **container,
         }
-        arn: str = self.cloud(
+        arn: str = self.aws(
             "ecs",
             "register_task_definition",
             family="site",
@@ -112,7 +112,7 @@ class Service:
         return arn
 
     def describe(self) -> Json:
-        found: Json = self.cloud("ecs", "describe_services", cluster="site", services=["site"])["services"][0]
+        found: Json = self.aws("ecs", "describe_services", cluster="site", services=["site"])["services"][0]
         return found
 
     def steady(self) -> None:
@@ -130,7 +130,7 @@ class Service:
 
     def update(self, definition: str, **settings: Any) -> str:
         """Begin a release, and return the ARN of its service deployment."""
-        self.cloud(
+        self.aws(
             "ecs",
             "update_service",
             cluster="site",
@@ -139,15 +139,13 @@ class Service:
             forceNewDeployment=True,
             **settings,
         )
-        deployments = self.cloud("ecs", "list_service_deployments", cluster="site", service="site")[
-            "serviceDeployments"
-        ]
+        deployments = self.aws("ecs", "list_service_deployments", cluster="site", service="site")["serviceDeployments"]
         arn: str = deployments[0]["serviceDeploymentArn"]
         return arn
 
     def release(self, arn: str) -> Json:
         """Return a service deployment."""
-        found: Json = self.cloud("ecs", "describe_service_deployments", serviceDeploymentArns=[arn])[
+        found: Json = self.aws("ecs", "describe_service_deployments", serviceDeploymentArns=[arn])[
             "serviceDeployments"
         ][0]
         return found
@@ -164,10 +162,10 @@ class Service:
 
     def tasks(self, desired: str = "RUNNING", **which: str) -> list[Json]:
         """Return tasks that are wanted, or that are stopped."""
-        arns = self.cloud("ecs", "list_tasks", cluster="site", desiredStatus=desired, **which)["taskArns"]
+        arns = self.aws("ecs", "list_tasks", cluster="site", desiredStatus=desired, **which)["taskArns"]
         if not arns:
             return []
-        found: list[Json] = self.cloud("ecs", "describe_tasks", cluster="site", tasks=arns)["tasks"]
+        found: list[Json] = self.aws("ecs", "describe_tasks", cluster="site", tasks=arns)["tasks"]
         return found
 
     def failed(self, definition: str) -> list[Json]:
@@ -179,7 +177,7 @@ class Service:
     def log(self, task: Json) -> list[str]:
         """Return what a task's container wrote."""
         stream = f"site/site/{task['taskArn'].rsplit('/', 1)[-1]}"
-        events = self.cloud("logs", "get_log_events", logGroupName=GROUP, logStreamName=stream, startFromHead=True)[
+        events = self.aws("logs", "get_log_events", logGroupName=GROUP, logStreamName=stream, startFromHead=True)[
             "events"
         ]
         return [event["message"] for event in events]
@@ -187,12 +185,12 @@ class Service:
     def run(self, definition: str, **override: Any) -> Json:
         """Run a task of its own to its end, and return it."""
         overrides = {"containerOverrides": [{"name": "site", **override}]}
-        answer = self.cloud("ecs", "run_task", cluster="site", taskDefinition=definition, overrides=overrides)
+        answer = self.aws("ecs", "run_task", cluster="site", taskDefinition=definition, overrides=overrides)
         assert not answer["failures"]
         arn = answer["tasks"][0]["taskArn"]
 
         def stopped() -> Json | None:
-            task: Json = self.cloud("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]
+            task: Json = self.aws("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]
             return task if task["lastStatus"] == "STOPPED" else None
 
         found: Json = until(stopped)

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from tests.emulator.cloud import ACCOUNT, REGION, CallError, docker, until
+from tests.emulator.interface import ACCOUNT, REGION, CallError, docker, until
 from tests.emulator.tests.with_engine.service import policy
 
 GITLAB = "https://gitlab.example.com"
@@ -25,7 +25,7 @@ def token(**changes):
 
 
 @pytest.fixture(scope="module")
-def account(cloud, service):
+def account(aws, service):
     """An account with a role for deployments that may little, and a bucket of receipts."""
     condition = {"StringEquals": {"gitlab.example.com:aud": GITLAB, "gitlab.example.com:sub": MASTER}}
     trusted = {
@@ -34,8 +34,8 @@ def account(cloud, service):
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition,
     }
-    cloud("iam", "create_open_id_connect_provider", Url=GITLAB, ClientIDList=[GITLAB])
-    cloud("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
+    aws("iam", "create_open_id_connect_provider", Url=GITLAB, ClientIDList=[GITLAB])
+    aws("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
     place = f"{REGION}:{ACCOUNT}"
     may = policy(
         (["ecs:UpdateService", "ecs:DescribeServices"], f"arn:aws:ecs:{place}:service/site/site"),
@@ -54,9 +54,9 @@ def account(cloud, service):
         ),
         (["ecs:DescribeCapacityProviders"], f"arn:aws:ecs:{place}:capacity-provider/site"),
     )
-    cloud("iam", "put_role_policy", RoleName="deploy", PolicyName="deploy", PolicyDocument=may)
-    cloud("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    cloud("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    aws("iam", "put_role_policy", RoleName="deploy", PolicyName="deploy", PolicyDocument=may)
+    aws("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     rules = [
         {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/done/*"},
         {
@@ -74,13 +74,13 @@ def account(cloud, service):
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         },
     ]
-    cloud("s3", "put_bucket_policy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": rules}))
-    return cloud
+    aws("s3", "put_bucket_policy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": rules}))
+    return aws
 
 
-def assume(cloud, **changes):
+def assume(aws, **changes):
     """Become the role for deployments, and return its credentials."""
-    given = cloud(
+    given = aws(
         "sts", "assume_role_with_web_identity", RoleArn=DEPLOY, RoleSessionName="job", WebIdentityToken=token(**changes)
     )["Credentials"]
     return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
@@ -207,58 +207,58 @@ def test_a_lease_is_taken_renewed_and_given_back_by_its_holder_alone(account, ma
 
 
 @pytest.mark.parametrize("password", [None, "AWS:guess", "someone:guess", "nonsense"])
-def test_the_registry_gives_nothing_without_a_password(cloud, service, password):
+def test_the_registry_gives_nothing_without_a_password(aws, service, password):
     service.image("good")
     sent = {"Authorization": f"Basic {base64.b64encode(password.encode()).decode()}"} if password else {}
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(urllib.request.Request(f"{cloud.url}/v2/site/manifests/good", headers=sent))
+        urllib.request.urlopen(urllib.request.Request(f"{aws.url}/v2/site/manifests/good", headers=sent))
     assert refused.value.code == 401
     assert refused.value.headers["WWW-Authenticate"].startswith("Basic ")
     refused.value.close()
 
 
-def test_a_role_that_may_pull_may_not_push(account, cloud, service, job):
+def test_a_role_that_may_pull_may_not_push(account, aws, service, job):
     name = service.image("good")
     given = account("ecr", "get_authorization_token", job)["authorizationData"][0]["authorizationToken"]
-    docker("login", "--username=AWS", "--password-stdin", cloud.registry, feed=base64.b64decode(given).decode()[4:])
+    docker("login", "--username=AWS", "--password-stdin", aws.registry, feed=base64.b64decode(given).decode()[4:])
     try:
         docker("pull", name)
-        docker("tag", name, f"{cloud.registry}/site:mine")
+        docker("tag", name, f"{aws.registry}/site:mine")
         with pytest.raises(AssertionError, match=r"not authorized to perform: ecr|denied"):
-            docker("push", f"{cloud.registry}/site:mine")
+            docker("push", f"{aws.registry}/site:mine")
     finally:
-        cloud.log_in()
+        aws.log_in()
 
 
-def test_an_image_is_found_by_its_tag_and_its_digest(cloud, service):
+def test_an_image_is_found_by_its_tag_and_its_digest(aws, service):
     digest = service.image("good").partition("@")[2]
-    (found,) = cloud("ecr", "describe_images", repositoryName="site", imageIds=[{"imageTag": "good"}])["imageDetails"]
+    (found,) = aws("ecr", "describe_images", repositoryName="site", imageIds=[{"imageTag": "good"}])["imageDetails"]
     assert found["imageDigest"] == digest
     assert found["imageTags"] == ["good"]
 
 
-def test_an_image_that_was_deleted_cannot_be_pulled_any_more(cloud, service):
+def test_an_image_that_was_deleted_cannot_be_pulled_any_more(aws, service):
     name = service.image("doomed", DOOMED="1")
     definition = service.register("doomed")
-    cloud("ecr", "batch_delete_image", repositoryName="site", imageIds=[{"imageDigest": name.partition("@")[2]}])
+    aws("ecr", "batch_delete_image", repositoryName="site", imageIds=[{"imageDigest": name.partition("@")[2]}])
     reason = service.run(definition)["containers"][0]["reason"]
     assert reason.startswith("CannotPullContainerError: Error response from daemon: manifest unknown")
 
 
-def test_scans_of_images_are_complete_where_they_are_asked_for(cloud, service):
-    cloud(
+def test_scans_of_images_are_complete_where_they_are_asked_for(aws, service):
+    aws(
         "ecr",
         "put_image_scanning_configuration",
         repositoryName="site",
         imageScanningConfiguration={"scanOnPush": True},
     )
-    answer = cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "good"})
+    answer = aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "good"})
     assert answer["imageScanStatus"]["status"] == "COMPLETE"
     assert answer["imageScanFindings"]["findings"] == []
     with pytest.raises(CallError, match="ImageNotFoundException"):
-        cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "none"})
+        aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "none"})
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
-    put = cloud(
+    put = aws(
         "ecr",
         "put_image",
         repositoryName="site",
@@ -267,5 +267,5 @@ def test_scans_of_images_are_complete_where_they_are_asked_for(cloud, service):
         imageTag="index",
     )["image"]["imageId"]
     with pytest.raises(CallError, match="ScanNotFoundException"):
-        cloud("ecr", "describe_image_scan_findings", repositoryName="site", imageId=put)
-    cloud("ecr", "batch_delete_image", repositoryName="site", imageIds=[put])
+        aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId=put)
+    aws("ecr", "batch_delete_image", repositoryName="site", imageIds=[put])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.cloud import until
+from tests.emulator.interface import until
 
 
 def test_a_good_release_replaces_the_one_before_it(live, visitors):
@@ -91,7 +91,7 @@ def test_a_site_that_takes_too_much_memory_is_killed_and_rolled_back(live, visit
 
 
 def test_an_image_that_is_not_there_is_rolled_back(live, visitors):
-    definition = live.register(f"{live.cloud.registry}/site@sha256:{'0' * 64}")
+    definition = live.register(f"{live.aws.registry}/site@sha256:{'0' * 64}")
     assert live.follow(live.update(definition))["status"] == "ROLLBACK_SUCCESSFUL"
     task = live.failed(definition)[0]
     assert (task["stopCode"], task["stoppedReason"]) == ("TaskFailedToStart", "Task failed to start")
@@ -114,7 +114,7 @@ def test_an_image_that_is_not_there_is_rolled_back(live, visitors):
 )
 def test_a_secret_that_cannot_be_had_is_rolled_back(live, visitors, source, words):
     if "database" in source:
-        arn = live.cloud("secretsmanager", "create_secret", Name="site/database", SecretString='{"key": "x"}')["ARN"]
+        arn = live.aws("secretsmanager", "create_secret", Name="site/database", SecretString='{"key": "x"}')["ARN"]
         source = f"{arn.removeprefix('arn:aws:')}:other::"
     definition = live.register("good", secrets=[{"name": "PASSWORD", "valueFrom": f"arn:aws:{source}"}])
     assert live.follow(live.update(definition))["status"] == "ROLLBACK_SUCCESSFUL"
@@ -128,7 +128,7 @@ def test_a_release_that_is_stopped_goes_back(live, visitors):
     before = live.describe()["deployments"][0]
     arn = live.update(live.register(live.image("slower", BOOT="60")))
     until(lambda: live.release(arn)["status"] == "IN_PROGRESS")
-    assert live.cloud("ecs", "stop_service_deployment", serviceDeploymentArn=arn)["serviceDeploymentArn"] == arn
+    assert live.aws("ecs", "stop_service_deployment", serviceDeploymentArn=arn)["serviceDeploymentArn"] == arn
     release = live.follow(arn)
     assert release["status"] == "ROLLBACK_SUCCESSFUL"
     live.steady()
@@ -155,15 +155,15 @@ def test_a_container_that_hears_nothing_is_killed_after_its_time(live, visitors)
 
 def test_more_tasks_are_not_a_release(live, visitors):
     before = live.describe()["deployments"][0]["id"]
-    live.cloud("ecs", "update_service", cluster="site", service="site", desiredCount=3)
+    live.aws("ecs", "update_service", cluster="site", service="site", desiredCount=3)
     until(lambda: live.describe()["runningCount"] == 3)
     assert live.describe()["deployments"][0]["id"] == before
-    live.cloud("ecs", "update_service", cluster="site", service="site", desiredCount=2)
+    live.aws("ecs", "update_service", cluster="site", service="site", desiredCount=2)
     until(lambda: len(live.tasks()) == 2)
 
 
 def test_an_alarm_undoes_a_release(live, visitors):
-    live.cloud(
+    live.aws(
         "cloudwatch",
         "put_metric_alarm",
         AlarmName="errors",
@@ -177,9 +177,9 @@ def test_an_alarm_undoes_a_release(live, visitors):
     )
     watching = {"alarms": {"alarmNames": ["errors"], "enable": True, "rollback": True}}
     arn = live.update(live.register(live.image("slower", BOOT="60")), deploymentConfiguration=watching)
-    live.cloud("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="ALARM", StateReason="a test")
+    live.aws("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="ALARM", StateReason="a test")
     release = live.follow(arn)
-    live.cloud("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="OK", StateReason="a test")
+    live.aws("cloudwatch", "set_alarm_state", AlarmName="errors", StateValue="OK", StateReason="a test")
     assert release["status"] == "ROLLBACK_SUCCESSFUL"
     assert release["statusReason"] == "ECS deployment failed: alarm detected."
     assert release["alarms"] == {"status": "TRIGGERED", "alarmNames": ["errors"], "triggeredAlarmNames": ["errors"]}
@@ -187,16 +187,16 @@ def test_an_alarm_undoes_a_release(live, visitors):
 
 def test_a_task_that_dies_is_replaced(live):
     task = live.tasks()[0]
-    live.cloud("ecs", "stop_task", cluster="site", task=task["taskArn"], reason="A test")
+    live.aws("ecs", "stop_task", cluster="site", task=task["taskArn"], reason="A test")
     until(lambda: task["taskArn"] not in [other["taskArn"] for other in live.tasks()] and len(live.tasks()) == 2)
     live.steady()
-    stopped = live.cloud("ecs", "describe_tasks", cluster="site", tasks=[task["taskArn"]])["tasks"][0]
+    stopped = live.aws("ecs", "describe_tasks", cluster="site", tasks=[task["taskArn"]])["tasks"][0]
     assert (stopped["stopCode"], stopped["stoppedReason"]) == ("UserInitiated", "A test")
 
 
 def test_targets_show_their_states_as_they_come_and_go(live):
     def states():
-        shown = live.cloud("elbv2", "describe_target_health", TargetGroupArn=live.group)["TargetHealthDescriptions"]
+        shown = live.aws("elbv2", "describe_target_health", TargetGroupArn=live.group)["TargetHealthDescriptions"]
         return {target["TargetHealth"]["State"] for target in shown}
 
     until(lambda: states() == {"healthy"})

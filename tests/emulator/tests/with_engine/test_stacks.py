@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.emulator.cloud import REGION, CallError, until
+from tests.emulator.interface import REGION, CallError, until
 
 TEMPLATE = """
 Parameters:
@@ -90,13 +90,13 @@ Outputs:
 
 
 @pytest.fixture(scope="module")
-def deploy(cloud, service, tmp_path_factory):
+def deploy(aws, service, tmp_path_factory):
     """Create the stack or change it, by `aws cloudformation deploy`."""
     path = tmp_path_factory.mktemp("stack") / "stack.yml"
     path.write_text(TEMPLATE)
 
     def run(**parameters):
-        cloud.aws(
+        aws.cli(
             "cloudformation",
             "deploy",
             "--stack-name=stacked",
@@ -105,7 +105,7 @@ def deploy(cloud, service, tmp_path_factory):
             "--parameter-overrides",
             *(f"{key}={value}" for key, value in parameters.items()),
         )
-        (stack,) = cloud("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
+        (stack,) = aws("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
         return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     return run
@@ -116,21 +116,21 @@ def made(deploy, service):
     return deploy(Image=service.image("good"))
 
 
-def shown(cloud):
-    return cloud("ecs", "describe_services", cluster="stacked", services=["stacked"])["services"][0]
+def shown(aws):
+    return aws("ecs", "describe_services", cluster="stacked", services=["stacked"])["services"][0]
 
 
-def test_a_stack_of_such_types_is_made(made, cloud):
+def test_a_stack_of_such_types_is_made(made, aws):
     status, outputs = made
     assert status == "CREATE_COMPLETE"
     assert outputs["Network"] == "10.7.0.0/16"
-    assert f"http://{outputs['Address']}" in cloud.state()["load_balancers"].values()
+    assert f"http://{outputs['Address']}" in aws.state()["load_balancers"].values()
     assert outputs["Provider"] == "arn:aws:iam::123456789012:oidc-provider/ci.example.com/gitlab"
     assert outputs["Ami"].startswith("ami-")
 
 
-def test_a_service_of_a_stack_has_what_its_template_says(made, cloud):
-    service = shown(cloud)
+def test_a_service_of_a_stack_has_what_its_template_says(made, aws):
+    service = shown(aws)
     assert service["desiredCount"] == 0
     assert service["healthCheckGracePeriodSeconds"] == 30
     assert service["capacityProviderStrategy"] == [{"capacityProvider": "stacked", "weight": 1}]
@@ -138,33 +138,33 @@ def test_a_service_of_a_stack_has_what_its_template_says(made, cloud):
     assert breaker["thresholdConfiguration"] == {"type": "COUNT", "value": 1}
 
 
-def test_a_task_definition_of_a_stack_can_be_registered_again_as_it_is_described(made, cloud):
-    definition = cloud("ecs", "describe_task_definition", taskDefinition="stacked")["taskDefinition"]
+def test_a_task_definition_of_a_stack_can_be_registered_again_as_it_is_described(made, aws):
+    definition = aws("ecs", "describe_task_definition", taskDefinition="stacked")["taskDefinition"]
     container = definition["containerDefinitions"][0]
     assert container["memory"] == 64
     assert container["healthCheck"]["command"] == ["CMD", "true"]
     assert container["dockerLabels"] == {"Kept": "AsItIs"}
     wanted = json.dumps({key: definition[key] for key in ("family", "networkMode", "containerDefinitions")})
-    assert cloud.aws("ecs", "register-task-definition", "--cli-input-json", wanted)["taskDefinition"]["revision"] == 2
+    assert aws.cli("ecs", "register-task-definition", "--cli-input-json", wanted)["taskDefinition"]["revision"] == 2
 
 
-def test_the_databases_password_is_kept_as_rds_keeps_it(made, cloud):
-    secret = json.loads(cloud("secretsmanager", "get_secret_value", SecretId=made[1]["Secret"])["SecretString"])
+def test_the_databases_password_is_kept_as_rds_keeps_it(made, aws):
+    secret = json.loads(aws("secretsmanager", "get_secret_value", SecretId=made[1]["Secret"])["SecretString"])
     assert secret["username"] == "books"
     assert len(secret["password"]) > 16
 
 
-def test_a_cluster_has_the_instances_of_its_group(made, cloud):
-    arns = cloud("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]
-    (instance,) = cloud("ecs", "describe_container_instances", cluster="stacked", containerInstances=arns)[
+def test_a_cluster_has_the_instances_of_its_group(made, aws):
+    arns = aws("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]
+    (instance,) = aws("ecs", "describe_container_instances", cluster="stacked", containerInstances=arns)[
         "containerInstances"
     ]
     assert {r["name"]: r["integerValue"] for r in instance["registeredResources"]}["MEMORY"] == 1925
 
 
-def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, service, cloud):
+def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, service, aws):
     allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": made[1]["Secret"]}
-    cloud(
+    aws(
         "iam",
         "put_role_policy",
         RoleName="execution",
@@ -172,38 +172,36 @@ def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, s
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
     )
     assert deploy(Image=service.image("good"), Count=2)[0] == "UPDATE_COMPLETE"
-    assert shown(cloud)["runningCount"] == 2
+    assert shown(aws)["runningCount"] == 2
     assert deploy(Image=service.image("better"), Count=2)[0] == "UPDATE_COMPLETE"
-    assert len(cloud("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]) == 2
-    assert len(shown(cloud)["deployments"]) == 1
+    assert len(aws("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]) == 2
+    assert len(shown(aws)["deployments"]) == 1
 
 
-def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service, cloud):
+def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service, aws):
     deploy(Image=service.image("better"), Count=1)
     with pytest.raises(CallError, match="Failed to create/update the stack"):
         deploy(Image=service.image("exits", EXIT="3"), Count=1)
-    (stack,) = cloud("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
+    (stack,) = aws("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    until(lambda: shown(cloud)["deployments"][0]["rolloutState"] == "COMPLETED")
+    until(lambda: shown(aws)["deployments"][0]["rolloutState"] == "COMPLETED")
     reasons = [
         event.get("ResourceStatusReason", "")
-        for event in cloud("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
+        for event in aws("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
     ]
     assert any("ECS Deployment Circuit Breaker was triggered" in reason for reason in reasons)
 
 
-def test_a_stack_that_is_deleted_leaves_no_task(made, cloud):
-    cloud("cloudformation", "delete_stack", StackName="stacked")
-    until(lambda: not _stacks(cloud))
-    assert "stacked" not in str(cloud("ecs", "list_clusters")["clusterArns"])
+def test_a_stack_that_is_deleted_leaves_no_task(made, aws):
+    aws("cloudformation", "delete_stack", StackName="stacked")
+    until(lambda: not _stacks(aws))
+    assert "stacked" not in str(aws("ecs", "list_clusters")["clusterArns"])
 
 
-def _stacks(cloud):
-    listed = cloud(
-        "cloudformation", "list_stacks", StackStatusFilter=["DELETE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]
-    )
+def _stacks(aws):
+    listed = aws("cloudformation", "list_stacks", StackStatusFilter=["DELETE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
     return [stack for stack in listed["StackSummaries"] if stack["StackName"] == "stacked"]
 
 
-def test_the_region_is_the_one_that_was_asked_for(cloud):
-    assert cloud.state()["region"] == REGION
+def test_the_region_is_the_one_that_was_asked_for(aws):
+    assert aws.state()["region"] == REGION

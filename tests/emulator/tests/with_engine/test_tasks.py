@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.emulator.cloud import CallError, docker, until
+from tests.emulator.interface import CallError, docker, until
 
 REPORT = """
 import json, os, urllib.request
@@ -49,10 +49,8 @@ def test_a_task_that_fails_says_how(service):
 
 
 def test_a_task_gets_its_environment_its_secrets_and_what_the_run_adds(service):
-    arn = service.cloud("secretsmanager", "create_secret", Name="site/two", SecretString='{"password": "s3cret"}')[
-        "ARN"
-    ]
-    service.cloud("ssm", "put_parameter", Name="/site/greeting", Value="hello", Type="String")
+    arn = service.aws("secretsmanager", "create_secret", Name="site/two", SecretString='{"password": "s3cret"}')["ARN"]
+    service.aws("ssm", "put_parameter", Name="/site/greeting", Value="hello", Type="String")
     definition = service.register(
         "good",
         environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
@@ -125,11 +123,11 @@ def test_a_program_that_is_missing_keeps_a_container_from_starting(service):
 
 
 def test_a_role_that_may_not_pull_gets_no_image(service):
-    service.cloud("iam", "create_role", RoleName="nobody", AssumeRolePolicyDocument="{}")
+    service.aws("iam", "create_role", RoleName="nobody", AssumeRolePolicyDocument="{}")
     arn = service.register("good")
-    definition = service.cloud("ecs", "describe_task_definition", taskDefinition=arn)["taskDefinition"]
+    definition = service.aws("ecs", "describe_task_definition", taskDefinition=arn)["taskDefinition"]
     wanted = {key: definition[key] for key in ("family", "networkMode", "containerDefinitions")}
-    changed = service.cloud(
+    changed = service.aws(
         "ecs", "register_task_definition", **wanted, executionRoleArn="arn:aws:iam::123456789012:role/nobody"
     )
     task = service.run(changed["taskDefinition"]["taskDefinitionArn"])
@@ -137,12 +135,10 @@ def test_a_role_that_may_not_pull_gets_no_image(service):
 
 
 def test_a_task_can_be_stopped(service):
-    arn = service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good"))["tasks"][0][
-        "taskArn"
-    ]
-    shown = lambda: service.cloud("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]  # noqa: E731
+    arn = service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good"))["tasks"][0]["taskArn"]
+    shown = lambda: service.aws("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]  # noqa: E731
     until(lambda: shown()["lastStatus"] == "RUNNING")
-    stopped = service.cloud("ecs", "stop_task", cluster="site", task=arn, reason="Enough")["task"]
+    stopped = service.aws("ecs", "stop_task", cluster="site", task=arn, reason="Enough")["task"]
     assert stopped["desiredStatus"] == "STOPPED"
     until(lambda: shown()["lastStatus"] == "STOPPED")
     assert (shown()["stopCode"], shown()["stoppedReason"]) == ("UserInitiated", "Enough")
@@ -150,14 +146,14 @@ def test_a_task_can_be_stopped(service):
 
 
 def test_a_task_that_fits_nowhere_is_refused_with_the_reason(service):
-    answer = service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=60000))
+    answer = service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=60000))
     assert answer["tasks"] == []
     assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:MEMORY"]
 
 
 def test_instances_tell_what_is_left(service):
     def left():
-        shown = service.cloud("ecs", "describe_container_instances", cluster="site", containerInstances=arns)
+        shown = service.aws("ecs", "describe_container_instances", cluster="site", containerInstances=arns)
         assert not shown["failures"]
         return sum(
             resource["integerValue"]
@@ -167,11 +163,11 @@ def test_instances_tell_what_is_left(service):
         )
 
     service.steady()
-    arns = service.cloud("ecs", "list_container_instances", cluster="site")["containerInstanceArns"]
+    arns = service.aws("ecs", "list_container_instances", cluster="site")["containerInstanceArns"]
     until(lambda: left() == 2 * 3850 - 2 * 64)
-    service.cloud("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=100))
+    service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=100))
     assert left() == 2 * 3850 - 2 * 64 - 100
-    clusters = service.cloud("ecs", "describe_clusters", clusters=["site"])["clusters"]
+    clusters = service.aws("ecs", "describe_clusters", clusters=["site"])["clusters"]
     assert clusters[0]["registeredContainerInstancesCount"] == 2
 
 
@@ -179,15 +175,15 @@ def test_a_port_of_the_host_can_be_had_once_on_each_instance(service):
     definition = service.register(
         "good", portMappings=[{"containerPort": 8000, "hostPort": 80}], task={"networkMode": "bridge"}
     )
-    answer = service.cloud("ecs", "run_task", cluster="site", taskDefinition=definition, count=3)
+    answer = service.aws("ecs", "run_task", cluster="site", taskDefinition=definition, count=3)
     assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:PORTS"]
     for task in answer["tasks"]:
-        service.cloud("ecs", "stop_task", cluster="site", task=task["taskArn"])
+        service.aws("ecs", "stop_task", cluster="site", task=task["taskArn"])
 
 
 def test_a_container_without_a_limit_of_memory_is_refused(service):
     with pytest.raises(CallError, match="At least one of 'memory' or 'memoryReservation' must be specified"):
-        service.cloud("ecs", "register_task_definition", family="x", containerDefinitions=[{"name": "a", "image": "b"}])
+        service.aws("ecs", "register_task_definition", family="x", containerDefinitions=[{"name": "a", "image": "b"}])
 
 
 @pytest.mark.parametrize(
@@ -207,7 +203,7 @@ def test_a_container_without_a_limit_of_memory_is_refused(service):
 )
 def test_what_is_not_there_is_refused_by_its_name(service, operation, arguments, code):
     with pytest.raises(CallError) as refused:
-        service.cloud("ecs", operation, **arguments)
+        service.aws("ecs", operation, **arguments)
     assert refused.value.code == code
 
 
@@ -222,13 +218,13 @@ def test_what_is_not_there_is_refused_by_its_name(service, operation, arguments,
     ],
 )
 def test_what_is_not_there_is_described_as_missing(service, operation, arguments, part):
-    answer = service.cloud("ecs", operation, **arguments)
+    answer = service.aws("ecs", operation, **arguments)
     assert answer[part] == []
     assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
 
 
 def test_the_command_line_shows_all_of_it(service):
-    aws = service.cloud.aws
+    aws = service.aws.cli
     shown = aws("ecs", "describe-services", "--cluster=site", "--services=site")["services"][0]
     assert shown["deployments"][0].keys() >= {
         "id",

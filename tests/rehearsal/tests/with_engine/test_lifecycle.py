@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse
-from tests.emulator.cloud import PROGRAMS
+from tests.emulator.interface import PROGRAMS
 
 RULES = parse((ECS / "registry.yml").read_text())["Resources"]["Repository"]["Properties"]["LifecyclePolicy"]
 JUDGE = """

@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse
-from tests.emulator.cloud import ACCOUNT, REGION, CallError, until
+from tests.emulator.interface import ACCOUNT, REGION, CallError, until
 
 PARTS = ("SecretRotated", "SecretRotatedRole", "NewTasks", "NewTasksRole")
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-1-aBcDeF"
@@ -16,7 +16,7 @@ IMPORTED = {"site-ClusterName": "site", "site-DatabaseSecretArn": SECRET}
 
 
 @pytest.fixture(scope="module")
-def rule(cloud, service, tmp_path_factory):
+def rule(aws, service, tmp_path_factory):
     """The rule, of a stack with these parts of the service's and another that exports what they import."""
     template = parse((ECS / "service.yml").read_text())
     exports = {
@@ -33,16 +33,16 @@ def rule(cloud, service, tmp_path_factory):
     for name, body in stacks.items():
         path = tmp_path_factory.mktemp("stacks") / f"{name}.json"
         path.write_text(json.dumps(body))
-        cloud.aws(
+        aws.cli(
             "cloudformation",
             "deploy",
             f"--stack-name={name}",
             f"--template-file={path}",
             "--capabilities=CAPABILITY_NAMED_IAM",
         )
-    yield cloud("events", "describe_rule", Name="site-secret-rotated")
+    yield aws("events", "describe_rule", Name="site-secret-rotated")
     for name in reversed(stacks):
-        cloud("cloudformation", "delete_stack", StackName=name)
+        aws("cloudformation", "delete_stack", StackName=name)
 
 
 def rotated(**changed):
@@ -80,25 +80,25 @@ def rotated(**changed):
     ],
     ids=["rotated", "failed", "another secret"],
 )
-def test_the_rule_is_about_the_rotation_of_this_secret(cloud, rule, changed, matches):
-    answer = cloud("events", "test_event_pattern", EventPattern=rule["EventPattern"], Event=rotated(**changed))
+def test_the_rule_is_about_the_rotation_of_this_secret(aws, rule, changed, matches):
+    answer = aws("events", "test_event_pattern", EventPattern=rule["EventPattern"], Event=rotated(**changed))
     assert answer["Result"] is matches
 
 
-def test_a_pattern_that_is_none_is_refused(cloud, rule):
+def test_a_pattern_that_is_none_is_refused(aws, rule):
     wrong = rule["EventPattern"].replace('["RotationSucceeded"]', '"RotationSucceeded"')
     assert wrong != rule["EventPattern"]
     with pytest.raises(CallError, match="InvalidEventPattern"):
-        cloud("events", "test_event_pattern", EventPattern=wrong, Event=rotated())
+        aws("events", "test_event_pattern", EventPattern=wrong, Event=rotated())
 
 
-def test_the_state_machine_starts_new_tasks_of_what_runs(cloud, live, rule):
+def test_the_state_machine_starts_new_tasks_of_what_runs(aws, live, rule):
     before = live.describe()["deployments"][0]
-    (target,) = cloud("events", "list_targets_by_rule", Rule=rule["Name"])["Targets"]
-    started = cloud("stepfunctions", "start_execution", stateMachineArn=target["Arn"])["executionArn"]
+    (target,) = aws("events", "list_targets_by_rule", Rule=rule["Name"])["Targets"]
+    started = aws("stepfunctions", "start_execution", stateMachineArn=target["Arn"])["executionArn"]
 
     def ended():
-        shown = cloud("stepfunctions", "describe_execution", executionArn=started)
+        shown = aws("stepfunctions", "describe_execution", executionArn=started)
         return shown if shown["status"] != "RUNNING" else None
 
     shown = until(ended)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import error_response_json, request_scope
 from ministack.services import autoscaling, cloudwatch, ec2, ecs
 
-from . import access
+from . import authorization
 from .capacity import Fleet, offer
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def check_roles(task_definition: Json) -> None:
     """Raise RefusedError when the caller may not pass a task definition's roles to tasks."""
     for key in ("executionRoleArn", "taskRoleArn"):
         role = task_definition.get(key)
-        reason = access.may_not_pass(role) if role else None
+        reason = authorization.may_not_pass(role) if role else None
         if reason:
             raise RefusedError("AccessDeniedException", reason)
 

@@ -49,7 +49,7 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
+class SiteServer(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
@@ -62,7 +62,7 @@ def main() -> None:
         hoard = [bytearray(1024 * 1024 * 8) for _ in range(int(os.environ["EAT"]))]
         print(len(hoard))
     time.sleep(max(0.0, READY_AT - time.monotonic()))
-    server = Server(("", 8000), Page)
+    server = SiteServer(("", 8000), Page)
     if "DEAF" not in os.environ:
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     else:

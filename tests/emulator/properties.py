@@ -13,7 +13,7 @@ def _model() -> Any:
     return botocore.session.get_session().get_service_model("ecs")
 
 
-def request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
+def as_request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
     """Return a template's properties as the input of an operation of ECS.
 
     What the operation does not have is left out.

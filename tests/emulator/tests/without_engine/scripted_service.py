@@ -19,7 +19,7 @@ CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/books"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/books/1"
 
 
-class Stage:
+class ScriptedService:
     """A service behind a load balancer, whose tasks do what a test says."""
 
     def __init__(self, desired: int = 2, **configuration: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.emulator.proxy import Fixed, Forward, Proxy, Routing, page
 from tests.emulator.targets import Target
-from tests.emulator.tests.alone.stage import quiet
+from tests.emulator.tests.without_engine.scripted_service import quiet
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -24,7 +24,7 @@ ROOT_KEY = (ACCOUNT, "not-a-secret", "")
 BASE = os.environ.get("BASE", "python:3.13-slim")
 
 # A site of one file. Its image's environment says how it behaves.
-SITE = Path(__file__).parent / "tests/with_engine/site_stand_in.py"
+SITE = Path(__file__).parent / "tests/with_engine/sample_site.py"
 
 
 class CallError(Exception):
@@ -35,7 +35,7 @@ class CallError(Exception):
         self.code = code
 
 
-class Cloud:
+class Emulator:
     """A running emulator. `settings` are arguments of its command."""
 
     def __init__(self, *settings: str, pace: float = 10.0) -> None:
@@ -72,7 +72,7 @@ class Cloud:
             "HOME": "/nonexistent",
         }
         self._calls = subprocess.Popen(
-            [PROGRAMS / "python", Path(__file__).with_name("calls.py")],
+            [PROGRAMS / "python", Path(__file__).with_name("client.py")],
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

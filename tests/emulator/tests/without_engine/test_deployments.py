@@ -3,13 +3,13 @@
 import pytest
 
 from tests.emulator.capacity import PlacementError
-from tests.emulator.tests.alone.stage import GROUP, Stage
+from tests.emulator.tests.without_engine.scripted_service import GROUP, ScriptedService
 
 
 @pytest.fixture
 def stage():
     """A service whose first release is live."""
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     assert stage.service.primary.state == "COMPLETED"
     return stage
@@ -85,7 +85,7 @@ def test_a_release_is_pending_until_its_first_task_starts(stage):
 
 
 def test_a_first_release_that_fails_has_nothing_to_roll_back_to():
-    stage = Stage()
+    stage = ScriptedService()
     bad = stage.service.primary
     stage.settle(good=False)
     assert bad.state == "FAILED"

@@ -10,7 +10,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, sts
 from ministack.services.cognito import _decode_id_token_unverified
 
-from . import resources
+from . import request_context
 
 if TYPE_CHECKING:
     from .model import Json, Task
@@ -18,27 +18,30 @@ if TYPE_CHECKING:
 Response = tuple[int, dict[str, str], bytes]
 
 
-def allowed(role: str | None, action: str, resource: str) -> bool:
-    """Tell whether a role's policies allow an action. A task without the role has no rights at all."""
-    if not role:
-        return False
-    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
-    return _decide(role, policies, action, resource)
+def denial(task: Task, action: str, resource: str) -> str | None:
+    """Return AWS's sentence about an action that a task's execution role may not take; None where it may.
 
-
-def refusal(task: Task, action: str, resource: str) -> str:
-    """Return AWS's sentence about a task's execution role that may not do something."""
+    A task without the role has no rights at all.
+    """
     role = str(task.definition.get("executionRoleArn") or "")
+    if role:
+        policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
+        if _allowed(role, policies, action, resource):
+            return None
     assumed = role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+    return _denied(f"{assumed}/{task.id}", action, resource)
+
+
+def _denied(caller: str, action: str, resource: str) -> str:
     return (
-        f"User: {assumed}/{task.id} is not authorized to perform: {action} on resource: {resource} because no "
-        f"identity-based policy allows the {action} action"
+        f"User: {caller} is not authorized to perform: {action} on resource: {resource} because no identity-based "
+        f"policy allows the {action} action"
     )
 
 
 def install() -> None:
     """Refuse tokens that AWS refuses before it looks at the role, and hold requests against the right resources."""
-    resources.install()
+    request_context.install()
     trust = sts._web_identity_trust_denied
 
     def denied(role: str, params: Json, use_json: bool) -> Any:
@@ -84,15 +87,12 @@ def may_not_pass(role: str) -> str | None:
     if ":assumed-role/" not in caller:
         return None
     policies = iam_evaluator._gather_role_policies(iam_evaluator._role_name_from_assumed_arn(caller), get_account_id())
-    if _decide(caller, policies, "iam:PassRole", role, {"iam:passedtoservice": "ecs-tasks.amazonaws.com"}):
+    if _allowed(caller, policies, "iam:PassRole", role, {"iam:passedtoservice": "ecs-tasks.amazonaws.com"}):
         return None
-    return (
-        f"User: {caller} is not authorized to perform: iam:PassRole on resource: {role} because no "
-        "identity-based policy allows the iam:PassRole action"
-    )
+    return _denied(caller, "iam:PassRole", role)
 
 
-def _decide(caller: str, policies: Any, action: str, resource: str, keys: Json | None = None) -> bool:
+def _allowed(caller: str, policies: Any, action: str, resource: str, keys: Json | None = None) -> bool:
     context = iam_evaluator.EvalContext(
         principal_arn=caller,
         principal_type="AssumedRole",

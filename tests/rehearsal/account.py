@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.emulator.cloud import ACCOUNT, REGION, ROOT, Cloud, docker, machine, until
+from tests.emulator.interface import ACCOUNT, REGION, ROOT, Emulator, docker, machine, until
 from tests.emulator.visitors import LONGEST, Visitors
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ PAGES = ("/", "/books", "/books?q=moby", "/colophon")
 VISITS = 25.0  # requests per second, all visitors together
 
 
-class GroundError(Exception):
+class SetupError(Exception):
     """The rehearsal cannot be played here. The message says why, and what would help."""
 
 
 @dataclass(frozen=True)
-class Ground:
+class Account:
     """The account on the emulator. `url` is the site's address, `images` the variables that name base images.
 
     `sources` is the clone whose stacks these are, `choices` are those of the stacks' parameters, `logs` the folder for
     what commands say.
     """
 
-    cloud: Cloud
+    aws: Emulator
     url: str
     images: Mapping[str, str]
     sources: Path
@@ -51,7 +51,7 @@ class Ground:
         """Return what any command needs to reach the emulator and nothing else; no credentials."""
         return {
             **machine(),
-            "AWS_ENDPOINT_URL": self.cloud.url,
+            "AWS_ENDPOINT_URL": self.aws.url,
             "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
             "DOCKER_BUILDKIT": "1",
@@ -70,37 +70,37 @@ class Ground:
         )
 
     def make_stack(self, name: str) -> None:
-        """Make a stack of ecs/, or change it, as whoever may do everything does. Raises GroundError."""
-        _make_stack(self.cloud, self.sources, name, self.choices, self.logs)
+        """Make a stack of ecs/, or change it, as whoever may do everything does. Raises SetupError."""
+        _make_stack(self.aws, self.sources, name, self.choices, self.logs)
 
 
 @contextmanager
-def laid(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[Ground]:
+def prepared(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[Account]:
     """Yield an account with the stacks of a clone's ecs/ in it, as whoever sets it up has it before the first release.
 
     `folder` takes what the commands say. All that was started is ended, and all that was made removed. Raises
-    GroundError.
+    SetupError.
     """
     with ExitStack() as ended:
         tell("engine and images")
         if not shutil.which("rsync"):
-            raise GroundError("gitlab-ci-local copies a job's folder with rsync, which is not installed.")
+            raise SetupError("gitlab-ci-local copies a job's folder with rsync, which is not installed.")
         images = _images(folder)
         tell("emulator and database")
         os.environ |= _engine()
         host, password = "database", secrets.token_urlsafe(12)
-        cloud = Cloud(f"--database=postgresql://colophon:{password}@{host}:5432/colophon")
-        ended.callback(cloud.end)
-        name = f"{cloud.state()['network']}-database"
+        aws = Emulator(f"--database=postgresql://colophon:{password}@{host}:5432/colophon")
+        ended.callback(aws.end)
+        name = f"{aws.state()['network']}-database"
         ended.callback(subprocess.run, ["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
-        _start_database(name, host, password, cloud.state()["network"], images)
-        yield _with_stacks(cloud, images, sources, folder, tell)
+        _start_database(name, host, password, aws.state()["network"], images)
+        yield _with_stacks(aws, images, sources, folder, tell)
 
 
 def _images(folder: Path) -> dict[str, str]:
     """Return the variables that name the images to build on; empty where the hub has its own.
 
-    On a Debian machine without an engine or a hub, both are made. Raises GroundError.
+    On a Debian machine without an engine or a hub, both are made. Raises SetupError.
     """
     given = {name: os.environ[name] for name in ("BASE", "POSTGRES_IMAGE") if name in os.environ}
     if given and _answers("docker", "info"):
@@ -113,7 +113,7 @@ def _images(folder: Path) -> dict[str, str]:
     # Another client, earlier in the PATH, may lack what builds.
     os.environ["PATH"] = f"/usr/bin{os.pathsep}{os.environ['PATH']}"
     if made.returncode:
-        raise GroundError(
+        raise SetupError(
             "No Docker engine answers that has images, and .ci/engine could not make them: it needs Debian and root. "
             f"What it said is in {log.name}."
         )
@@ -189,9 +189,9 @@ def _start_database(name: str, host: str, password: str, network: str, images: M
 
 
 def _with_stacks(
-    cloud: Cloud, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None]
-) -> Ground:
-    zone = cloud("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
+    aws: Emulator, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None]
+) -> Account:
+    zone = aws("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
     chosen = [
         f"load-balancer.Domain={DOMAIN}",
         f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
@@ -204,26 +204,26 @@ def _with_stacks(
     def make(*names: str) -> None:
         for name in names:
             tell(f"stack {name}")
-            _make_stack(cloud, sources, name, chosen, folder)
+            _make_stack(aws, sources, name, chosen, folder)
 
     make("network", "registry", "cluster", "load-balancer")
     # Its name has no address here: the emulator's load balancer is visited by its port.
-    url = cloud.state()["load_balancers"]["colophon"]
+    url = aws.state()["load_balancers"]["colophon"]
     chosen.append(f"service.SiteUrl={url}")
     make("database", "service", "delivery")
-    return Ground(cloud, url, images, sources, tuple(chosen), folder)
+    return Account(aws, url, images, sources, tuple(chosen), folder)
 
 
-def _make_stack(cloud: Cloud, sources: Path, name: str, choices: Iterable[str], folder: Path) -> None:
+def _make_stack(aws: Emulator, sources: Path, name: str, choices: Iterable[str], folder: Path) -> None:
     chosen = [word for one in choices for word in ("--set", one)]
     command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *chosen)
     log = folder / "stacks.log"
     with log.open("a") as written:
         try:
             code = subprocess.run(
-                command, cwd=sources, env=cloud.environment, stdout=written, stderr=written, check=False, timeout=600
+                command, cwd=sources, env=aws.environment, stdout=written, stderr=written, check=False, timeout=600
             ).returncode
         except subprocess.TimeoutExpired:
             code = None
     if code != 0:
-        raise GroundError(f"The stack {name} could not be made; {log} says why.")
+        raise SetupError(f"The stack {name} could not be made; {log} says why.")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.emulator.pace import Pace
 from tests.emulator.targets import Check, Target, Targets, codes, probe
-from tests.emulator.tests.alone.stage import quiet
+from tests.emulator.tests.without_engine.scripted_service import quiet
 
 GROUP = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/books/1"
 CHECK = Check(path="/readyz", healthy=2, unhealthy=3)

@@ -143,7 +143,7 @@ class Stage:
 
     def __init__(self, live="good", shows="good", **met):
         self.live, self.shows, self.clone, self.to_be_seen = live, shows, Clone(), set()
-        self.ground = SimpleNamespace(visitors=lambda: Visited(**met))
+        self.account = SimpleNamespace(visitors=lambda: Visited(**met))
 
     def shown(self):
         if isinstance(self.shows, Exception):

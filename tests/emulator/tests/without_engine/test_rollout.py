@@ -3,7 +3,7 @@
 import pytest
 
 from tests.emulator import rollout
-from tests.emulator.tests.alone.stage import Stage
+from tests.emulator.tests.without_engine.scripted_service import ScriptedService
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_breaker_opens_after_half_of_the_tasks_but_within_bounds(breaker, de
 
 
 def test_all_new_tasks_start_beside_the_old_ones():
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     old = stage.service.primary
     new = stage.deploy("books:2")
@@ -44,7 +44,7 @@ def test_all_new_tasks_start_beside_the_old_ones():
 
 
 def test_an_old_task_stops_only_when_a_new_one_is_healthy():
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     old, new = stage.service.primary, stage.deploy("books:2")
     stage.look()
@@ -59,7 +59,7 @@ def test_an_old_task_stops_only_when_a_new_one_is_healthy():
 
 
 def test_without_room_for_a_new_task_an_old_one_makes_it():
-    stage = Stage(minimumHealthyPercent=50, maximumPercent=100)
+    stage = ScriptedService(minimumHealthyPercent=50, maximumPercent=100)
     stage.settle()
     old, new = stage.service.primary, stage.deploy("books:2")
     stage.look()
@@ -70,7 +70,7 @@ def test_without_room_for_a_new_task_an_old_one_makes_it():
 
 
 def test_old_tasks_that_serve_nobody_go_at_once():
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     stage.deploy("books:2")
     stage.look()
@@ -81,7 +81,7 @@ def test_old_tasks_that_serve_nobody_go_at_once():
 
 
 def test_a_service_of_no_tasks_stops_all_of_them():
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     stage.service.desired = 0
     stage.look()
@@ -89,7 +89,7 @@ def test_a_service_of_no_tasks_stops_all_of_them():
 
 
 def test_of_too_many_tasks_one_that_is_not_healthy_goes_first():
-    stage = Stage()
+    stage = ScriptedService()
     stage.look()
     healthy, waiting = stage.tasks
     stage.run(healthy)
@@ -101,7 +101,7 @@ def test_of_too_many_tasks_one_that_is_not_healthy_goes_first():
 
 
 def test_a_deployment_is_done_when_the_last_old_task_is_gone():
-    stage = Stage()
+    stage = ScriptedService()
     stage.settle()
     old, new = stage.service.primary, stage.deploy("books:2")
     stage.look()

@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.emulator import base
+from tests.emulator import upstream
 
 
 def test_the_version_that_is_known_is_taken():
-    base.check(base.VERSION)
+    upstream.check(upstream.VERSION)
 
 
 @pytest.mark.parametrize("installed", ["1.5.34", "none"])
 def test_another_one_is_refused_by_name(installed):
-    with pytest.raises(base.VersionError, match=rf"ministack 1\.5\.33, and {installed} is installed"):
-        base.check(installed)
+    with pytest.raises(upstream.VersionError, match=rf"ministack 1\.5\.33, and {installed} is installed"):
+        upstream.check(installed)
 
 
 def test_the_lock_holds_that_version(pytestconfig):
     locked = (pytestconfig.rootpath / "tests/rehearsal/requirements.txt").read_text()
-    assert f"ministack=={base.VERSION} " in locked
+    assert f"ministack=={upstream.VERSION} " in locked

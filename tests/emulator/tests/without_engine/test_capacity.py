@@ -5,7 +5,7 @@ import pytest
 from tests.emulator import capacity
 from tests.emulator.model import Task, World
 from tests.emulator.pace import Pace
-from tests.emulator.tests.alone.stage import CLUSTER
+from tests.emulator.tests.without_engine.scripted_service import CLUSTER
 
 
 def definition(**changes):
