@@ -13,7 +13,7 @@ from hypercorn.config import Config
 from ministack import app
 
 from . import api, authorization, store
-from .limitations import INERT
+from .limitations import LIMITATIONS
 from .load_balancers import Balancers
 from .model import World
 from .pace import Pace
@@ -114,7 +114,7 @@ class Server:
                 "load_balancers": {
                     arn.split("/")[-2]: f"http://{address}" for arn, address in self.balancers.addresses.items()
                 },
-                "limitations": [entry._asdict() for entry in INERT],
+                "limitations": [{"what": what, "why": why} for what, why in LIMITATIONS.items()],
             }
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from tests.emulator.interface import ROOT
-from tests.emulator.limitations import INERT
+from tests.emulator.limitations import LIMITATIONS
 
 from .clone import git
 
@@ -65,7 +65,7 @@ def _short(text: str, width: int) -> str:
 
 def not_rehearsed() -> list[dict[str, str]]:
     """Return what was not rehearsed, and why."""
-    return [{"what": what, "why": why} for what, why in (*NOT_REHEARSED, *INERT)]
+    return [{"what": what, "why": why} for what, why in (*NOT_REHEARSED, *LIMITATIONS.items())]
 
 
 def write(path: Path, scenes: list[Played], seconds_to_first: float, seconds: float) -> None:
