@@ -1,7 +1,16 @@
-"""AWS on one machine, for the rehearsal: the emulator ministack, with an ECS and a load balancer that behave.
+"""AWS on one machine: ministack, with an ECS, a load balancer, stack resources and roles that behave as AWS's do.
 
-ministack keeps the books of two hundred services; what Colophon's delivery depends on is made here: a scheduler that
-waits for health and rolls back, tasks that are containers with AWS's limits and words, a load balancer that checks its
-targets and drains them, stacks with the types that are missing, and roles that refuse.
-`python -m tests.emulator` starts it; `limitations.py` lists what it only pretends.
+README.md says how to start it, and lists what it imitates and what it does not. Other packages use only these names.
 """
+
+from .interface import ACCOUNT as ACCOUNT
+from .interface import REGION as REGION
+from .interface import CallError as CallError
+from .interface import Emulator as Emulator
+from .interface import docker as docker
+from .interface import until as until
+from .limitations import LIMITATIONS as LIMITATIONS
+from .visitors import Failure as Failure
+from .visitors import Report as Report
+from .visitors import Sight as Sight
+from .visitors import Visitors as Visitors

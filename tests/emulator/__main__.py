@@ -1,7 +1,4 @@
-"""Start the emulator: `python -m tests.emulator`.
-
-It prints its URL when it is ready, and removes all it made when it ends.
-"""
+"""Start the emulator. It prints its URL when it is ready, and removes all that it made when it ends."""
 
 from __future__ import annotations
 
@@ -26,12 +23,8 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="of the API; by default a free one")
     parser.add_argument("--region", default="eu-central-1")
     parser.add_argument("--pace", type=_pace, default=10.0, help="how many times faster AWS's own waits pass (10)")
-    parser.add_argument(
-        "--database", type=_database, help="URL of the PostgreSQL server that stands for RDS's, as containers reach it"
-    )
-    parser.add_argument(
-        "--until-input-ends", action="store_true", help="end with the standard input, and so with whoever started this"
-    )
+    parser.add_argument("--database", type=_database, help="URL of a PostgreSQL server that stands for RDS's")
+    parser.add_argument("--until-input-ends", action="store_true", help="end with the standard input")
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", stream=sys.stderr)
     port = _port(wanted.port)
@@ -40,7 +33,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if wanted.until_input_ends:
-        threading.Thread(target=_outlive_nobody, daemon=True).start()
+        threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         upstream.check()
         upstream.settle(port, wanted.region, ACCOUNT)
@@ -63,7 +56,7 @@ def main() -> int:
     except KeyboardInterrupt:
         pass
     finally:
-        for name in (signal.SIGINT, signal.SIGTERM):  # what was made is removed, however often someone asks
+        for name in (signal.SIGINT, signal.SIGTERM):  # clean up, however many signals come
             signal.signal(name, signal.SIG_IGN)
         if server:
             server.end()
@@ -71,21 +64,20 @@ def main() -> int:
     return 0
 
 
-def _outlive_nobody() -> None:
+def _end_with_input() -> None:
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _port(wanted: int) -> int | None:
-    """Return a port that is free, the wanted one if one is wanted; None when that is not."""
+    """Return the wanted port, or any free one for 0; None when it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError:
             return None
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _pace(text: str) -> float:

@@ -1,10 +1,11 @@
-"""The actions of ECS that the scheduler and the tasks here stand behind. All others stay ministack's."""
+"""The actions of ECS about services and tasks. All others stay ministack's."""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any
 
+from botocore import xform_name
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
 from ministack.services import ecs
 
@@ -22,28 +23,20 @@ Answer = Any  # status, headers, body, as ministack hands responses on
 
 # Changing one of these makes a new deployment; the others take effect at once.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
-REDEPLOYING = (
-    "taskDefinition",
-    "networkConfiguration",
-    "loadBalancers",
-    "capacityProviderStrategy",
-    "platformVersion",
-    "enableExecuteCommand",
-    "placementConstraints",
-    "placementStrategy",
-    "serviceRegistries",
-)
-CHANGEABLE = (
-    *REDEPLOYING,
-    "deploymentConfiguration",
-    "healthCheckGracePeriodSeconds",
-    "propagateTags",
-    "enableECSManagedTags",
-)
+REDEPLOYING = """
+taskDefinition networkConfiguration loadBalancers capacityProviderStrategy platformVersion enableExecuteCommand
+placementConstraints placementStrategy serviceRegistries
+"""
+CHANGEABLE = f"{REDEPLOYING} deploymentConfiguration healthCheckGracePeriodSeconds propagateTags enableECSManagedTags"
+OWN = """
+CreateService UpdateService DeleteService DescribeServices ListServices ListServiceDeployments
+DescribeServiceDeployments StopServiceDeployment DescribeServiceRevisions RunTask StopTask ListTasks DescribeTasks
+ListContainerInstances DescribeContainerInstances
+"""
 
 
 class Api:
-    """The handlers of these actions."""
+    """The handlers of these actions; each is named as its action, in botocore's spelling."""
 
     def __init__(self, world: World, runner: Runner) -> None:
         self.world = world
@@ -51,31 +44,13 @@ class Api:
 
     def install(self) -> None:
         """Take the actions over."""
-        own: dict[str, Callable[[Json], Json]] = {
-            "CreateService": self.create_service,
-            "UpdateService": self.update_service,
-            "DeleteService": self.delete_service,
-            "DescribeServices": self.describe_services,
-            "ListServices": self.list_services,
-            "ListServiceDeployments": self.list_service_deployments,
-            "DescribeServiceDeployments": self.describe_service_deployments,
-            "StopServiceDeployment": self.stop_service_deployment,
-            "DescribeServiceRevisions": self.describe_service_revisions,
-            "RunTask": self.run_task,
-            "StopTask": self.stop_task,
-            "ListTasks": self.list_tasks,
-            "DescribeTasks": self.describe_tasks,
-            "ListContainerInstances": self.list_container_instances,
-            "DescribeContainerInstances": self.describe_container_instances,
-        }
-        for action, handler in own.items():
+        for action in OWN.split():
+            handler = getattr(self, xform_name(action))
             ecs._ACTION_MAP[action] = functools.partial(self._answer, handler)
         ecs._ACTION_MAP["RegisterTaskDefinition"] = store.register_task_definition
         ecs._recount_cluster = self._recount
-        # What CloudFormation calls.
-        ecs._create_service = ecs._ACTION_MAP["CreateService"]
-        ecs._update_service = ecs._ACTION_MAP["UpdateService"]
-        ecs._delete_service = ecs._ACTION_MAP["DeleteService"]
+        for action in ("CreateService", "UpdateService", "DeleteService"):  # which CloudFormation calls
+            setattr(ecs, f"_{xform_name(action)}", ecs._ACTION_MAP[action])
 
     def _answer(self, handler: Callable[[Json], Json], data: Json) -> Answer:
         try:
@@ -85,7 +60,7 @@ class Api:
             return error_response_json(refused.code, str(refused), 400)
 
     def _recount(self, name: str) -> None:
-        """Count what ministack shows of a cluster."""
+        """Update the counts that ministack shows of a cluster."""
         cluster = ecs._clusters.get(name)
         if cluster:
             tasks = [task for task in self.world.tasks.values() if task.cluster_arn == cluster["clusterArn"]]
@@ -103,11 +78,8 @@ class Api:
         settings["taskDefinition"] = store.definition(data.get("taskDefinition"))["taskDefinitionArn"]
         settings.setdefault("deploymentController", {"type": "ECS"})
         settings.setdefault("schedulingStrategy", "REPLICA")
-        settings["deploymentConfiguration"] = {
-            "maximumPercent": 200,
-            "minimumHealthyPercent": 100,
-            **(settings.get("deploymentConfiguration") or {}),
-        }
+        configuration = settings.get("deploymentConfiguration") or {}
+        settings["deploymentConfiguration"] = {"maximumPercent": 200, "minimumHealthyPercent": 100, **configuration}
         if not settings.get("launchType") and not settings.get("capacityProviderStrategy"):
             default = cluster.get("defaultCapacityProviderStrategy")
             settings.update({"capacityProviderStrategy": default} if default else {"launchType": "EC2"})
@@ -115,9 +87,8 @@ class Api:
         known = self.world.services.get(arn)
         if known and known.status == "ACTIVE":
             raise RefusedError("InvalidParameterException", "Creation of service was not idempotent.")
-        service = Service(
-            arn, get_account_id(), get_region(), cluster["clusterArn"], settings, int(data.get("desiredCount", 1))
-        )
+        place = (get_account_id(), get_region(), cluster["clusterArn"])
+        service = Service(arn, *place, settings, int(data.get("desiredCount", 1)))
         self.world.services[arn] = service
         ecs._tags[arn] = data.get("tags") or []
         scheduler.deploy(service)
@@ -127,12 +98,12 @@ class Api:
         service = self._service(data)
         if service.status != "ACTIVE":
             raise RefusedError("ServiceNotActiveException", "Service was not ACTIVE.")
-        changes = {key: data[key] for key in CHANGEABLE if data.get(key) is not None}
+        changes = {key: data[key] for key in CHANGEABLE.split() if data.get(key) is not None}
         if "taskDefinition" in changes:
             changes["taskDefinition"] = store.definition(changes["taskDefinition"])["taskDefinitionArn"]
         if "deploymentConfiguration" in changes:
             changes["deploymentConfiguration"] = {**service.configuration, **changes["deploymentConfiguration"]}
-        redeploys = any(service.settings.get(key) != changes[key] for key in REDEPLOYING if key in changes)
+        redeploys = any(service.settings.get(key) != changes[key] for key in REDEPLOYING.split() if key in changes)
         service.settings = {**service.settings, **changes}
         if data.get("desiredCount") is not None and int(data["desiredCount"]) != service.desired:
             service.desired = int(data["desiredCount"])
@@ -155,19 +126,16 @@ class Api:
                 service = self._service({**data, "service": reference})
             except RefusedError:
                 prefix = store.cluster(data)["clusterArn"].replace(":cluster/", ":service/")
-                missing.append({"arn": f"{prefix}/{reference.rsplit('/', 1)[-1]}", "reason": "MISSING"})
+                missing.append(f"{prefix}/{reference.rsplit('/', 1)[-1]}")
             else:
                 tags = {"tags": ecs._tags.get(service.arn, [])} if "TAGS" in (data.get("include") or []) else {}
                 found.append({**responses.service(self.world, service), **tags})
-        return {"services": found, "failures": missing}
+        return responses.described("services", found, missing)
 
     def list_services(self, data: Json) -> Json:
         arn = store.cluster(data)["clusterArn"]
-        return {
-            "serviceArns": [
-                s.arn for s in self.world.services.values() if s.cluster_arn == arn and s.status != "INACTIVE"
-            ]
-        }
+        services = [service for service in self.world.services.values() if service.cluster_arn == arn]
+        return {"serviceArns": [service.arn for service in services if service.status != "INACTIVE"]}
 
     # -- service deployments
 
@@ -181,26 +149,24 @@ class Api:
         for arn in data.get("serviceDeploymentArns") or []:
             owner, release = self._release(arn)
             if owner is None or release is None:
-                missing.append({"arn": arn, "reason": "MISSING"})
+                missing.append(arn)
             else:
                 found.append(responses.release(self.world, owner, release))
-        return {"serviceDeployments": found, "failures": missing}
+        return responses.described("serviceDeployments", found, missing)
 
     def stop_service_deployment(self, data: Json) -> Json:
         arn = str(data.get("serviceDeploymentArn"))
         _, release = self._release(arn)
         if release is None:
-            raise RefusedError(
-                "ServiceDeploymentNotFoundException", "The service deploy ARN that you specified doesn't exist."
-            )
+            missing = "The service deploy ARN that you specified doesn't exist."
+            raise RefusedError("ServiceDeploymentNotFoundException", missing)
         if data.get("stopType", "ROLLBACK") != "ROLLBACK":
             raise RefusedError("UnsupportedFeatureException", "The stop type ABORT is not supported here.")
         if not release.ongoing:
             raise RefusedError("ConflictException", f"The service deployment is in a terminal state: {release.status}.")
         if release.status in ("PENDING", "IN_PROGRESS"):
-            release.reach(
-                "ROLLBACK_REQUESTED", "Rollback was requested by a call to StopServiceDeployment.", "stoppedAt"
-            )
+            reason = "Rollback was requested by a call to StopServiceDeployment."
+            release.reach("ROLLBACK_REQUESTED", reason, "stoppedAt")
         return {"serviceDeploymentArn": arn}
 
     def describe_service_revisions(self, data: Json) -> Json:
@@ -208,10 +174,10 @@ class Api:
         for arn in data.get("serviceRevisionArns") or []:
             owner = next((service for service in self.world.services.values() if arn in service.revisions), None)
             if owner is None:
-                missing.append({"arn": arn, "reason": "MISSING"})
+                missing.append(arn)
             else:
                 found.append(responses.revision(owner, arn, store.definition(owner.revisions[arn]["taskDefinition"])))
-        return {"serviceRevisions": found, "failures": missing}
+        return responses.described("serviceRevisions", found, missing)
 
     def _release(self, arn: str) -> tuple[Service | None, Any]:
         pairs = ((service, release) for service in self.world.services.values() for release in service.releases)
@@ -226,9 +192,8 @@ class Api:
             constraints = service.settings.get("placementConstraints") or []
             apart = any(constraint.get("type") == "distinctInstance" for constraint in constraints)
             group = f"service:{service.name}"
-            return self._launch(
-                service.settings, ecs._clusters[service.cluster], definition, group, deployment, apart=apart
-            )
+            cluster = ecs._clusters[service.cluster]
+            return self._launch(service.settings, cluster, definition, group, deployment, apart=apart)
 
     def run_task(self, data: Json) -> Json:
         cluster, definition = store.cluster(data), store.definition(data.get("taskDefinition"))
@@ -248,7 +213,7 @@ class Api:
         cluster: Json,
         definition: Json,
         group: str,
-        deployment: Deployment | None = None,
+        by: Deployment | None = None,
         *,
         apart: bool = False,
     ) -> Task:
@@ -259,24 +224,14 @@ class Api:
             store.grow(cluster)
             raise
         launch_type, provider = ecs._task_capacity(data.get("launchType"), data.get("capacityProviderStrategy"))
-        prefix = cluster["clusterArn"].replace(":cluster/", ":container/")
-        task = Task(
-            f"{cluster['clusterArn'].replace(':cluster/', ':task/')}/{identifier()}",
-            get_account_id(),
-            get_region(),
-            cluster["clusterArn"],
-            definition,
-            [Container(entry, f"{prefix}/{identifier()}") for entry in definition["containerDefinitions"]],
-            group,
-            deployment.id if deployment else str(data.get("startedBy") or ""),
-            deployment,
-            instance,
-            launch_type,
-            provider,
-            data.get("networkConfiguration") or {},
-            data.get("overrides") or {},
-            data.get("tags") or [],
-        )
+        prefix = arn.replace(":cluster/", ":container/")
+        containers = [Container(entry, f"{prefix}/{identifier()}") for entry in definition["containerDefinitions"]]
+        name = f"{arn.replace(':cluster/', ':task/')}/{identifier()}"
+        task = Task(name, get_account_id(), get_region(), arn, definition, containers, group)
+        task.started_by, task.deployment = by.id if by else str(data.get("startedBy") or ""), by
+        task.instance, task.launch_type, task.capacity_provider = instance, launch_type, provider
+        task.network, task.overrides = data.get("networkConfiguration") or {}, data.get("overrides") or {}
+        task.tags = data.get("tags") or []
         self.world.tasks[task.arn] = task
         self.runner.run(task)
         return task
@@ -290,9 +245,8 @@ class Api:
 
     def list_tasks(self, data: Json) -> Json:
         arn, wanted = store.cluster(data)["clusterArn"], data.get("desiredStatus", "RUNNING")
-        tasks = [
-            task for task in self.world.tasks.values() if task.cluster_arn == arn and task.desired_status == wanted
-        ]
+        tasks = [task for task in self.world.tasks.values() if task.cluster_arn == arn]
+        tasks = [task for task in tasks if task.desired_status == wanted]
         if data.get("serviceName"):
             tasks = [task for task in tasks if task.group == f"service:{str(data['serviceName']).rsplit('/', 1)[-1]}"]
         if data.get("family"):
@@ -308,11 +262,9 @@ class Api:
             if task:
                 found.append(responses.task(task))
             else:
-                name = (
-                    reference if reference.startswith("arn:") else f"{arn.replace(':cluster/', ':task/')}/{reference}"
-                )
-                missing.append({"arn": name, "reason": "MISSING"})
-        return {"tasks": found, "failures": missing}
+                prefix = "" if reference.startswith("arn:") else f"{arn.replace(':cluster/', ':task/')}/"
+                missing.append(f"{prefix}{reference}")
+        return responses.described("tasks", found, missing)
 
     def _task(self, data: Json, reference: str) -> Task | None:
         arn, name = store.cluster(data)["clusterArn"], reference.rsplit("/", 1)[-1]
@@ -337,7 +289,5 @@ class Api:
     def describe_container_instances(self, data: Json) -> Json:
         wanted = [str(reference).rsplit("/", 1)[-1] for reference in data.get("containerInstances") or []]
         known = {instance.arn.rsplit("/", 1)[-1]: instance for instance in self._instances(store.cluster(data))}
-        return {
-            "containerInstances": [responses.instance(self.world, known[name]) for name in wanted if name in known],
-            "failures": [{"arn": name, "reason": "MISSING"} for name in wanted if name not in known],
-        }
+        found = [responses.instance(self.world, known[name]) for name in wanted if name in known]
+        return responses.described("containerInstances", found, [name for name in wanted if name not in known])

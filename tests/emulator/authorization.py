@@ -1,4 +1,4 @@
-"""Roles that refuse: ministack's policy evaluation, asked where AWS asks it and ministack does not."""
+"""Permissions where AWS checks them and ministack does not, by ministack's own evaluation of policies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _denied(caller: str, action: str, resource: str) -> str:
 
 
 def install() -> None:
-    """Refuse tokens that AWS refuses before it looks at the role, and hold requests against the right resources."""
+    """Refuse tokens that AWS refuses before it looks at the role, and evaluate policies against the right resources."""
     request_context.install()
     trust = sts._web_identity_trust_denied
 
@@ -51,9 +51,9 @@ def install() -> None:
 
 
 def _bad_token(token: str, role: str) -> Response | None:
-    """Refuse a web identity token that AWS would not even hold against the role's trust policy.
+    """Refuse a web identity token for which AWS would not even evaluate the role's trust policy.
 
-    The signature is not checked: nobody here has the keys of the provider that signed it.
+    The signature is not checked: the keys of the provider that signed it are not here.
     https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
     """
     try:
@@ -66,11 +66,8 @@ def _bad_token(token: str, role: str) -> Response | None:
     if registered is None:
         return _invalid("InvalidIdentityToken", f"No OpenIDConnect provider found in your account for {issuer}")
     if expires <= time.time():
-        return _invalid(
-            "ExpiredTokenException",
-            f"Token expired: current date/time {int(time.time())} must be before the expiration date/time "
-            f"{int(expires)}",
-        )
+        late = f"current date/time {int(time.time())} must be before the expiration date/time {int(expires)}"
+        return _invalid("ExpiredTokenException", f"Token expired: {late}")
     audiences = audience if isinstance(audience, list) else [audience]
     if not set(audiences) & set(registered.get("ClientIDList") or []):
         return _invalid("InvalidIdentityToken", "Incorrect token audience")
@@ -82,7 +79,7 @@ def _invalid(code: str, message: str) -> Response:
 
 
 def may_not_pass(role: str) -> str | None:
-    """Return AWS's sentence about a caller who gives tasks a role that it may not pass on, None when it may."""
+    """Return AWS's sentence about a caller that may not pass a role to tasks; None where it may."""
     caller = iam_evaluator.caller_arn()
     if ":assumed-role/" not in caller:
         return None

@@ -1,4 +1,4 @@
-"""The container instances of a cluster: made up, but with memory, CPU and host ports that run out as real ones do."""
+"""The container instances of a cluster: made up, but with memory, CPU and host ports that run out."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ if TYPE_CHECKING:
 
 MORE = "For more information, see the Troubleshooting section of the Amazon ECS Developer Guide."
 
-# vCPU and MiB of what a small cluster runs on; of the memory, the system keeps a part that tasks do not get.
+# vCPU and MiB by the size of an instance; its system keeps a part of the memory.
 SIZES = {"nano": (2, 512), "micro": (2, 1024), "small": (2, 2048), "medium": (2, 4096), "large": (2, 8192)}
 KEPT = 0.06
-
-
-# Of a small instance's network interfaces, those that tasks with one of their own can have.
-INTERFACES = 2
+INTERFACES = 2  # of a small instance, for tasks in awsvpc mode
 
 
 class PlacementError(Exception):
     """A task could not be placed.
 
-    The message is what AWS says of it in an event of the service; `short` is the reason that RunTask gives, for
-    `instance`, the ARN of the closest match.
+    The message is AWS's in an event of the service; `short` is the reason that RunTask gives, for `instance`, the ARN
+    of the closest match.
     """
 
     def __init__(self, message: str, short: str, instance: str = "") -> None:
@@ -36,7 +33,7 @@ class PlacementError(Exception):
 
 @dataclass(frozen=True)
 class Fleet:
-    """How many instances a cluster has, and what each offers (CPU units, MiB)."""
+    """The number of instances of a cluster, and the size of each (CPU units, MiB)."""
 
     size: int = 2
     cpu: int = 2048
@@ -58,7 +55,7 @@ def needs(definition: Json) -> tuple[int, int]:
 
 
 def host_ports(definition: Json) -> set[int]:
-    """Return the ports of the instance that a task of this definition insists on."""
+    """Return the ports of the instance that a task of this definition needs."""
     if definition.get("networkMode") == "awsvpc":
         return set()
     mappings = [m for c in definition["containerDefinitions"] for m in c.get("portMappings") or []]
@@ -106,7 +103,7 @@ def place(world: World, cluster_arn: str, fleet: Fleet, definition: Json, *, apa
 
 
 def _lack(world: World, instance: Instance, definition: Json, apart_from: str) -> tuple[str, str] | None:
-    """Return what an instance lacks for a task, at length and in short, None when it has room."""
+    """Return the first thing that an instance lacks for a task, at length and in short; None when it has room."""
     cpu, memory = needs(definition)
     free_cpu, free_memory, taken = remaining(world, instance)
     tasks = running_on(world, instance)

@@ -1,7 +1,6 @@
-"""Calls AWS's API for the tests: a line of JSON in, a line of JSON out. It runs beside the emulator, where botocore is
-installed.
+"""A program that calls AWS's API for tests: a line of JSON in, a line of JSON out. It needs botocore.
 
-[SERVICE, OPERATION, ARGUMENTS, CREDENTIALS or null]  ->  {"answer": …} or {"error": CODE, "message": …}
+[SERVICE, OPERATION, ARGUMENTS, CREDENTIALS]  ->  {"answer": …} or {"error": CODE, "message": …}
 """
 
 from __future__ import annotations
@@ -20,23 +19,17 @@ from botocore.response import StreamingBody
 
 @cache
 def client(service: str, credentials: tuple[str, ...]) -> Any:
-    session = botocore.session.get_session()
-    key, secret, token = credentials
-    return session.create_client(
-        service,
-        aws_access_key_id=key,
-        aws_secret_access_key=secret,
-        aws_session_token=token or None,
-        config=Config(retries={"max_attempts": 0}, parameter_validation=True),
-    )
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    keys = {name: value or None for name, value in zip(names, credentials, strict=True)}
+    config = Config(retries={"max_attempts": 0}, parameter_validation=True)
+    return botocore.session.get_session().create_client(service, config=config, **keys)
 
 
 def plain(value: Any) -> Any:
+    """Return a value of an answer as JSON can hold it."""
     if isinstance(value, StreamingBody):
         return value.read().decode()
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    return value.timestamp()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
 
 
 def main() -> None:

@@ -1,7 +1,4 @@
-"""The one Docker engine that all tasks run in.
-
-Containers from container definitions, labelled so that none is left behind.
-"""
+"""The Docker engine that all tasks run in: containers made from container definitions, labelled for their removal."""
 
 from __future__ import annotations
 
@@ -19,25 +16,25 @@ if TYPE_CHECKING:
     from .model import Json
     from .pace import Pace
 
-log = logging.getLogger("rehearsal.engine")
+log = logging.getLogger("emulator.engine")
 
-LABEL = "colophon.rehearsal"
+LABEL = "colophon.emulator"
 MEBIBYTE = 1024 * 1024
 SECOND = 1_000_000_000  # Docker counts nanoseconds
 HEALTH = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
 
 
 class EngineError(Exception):
-    """The engine refused. The message is its own."""
+    """The engine refused a request. The message is its own."""
 
 
 class Look(NamedTuple):
-    """A container, as it was when someone looked."""
+    """The state of a container at one moment."""
 
     running: bool
     exit_code: int
     out_of_memory: bool
-    health: str  # as ECS says it
+    health: str  # in ECS's words
     address: str
     image_id: str
     ports: dict[int, int]
@@ -53,17 +50,17 @@ class Engine:
         except DockerException as error:
             raise EngineError(f"no Docker engine answers here: {error}") from error
         self.owner = owner
-        self.network = f"colophon-rehearsal-{owner}"
-        self.clean()  # what one of the same name left that was killed
+        self.network = f"colophon-emulator-{owner}"
+        self.clean()  # of a killed one of the same name
         self._api.create_network(self.network, driver="bridge", labels={LABEL: owner})
         config = self._api.inspect_network(self.network)["IPAM"]["Config"][0]
-        # An older engine names no gateway until a container asks for it; it is always the first address.
+        # An older engine names no gateway before the first container; it is always the first address.
         self.gateway = config.get("Gateway") or str(next(ipaddress.ip_network(config["Subnet"]).hosts()))
 
     def pull(self, image: str, credentials: Json) -> tuple[str, str]:
         """Fetch an image from its registry, and return its digest there and its ID here.
 
-        What is here already does not count: an image that its registry has not cannot be deployed. Raises EngineError.
+        A local copy does not count: an image that its registry has lost cannot be deployed. Raises EngineError.
         """
         repository, _, digest = image.partition("@")
         tag = digest or None
@@ -71,9 +68,8 @@ class Engine:
             repository, _, tag = repository.rpartition(":")
         try:
             known = self._api.inspect_distribution(image, auth_config=credentials)["Descriptor"]["digest"]
-            for line in self._api.pull(
-                repository, tag=tag or "latest", auth_config=credentials, stream=True, decode=True
-            ):
+            pulled = self._api.pull(repository, tag or "latest", stream=True, auth_config=credentials, decode=True)
+            for line in pulled:
                 if "error" in line:
                     raise EngineError(line["error"])
             return known, self._api.inspect_image(image)["Id"]
@@ -90,10 +86,7 @@ class Engine:
         host = self._api.create_host_config(
             port_bindings=dict.fromkeys(ports, ("127.0.0.1", None)),
             binds=_binds(definition, task),
-            tmpfs={
-                entry["containerPath"]: ",".join([*entry.get("mountOptions", []), f"size={entry['size']}m"])
-                for entry in linux.get("tmpfs") or []
-            },
+            tmpfs={mount["containerPath"]: _mount_options(mount) for mount in linux.get("tmpfs") or []},
             init=bool(linux.get("initProcessEnabled")),
             cap_add=(linux.get("capabilities") or {}).get("add") or None,
             cap_drop=(linux.get("capabilities") or {}).get("drop") or None,
@@ -102,12 +95,10 @@ class Engine:
             read_only=bool(definition.get("readonlyRootFilesystem")),
             security_opt=definition.get("dockerSecurityOptions") or None,
             extra_hosts={h["hostname"]: h["ipAddress"] for h in definition.get("extraHosts") or []} or None,
-            ulimits=[
-                docker.types.Ulimit(name=u["name"], soft=u["softLimit"], hard=u["hardLimit"])
-                for u in definition.get("ulimits") or []
-            ],
+            ulimits=[_ulimit(limit) for limit in definition.get("ulimits") or []],
             **_resources(definition, task),
         )
+        network = self._api.create_networking_config({self.network: self._api.create_endpoint_config()})
         try:
             created = self._api.create_container(
                 image,
@@ -123,9 +114,7 @@ class Engine:
                 volumes=_own_volumes(definition, task),
                 healthcheck=_health_check(definition.get("healthCheck"), pace),
                 host_config=host,
-                networking_config=self._api.create_networking_config(
-                    {self.network: self._api.create_endpoint_config()}
-                ),
+                networking_config=network,
             )
         except APIError as error:
             raise EngineError(error.explanation or str(error)) from error
@@ -139,38 +128,28 @@ class Engine:
             raise EngineError(error.explanation or str(error)) from error
 
     def look(self, container: str) -> Look:
-        """Look at a container. One that is gone looks as if it had been killed."""
+        """Return the state of a container. One that is gone counts as killed."""
         try:
             found = self._api.inspect_container(container)
         except NotFound:
             return Look(False, 137, False, "UNKNOWN", "", "", {})
         state, network = found["State"], found["NetworkSettings"]
-        health = HEALTH.get((state.get("Health") or {}).get("Status", ""), "UNKNOWN")
-        ports = {
-            int(port.partition("/")[0]): int(bound[0]["HostPort"])
-            for port, bound in (network.get("Ports") or {}).items()
-            if bound
-        }
+        running, health = state["Status"] not in ("exited", "dead"), (state.get("Health") or {}).get("Status", "")
+        published = {port.partition("/")[0]: bound for port, bound in (network.get("Ports") or {}).items() if bound}
+        ports = {int(port): int(bound[0]["HostPort"]) for port, bound in published.items()}
         address = (network["Networks"].get(self.network) or {}).get("IPAddress", "")
-        return Look(
-            state["Status"] not in ("exited", "dead"),
-            state["ExitCode"],
-            bool(state.get("OOMKilled")),
-            health,
-            address,
-            found["Image"],
-            ports,
-        )
+        end = (state["ExitCode"], bool(state.get("OOMKilled")))
+        return Look(running, *end, HEALTH.get(health, "UNKNOWN"), address, found["Image"], ports)
 
     def output(self, container: str) -> Iterator[bytes]:
-        """Give what a container writes, line by line or in larger pieces, until it ends."""
+        """Yield the output of a container, in pieces of any size, until it ends."""
         try:
             yield from self._api.logs(container, stream=True, follow=True)
         except (DockerException, OSError):
             return  # it was removed meanwhile
 
     def stop(self, container: str, seconds: int) -> None:
-        """Send SIGTERM, and SIGKILL when the container has not ended after so many seconds."""
+        """Send SIGTERM, and SIGKILL if the container still runs after so many seconds."""
         with contextlib.suppress(NotFound, APIError):
             self._api.stop(container, timeout=seconds)
 
@@ -180,13 +159,13 @@ class Engine:
             self._api.remove_container(container, v=True, force=True)
 
     def clean(self, registry: str = "") -> None:
-        """Remove everything of this emulator: containers, the network, and what was pulled from its registry."""
+        """Remove this emulator's containers, its network, and the images that came from its registry."""
         mine = {"label": f"{LABEL}={self.owner}"}
         for container in self._api.containers(all=True, filters=mine):
             self.remove(container["Id"])
         for network in self._api.networks(filters=mine):
             with contextlib.suppress(NotFound, APIError):
-                # A database that was put into it stays, without it.
+                # A database that joined it stays, without it.
                 for guest in self._api.inspect_network(network["Id"])["Containers"] or {}:
                     self._api.disconnect_container_from_network(guest, network["Id"], force=True)
                 self._api.remove_network(network["Id"])
@@ -195,6 +174,14 @@ class Engine:
                 if name.startswith(f"{registry}/"):
                     with contextlib.suppress(NotFound, APIError, ImageNotFound):
                         self._api.remove_image(name)
+
+
+def _mount_options(mount: Json) -> str:
+    return ",".join([*mount.get("mountOptions", []), f"size={mount['size']}m"])
+
+
+def _ulimit(limit: Json) -> Any:
+    return docker.types.Ulimit(name=limit["name"], soft=limit["softLimit"], hard=limit["hardLimit"])
 
 
 def _resources(definition: Json, task: Json) -> Json:
@@ -221,7 +208,7 @@ def _binds(definition: Json, task: Json) -> list[str]:
 
 
 def _own_volumes(definition: Json, task: Json) -> list[str]:
-    """Return where a container mounts volumes that Docker makes for it."""
+    """Return the paths at which a container mounts volumes that Docker makes for it."""
     sources = _sources(task)
     return [p["containerPath"] for p in definition.get("mountPoints") or [] if not sources[p["sourceVolume"]]]
 
@@ -231,7 +218,7 @@ def _sources(task: Json) -> dict[str, str | None]:
 
 
 def _health_check(check: Json | None, pace: Pace) -> Json:
-    """Return Docker's form of a container health check. The image's own never counts in ECS:
+    """Return Docker's form of a container health check. The image's own never counts in ECS.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
     """

@@ -1,7 +1,4 @@
-"""A container's environment: its own values, its secrets, and where its metadata is.
-
-What is missing fails as on AWS.
-"""
+"""A container's environment: its own values, its secrets, and its run's overrides. A missing secret fails as on AWS."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ UNABLE = "ResourceInitializationError: unable to pull secrets or registry auth: 
 
 
 class StartError(Exception):
-    """A task could not be started. The message is what AWS says; `container` tells whether a container is at fault."""
+    """A task could not be started. The message is AWS's; `container` is true where it is about one container."""
 
     def __init__(self, message: str, *, container: bool = False) -> None:
         super().__init__(message)
@@ -42,7 +39,7 @@ def variables(task: Task, container: Container) -> dict[str, str]:
 
 
 def override(task: Task, name: str) -> Json:
-    """Return what the run of a task changes in the container of that name."""
+    """Return the overrides of a task's run for the container of that name."""
     overrides: list[Json] = task.overrides.get("containerOverrides") or []
     return next((entry for entry in overrides if entry.get("name") == name), {})
 
@@ -77,16 +74,11 @@ def _from_parameter_store(task: Task, source: str) -> str:
     """Resolve a parameter by its name or its ARN."""
     name = source.partition(":parameter")[2] or source
     wrong = f"{UNABLE}unable to retrieve secrets from ssm: service call has been retried 1 time(s): "
-    arn = (
-        source
-        if source.startswith("arn:")
-        else f"arn:aws:ssm:{task.region}:{task.account}:parameter/{name.lstrip('/')}"
-    )
+    parameter = f"arn:aws:ssm:{task.region}:{task.account}:parameter/{name.lstrip('/')}"
+    arn = source if source.startswith("arn:") else parameter
     if denied := authorization.denial(task, "ssm:GetParameters", arn):
-        raise StartError(
-            f"{wrong}operation error SSM: GetParameters, https response error StatusCode: 400, "
-            f"RequestID: {uuid.uuid4()}, api error AccessDeniedException: {denied}"
-        )
+        failed = f"https response error StatusCode: 400, RequestID: {uuid.uuid4()}, api error AccessDeniedException"
+        raise StartError(f"{wrong}operation error SSM: GetParameters, {failed}: {denied}")
     value = ssm.resolve_parameter_value(source, decrypt=True)
     if value is None:
         raise StartError(f"{wrong}invalid parameters: {name}")

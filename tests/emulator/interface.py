@@ -1,16 +1,16 @@
-"""The emulator, for tests: started, called, and ended; with images that behave in every way a release can."""
+"""The emulator from outside: start it, call AWS's API or the `aws` command against it, read its state, stop it."""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from tests import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,173 +18,135 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ROOT / "build/rehearsal-venv/bin"
+PROGRAMS = ROOT / "build/rehearsal-venv/bin"  # with what requirements.txt lists
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROOT_KEY = (ACCOUNT, "not-a-secret", "")
-BASE = os.environ.get("BASE", "python:3.13-slim")
-
-# A site of one file. Its image's environment says how it behaves.
-SITE = Path(__file__).parent / "tests/with_engine/sample_site.py"
+LONGEST = 300.0  # seconds; whatever takes longer hangs
 
 
 class CallError(Exception):
-    """AWS's API refused a call. `code` is the name of its error."""
+    """AWS's API or the `aws` command refused a call. `code` is the name of its error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
 
 
-class Emulator:
-    """A running emulator. `settings` are arguments of its command."""
+class Program:
+    """A module of this package that runs as a program, and ends when its input does."""
 
-    def __init__(self, *settings: str, pace: float = 10.0) -> None:
-        self._emulator = subprocess.Popen(
-            [
-                PROGRAMS / "python",
-                "-m",
-                "tests.emulator",
-                f"--region={REGION}",
-                f"--pace={pace:g}",
-                "--until-input-ends",
-                *settings,
-            ],
-            env=machine() | {"PYTHONPATH": str(ROOT)},
+    def __init__(self, module: str, *arguments: str, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [PROGRAMS / "python", "-m", module, *arguments],
+            env={"PYTHONPATH": str(ROOT), **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            process_group=0,  # a Ctrl-C at the terminal is for whoever started it, and ends it in due time
+            process_group=0,  # a Ctrl-C at the terminal is for the program that started it, and ends it in due time
         )
-        assert self._emulator.stdout
+
+    def read(self) -> str:
+        """Return the next line that it prints; empty when it has ended."""
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def write(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def close(self, how: signal.Signals | None = None) -> int:
+        """Send it a signal, or end its input, wait for its end, and return its exit status."""
+        assert self.process.stdin
+        assert self.process.stdout
+        if how:
+            self.process.send_signal(how)
+        else:
+            self.process.stdin.close()
         try:
-            self.url = self._emulator.stdout.readline().strip()
+            self.process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.returncode
+
+
+class Emulator:
+    """A running emulator, which ends with this process at the latest.
+
+    `url` is the endpoint of AWS's API, `registry` the image registry's HOST:PORT. `variables` are what any program
+    needs to reach it; `environment` are these with the credentials of the account's root.
+    """
+
+    def __init__(self, *arguments: str, pace: float = 10.0) -> None:
+        """Start it with arguments of its command, and wait until it answers. AWS's waits pass `pace` times faster."""
+        command = (f"--region={REGION}", f"--pace={pace:g}", "--until-input-ends", *arguments)
+        machine = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
+        self._server = Program("tests.emulator", *command, **machine)
+        try:
+            self.url = self._server.read()
         except BaseException:
-            self._emulator.terminate()
+            self._server.process.terminate()
             raise
         assert self.url, "the emulator did not start"
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
-            "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "HOME": "/nonexistent",
-        }
-        self._calls = subprocess.Popen(
-            [PROGRAMS / "python", Path(__file__).with_name("client.py")],
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            process_group=0,
-        )
-
-    @property
-    def registry(self) -> str:
-        return self.url.removeprefix("http://")
+        self.registry = self.url.removeprefix("http://")
+        endpoint = {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}
+        self.variables = {**machine, **endpoint}
+        key = {"AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_DEFAULT_REGION": REGION}
+        self.environment = {**self.variables, **key, "HOME": "/nonexistent"}
+        self._client = Program("tests.emulator.client", **self.environment)
 
     def __call__(
         self, service: str, operation: str, credentials: tuple[str, str, str] = ROOT_KEY, /, **arguments: Any
     ) -> Json:
-        """Call an operation of AWS's API, and return its answer. Raises CallError."""
-        assert self._calls.stdin
-        assert self._calls.stdout
-        self._calls.stdin.write(json.dumps([service, operation, arguments, credentials]) + "\n")
-        self._calls.stdin.flush()
-        result: Json = json.loads(self._calls.stdout.readline())
+        """Call an operation of AWS's API by the names that botocore has, and return its answer. Raises CallError."""
+        self._client.write(json.dumps([service, operation, arguments, credentials]))
+        result: Json = json.loads(self._client.read())
         if "error" in result:
             raise CallError(result["error"], result["message"])
         answer: Json = result["answer"]
         return answer
 
-    def aws(self, *arguments: str) -> Any:
-        """Run the real `aws` command, and return what it printed as JSON.
-
-        Raises CallError with what it complained of.
-        """
-        done = subprocess.run(
-            [PROGRAMS / "aws", *arguments, "--output=json"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def cli(self, command: str, *more: str) -> Any:
+        """Run the real `aws` command, and return its output, read as JSON where it is. Raises CallError."""
+        words = [str(PROGRAMS / "aws"), *shlex.split(command), *more, "--output=json"]
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CallError(f"aws exited with {done.returncode}", done.stderr.strip())
-        return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else {}
+        return json.loads(done.stdout) if done.stdout.startswith(("{", "[")) else done.stdout.strip()
 
     def state(self) -> Json:
-        """Return what the emulator says of itself."""
-        with urllib.request.urlopen(f"{self.url}/_rehearsal", timeout=10) as answer:
+        """Return the emulator's own state: its network, its load balancers' addresses, its limitations."""
+        with urllib.request.urlopen(f"{self.url}/_emulator", timeout=10) as answer:
             found: Json = json.load(answer)
         return found
 
-    def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
-        """End the emulator with all that it made, and return its exit status. Without a signal its input just ends."""
-        _close(self._calls)
-        if how:
-            self._emulator.send_signal(how)
-            _wait(self._emulator)
-        _close(self._emulator)
-        subprocess.run(["docker", "logout", self.registry], capture_output=True, check=False)
-        return self._emulator.returncode
-
-    # -- images
-
     def log_in(self) -> None:
         """Log the engine in to the registry, as `aws ecr get-login-password | docker login` does."""
-        password = subprocess.run(
-            [PROGRAMS / "aws", "ecr", "get-login-password"],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        docker("login", "--username=AWS", "--password-stdin", self.registry, feed=password)
+        docker(f"login --username=AWS --password-stdin {self.registry}", feed=self.cli("ecr get-login-password"))
 
-    def push(self, tag: str, **behaviour: str) -> str:
-        """Build a site that behaves as said, push it, and return its name by digest."""
-        name = f"{self.registry}/site:{tag}"
-        variables = "".join(f"ENV {key}={value}\n" for key, value in behaviour.items())
-        recipe = f'FROM {BASE}\nCOPY {SITE.name} /\nENV RELEASE={tag}\n{variables}CMD ["python3", "/{SITE.name}"]\n'
-        docker("build", "--quiet", "--tag", name, "--file=-", str(SITE.parent), feed=recipe)
-        docker("push", "--quiet", name)
-        known: list[str] = json.loads(docker("image", "inspect", "--format={{json .RepoDigests}}", name))
-        return next(digest for digest in known if digest.startswith(f"{self.registry}/site@sha256:"))
+    def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
+        """End the emulator with all that it made, and return its exit status. Without a signal its input just ends."""
+        self._client.close()
+        status = self._server.close(how)
+        subprocess.run(["docker", "logout", self.registry], capture_output=True, check=False)
+        return status
 
 
-def machine() -> dict[str, str]:
-    """Return the variables that say where programs and the engine are on this machine; no others, and no secrets."""
-    return {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
-
-
-def _close(process: subprocess.Popen[str]) -> None:
-    """Let a process know that nobody listens to it any more, and wait for its end."""
-    assert process.stdin
-    assert process.stdout
-    process.stdin.close()
-    _wait(process)
-    process.stdout.close()
-
-
-def _wait(process: subprocess.Popen[str]) -> None:
-    try:
-        process.wait(waiting.LONGEST)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def docker(*arguments: str, feed: str = "") -> str:
-    """Run Docker's command, and return what it printed."""
-    done = subprocess.run(["docker", *arguments], input=feed, capture_output=True, text=True, check=False)
+def docker(command: str, *more: str, feed: str = "") -> str:
+    """Run Docker's command, and return its output. Raises AssertionError with its complaint."""
+    words = ["docker", *shlex.split(command), *more]
+    done = subprocess.run(words, input=feed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def until(true: Callable[[], Any]) -> Any:
-    """Ask again and again until the answer is true, and return it. Fails when it does not come to be."""
-    answer = waiting.until(true)
-    assert answer, f"not within {waiting.LONGEST:g} seconds"
-    return answer
+def until(condition: Callable[[], Any]) -> Any:
+    """Call a function until its result is true, and return that. Raises AssertionError after LONGEST."""
+    end = time.monotonic() + LONGEST
+    while not (result := condition()):
+        assert time.monotonic() < end, f"not within {LONGEST:g} seconds"
+        time.sleep(0.05)
+    return result

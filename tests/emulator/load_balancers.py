@@ -1,7 +1,4 @@
-"""Load balancers.
-
-What the API and the stacks say of them, served on the loopback address by the data plane's own thread.
-"""
+"""The load balancers of the API and the stacks, served on the loopback address by a thread of their own."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
 
     from .model import Json, Task, World
 
-log = logging.getLogger("rehearsal.balancers")
+log = logging.getLogger("emulator.balancers")
 
 HOST = "127.0.0.1"
 
@@ -49,7 +46,7 @@ class Balancers:
         return self.addresses[arn]
 
     def end(self) -> None:
-        """Answer nobody any more."""
+        """Stop serving."""
 
         async def cancel() -> None:
             for work in asyncio.all_tasks() - {asyncio.current_task()}:
@@ -62,7 +59,7 @@ class Balancers:
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    # -- tasks, which come and go
+    # -- tasks
 
     def register(self, task: Task) -> None:
         """Register a task of a service in the service's target groups. The caller holds the world's lock."""
@@ -93,7 +90,7 @@ class Balancers:
     # -- the API
 
     def install(self) -> None:
-        """Take over what ministack only pretends: the state of targets, and where load balancers answer."""
+        """Replace two things that ministack makes up: the state of targets, and the addresses of load balancers."""
         alb._ACTION_MAP["RegisterTargets"] = alb._ACTION_MAP["DeregisterTargets"] = _refuse
         alb._ACTION_MAP["DescribeTargetHealth"] = self._describe_target_health
         created = alb._create_lb
@@ -124,12 +121,12 @@ class Balancers:
 
 
 def _refuse(_params: Json) -> Any:
-    """Take no target but the tasks of services: a check would be sent to it, wherever it is."""
-    return alb._error("InvalidTarget", "The rehearsal's targets are the tasks of its services.")
+    """Refuse any target but the tasks of services: health checks would be sent to it, wherever it is."""
+    return alb._error("InvalidTarget", "The emulator's targets are the tasks of its services.")
 
 
 def _name(task: Task, port: int, published: int) -> tuple[str, int]:
-    """Return what a task's target is called: by its instance and host port, or in awsvpc mode by its own address."""
+    """Return the ID and port of a task's target: its instance and host port, or in awsvpc mode its own address."""
     if task.definition.get("networkMode") == "awsvpc":
         address = next((c.address for c in task.containers if c.address), HOST)
         return address, port
@@ -137,14 +134,10 @@ def _name(task: Task, port: int, published: int) -> tuple[str, int]:
 
 
 def _member(target: Target) -> str:
-    reason = (
-        f"<Reason>{target.reason}</Reason><Description>{escape(target.description)}</Description>"
-        if target.reason
-        else ""
-    )
+    reason = f"<Reason>{target.reason}</Reason><Description>{escape(target.description)}</Description>"
     return (
         f"<member><Target><Id>{target.id}</Id><Port>{target.port}</Port></Target><HealthCheckPort>{target.port}</HealthCheckPort>"
-        f"<TargetHealth><State>{target.name}</State>{reason}</TargetHealth></member>"
+        f"<TargetHealth><State>{target.name}</State>{reason if target.reason else ''}</TargetHealth></member>"
     )
 
 
@@ -155,7 +148,7 @@ def _scope(arn: str) -> tuple[str, str]:
 
 
 def _check(arn: str) -> Check | None:
-    """Return how a target group checks its targets, None when it is gone."""
+    """Return the health check of a target group, None when it is gone."""
     account, region = _scope(arn)
     group = alb._tgs.get_scoped(account, region, arn)
     if group is None:
@@ -175,10 +168,10 @@ def _check(arn: str) -> Check | None:
 
 
 def _routing(arn: str, targets: Targets) -> Routing:
-    """Return what the load balancer does at this moment.
+    """Return the present routing of a load balancer.
 
-    One address serves it, so of several listeners the encrypted one is served, without its encryption: the other one is
-    there to redirect to it.
+    It has one address, so of several listeners the encrypted one is served, without its encryption: the other only
+    redirects to it.
     """
     account, region = _scope(arn)
     attributes = {entry["Key"]: entry["Value"] for entry in alb._lb_attrs.get_scoped(account, region, arn) or []}
@@ -211,8 +204,7 @@ def _actions(listener: Json, method: str, path: str, headers: dict[str, str]) ->
     """Return the actions of the first rule that matches a request."""
     rules = [rule for rule in alb._rules.values() if rule.get("ListenerArn") == listener["ListenerArn"]]
     for rule in sorted(rules, key=alb._rule_sort_key):
-        if rule.get("IsDefault") or all(
-            alb._match_condition(condition, method, path, headers, {}) for condition in rule["Conditions"]
-        ):
+        matches = (alb._match_condition(each, method, path, headers, {}) for each in rule.get("Conditions") or [])
+        if rule.get("IsDefault") or all(matches):
             return rule.get("Actions") or listener.get("DefaultActions") or []
     return listener.get("DefaultActions") or []

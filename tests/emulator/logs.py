@@ -1,4 +1,4 @@
-"""What containers write, in the log groups that their task definitions name (the awslogs driver)."""
+"""The awslogs driver: the output of containers, in the log groups that their task definitions name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stream:
         self._names = {"logGroupName": group, "logStreamName": name}
 
     def follow(self, output: Iterator[bytes]) -> None:
-        """Store what a container writes, line by line, as long as it does."""
+        """Store the output of a container, line by line, until it ends."""
         threading.Thread(target=self._copy, args=(output,), name="awslogs", daemon=True).start()
 
     def _copy(self, output: Iterator[bytes]) -> None:
@@ -41,17 +41,14 @@ class Stream:
 
     def _store(self, lines: list[bytes]) -> None:
         now = int(time.time() * 1000)
-        events: list[dict[str, Any]] = [
-            {"timestamp": now, "message": line.decode("utf-8", "replace").rstrip("\r")}
-            for line in lines
-            if line.strip()
-        ]
+        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if line.strip()]
+        events: list[dict[str, Any]] = [{"timestamp": now, "message": text} for text in texts]
         if events:
             cloudwatch_logs._put_log_events({**self._names, "logEvents": events})
 
 
 def stream(task: Task, container: Container) -> Stream | None:
-    """Make the log stream `PREFIX/CONTAINER/TASK` of a container, None where it has no awslogs.
+    """Make the log stream `PREFIX/CONTAINER/TASK` of a container, and return it; None where it has no awslogs.
 
     Raises StartError in the words of the driver when the group is missing or the execution role may not write to it.
     """

@@ -1,4 +1,4 @@
-"""What a task can learn of itself: the task metadata endpoint, version 4.
+"""The task metadata endpoint, version 4.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
 """
@@ -24,40 +24,27 @@ def _moment(seconds: float) -> str:
 
 
 def register(task: Task, container: Container) -> str:
-    """Give a container its place at the endpoint, and return the last part of its URL."""
+    """Register a container at the endpoint, and return the last part of its URL."""
     token = identifier()
-    labels = {
-        "com.amazonaws.ecs.cluster": task.cluster_arn,
-        "com.amazonaws.ecs.container-name": container.name,
-        "com.amazonaws.ecs.task-arn": task.arn,
-        "com.amazonaws.ecs.task-definition-family": task.definition["family"],
-        "com.amazonaws.ecs.task-definition-version": str(task.definition["revision"]),
-    }
+    family, revision = task.definition["family"], str(task.definition["revision"])
+    labels = {"cluster": task.cluster_arn, "container-name": container.name, "task-arn": task.arn}
+    labels |= {"task-definition-family": family, "task-definition-version": revision}
+    states = {"DesiredStatus": "RUNNING", "KnownStatus": "PENDING"}
     own: Json = {
         "DockerId": "",
         "Name": container.name,
-        "DockerName": f"ecs-{task.definition['family']}-{container.name}",
+        "DockerName": f"ecs-{family}-{container.name}",
         "Image": container.definition["image"],
         "ImageID": container.image_id,
-        "Labels": labels,
-        "DesiredStatus": "RUNNING",
-        "KnownStatus": "PENDING",
+        "Labels": {f"com.amazonaws.ecs.{name}": value for name, value in labels.items()},
         "Type": "NORMAL",
         "ContainerARN": container.arn,
         "Limits": {name: int(container.definition.get(name.lower()) or 0) for name in ("CPU", "Memory")},
+        **states,
     }
-    whole: Json = {
-        "Cluster": task.cluster,
-        "TaskARN": task.arn,
-        "Family": task.definition["family"],
-        "Revision": str(task.definition["revision"]),
-        "DesiredStatus": "RUNNING",
-        "KnownStatus": "PENDING",
-        "AvailabilityZone": f"{task.region}a",
-        "LaunchType": task.launch_type or "EC2",
-        "PullStartedAt": _moment(task.times["pullStartedAt"]),
-        "PullStoppedAt": _moment(task.times["pullStoppedAt"]),
-    }
+    whole: Json = {"Cluster": task.cluster, "TaskARN": task.arn, "Family": family, "Revision": revision, **states}
+    whole |= {"AvailabilityZone": f"{task.region}a", "LaunchType": task.launch_type or "EC2"}
+    whole |= {name: _moment(task.times[name[0].lower() + name[1:]]) for name in ("PullStartedAt", "PullStoppedAt")}
     if task.group.startswith("service:"):
         whole["ServiceName"] = task.group.partition(":")[2]
     ecs_metadata.register_container(token, task.arn, whole, own)
@@ -67,7 +54,7 @@ def register(task: Task, container: Container) -> str:
 
 
 def started(task: Task, container: Container, token: str) -> None:
-    """Fill in what is known once a container runs."""
+    """Add the facts that are known once a container runs."""
     ecs_metadata.set_docker_id(token, container.docker_id)
     ecs_metadata.set_container_status(token, "RUNNING")
     now = _moment(time.time())

@@ -1,7 +1,4 @@
-"""What ECS knows: services, their deployments, and tasks. Plain records.
-
-The lock is for whoever reads or writes them.
-"""
+"""ECS's own records: services, their deployments, and tasks. Hold the world's lock to read or to write them."""
 
 from __future__ import annotations
 
@@ -27,12 +24,12 @@ _numbers = itertools.count(random.randrange(10**17, 10**18))  # noqa: S311 -- a 
 
 
 def number() -> str:
-    """Return a number as ECS names deployments and revisions by: never the same twice."""
+    """Return a new number, such as ECS gives deployments and revisions."""
     return f"{next(_numbers)}"
 
 
 def identifier() -> str:
-    """Return 32 hex digits, as ECS names tasks by."""
+    """Return 32 new hex digits, such as ECS gives tasks."""
     return uuid.uuid4().hex
 
 
@@ -60,9 +57,7 @@ class Container:
     digest: str | None = None
     image_id: str | None = None
     address: str | None = None
-    ports: dict[int, int] = field(
-        default_factory=dict
-    )  # of the container: where it is published on the loopback address
+    ports: dict[int, int] = field(default_factory=dict)  # published on the loopback address, by the container's own
 
     @property
     def name(self) -> str:
@@ -75,7 +70,7 @@ class Container:
 
 @dataclass
 class Task:
-    """A task. The thread that runs it changes its state; everyone else may only ask it to stop."""
+    """A task. The thread that runs it changes its state; other threads may only request its stop."""
 
     arn: str
     account: str
@@ -116,9 +111,8 @@ class Task:
     def health(self) -> str:
         """UNHEALTHY if an essential container is, else UNKNOWN if one with a check is not healthy yet."""
         states = [c.health for c in self.containers if c.essential and c.definition.get("healthCheck")]
-        return next(
-            (state for state in ("UNHEALTHY", "UNKNOWN") if state in states), "HEALTHY" if states else "UNKNOWN"
-        )
+        worst = (state for state in ("UNHEALTHY", "UNKNOWN") if state in states)
+        return next(worst, "HEALTHY" if states else "UNKNOWN")
 
     def reach(self, status: str, moment: str | None = None) -> None:
         self.last_status = status
@@ -126,7 +120,7 @@ class Task:
             self.times.setdefault(moment, time.time())
 
     def stop(self, reason: str, code: str) -> None:
-        """Ask for a stop; the first reason stays."""
+        """Request the task's stop; the first reason stays."""
         if self.wanted:
             self.desired_status, self.stopped_reason, self.stop_code = "STOPPED", reason, code
             self.times.setdefault("stoppingAt", time.time())
@@ -183,7 +177,7 @@ class Deployment:
 
 @dataclass
 class Service:
-    """A service. `settings` holds what CreateService and UpdateService were given, by the API's names."""
+    """A service. `settings` holds the arguments of CreateService and UpdateService, by the API's names."""
 
     arn: str
     account: str
@@ -193,7 +187,7 @@ class Service:
     desired: int
     status: str = "ACTIVE"
     deployments: list[Deployment] = field(default_factory=list)
-    completed: Deployment | None = None  # the last that was; a rollback goes there
+    completed: Deployment | None = None  # the last one that completed; a rollback goes there
     releases: list[Release] = field(default_factory=list)
     revisions: dict[str, Json] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
@@ -225,7 +219,7 @@ class Service:
         return self.configuration.get("deploymentCircuitBreaker") or {}
 
     def say(self, message: str) -> None:
-        """Add a service event, newest first, once in a row."""
+        """Add a service event, newest first, unless it repeats the last one."""
         message = f"(service {self.name}) {message}"
         if not self.events or self.events[0]["message"] != message:
             self.events.insert(0, {"id": str(uuid.uuid4()), "createdAt": time.time(), "message": message})
@@ -234,7 +228,7 @@ class Service:
 
 @dataclass
 class World:
-    """Everything that runs. Take the lock to read or to change it; do nothing slow while holding it."""
+    """All services and tasks. Hold the lock to read or to change them; do nothing slow while holding it."""
 
     pace: Pace
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -243,21 +237,11 @@ class World:
     instances: dict[str, list[Instance]] = field(default_factory=dict)  # by the cluster's ARN
 
     def service_of(self, task: Task) -> Service | None:
-        """Return the service that a task belongs to, if it does to one."""
-        return next(
-            (
-                service
-                for service in self.services.values()
-                if task.group == f"service:{service.name}" and task.cluster_arn == service.cluster_arn
-            ),
-            None,
-        )
+        """Return the service that a task belongs to, None for a task of its own."""
+        services = (each for each in self.services.values() if each.cluster_arn == task.cluster_arn)
+        return next((each for each in services if task.group == f"service:{each.name}"), None)
 
     def tasks_of(self, service: Service) -> list[Task]:
         """Return a service's tasks that have not stopped."""
-        group = f"service:{service.name}"
-        return [
-            task
-            for task in self.tasks.values()
-            if task.group == group and task.cluster_arn == service.cluster_arn and task.last_status != "STOPPED"
-        ]
+        tasks = [task for task in self.tasks.values() if task.cluster_arn == service.cluster_arn]
+        return [task for task in tasks if task.group == f"service:{service.name}" and task.last_status != "STOPPED"]

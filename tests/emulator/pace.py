@@ -1,7 +1,4 @@
-"""How fast AWS's own clocks run here.
-
-A container's own time, such as its start and its stop, is real and never shortened.
-"""
+"""The pace of AWS's own waits. A container's own time, such as its start and its stop, is never shortened."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pace:
-    """AWS's waits, divided by `factor`, but never below what the machine can keep up with. All in seconds."""
+    """AWS's waits in seconds, divided by `factor`, but never shorter than the machine can keep up with."""
 
     factor: float = 10.0
 
@@ -27,5 +24,5 @@ class Pace:
         return seconds / self.factor
 
     def grace(self, seconds: float) -> float:
-        """Return a grace period or a start period: less is taken off, as in it a container starts in its own time."""
+        """Return a grace period or a start period, shortened less, as a container starts in its own time during it."""
         return seconds / max(1.0, self.factor / 4)

@@ -1,4 +1,4 @@
-"""Templates speak of ECS in capitals, and of numbers as text; the API does neither. Its own model says how it does."""
+"""The properties of templates as ECS's API takes them: without capitals, and with numbers, by botocore's own model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ def _model() -> Any:
 
 
 def as_request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a template's properties as the input of an operation of ECS.
-
-    What the operation does not have is left out.
-    """
+    """Return a template's properties as the input of an operation of ECS, without those that it does not have."""
     found: dict[str, Any] = conform(properties, _model().operation_model(operation).input_shape)
     return found
 

@@ -1,7 +1,7 @@
 """The load balancer's data plane: HTTP/1.1 in, HTTP/1.1 out, connections kept alive on both sides.
 
-It knows nothing of AWS: `Route` says for each request what to do. Its own answers look like an Application Load
-Balancer's: 502 when a target hangs up or talks nonsense, 503 when there is none, 504 when one is silent.
+It knows nothing of AWS: a routing decides about each request. Its own answers look like an Application Load Balancer's:
+502 when a target hangs up or breaks the protocol, 503 when there is none, 504 when one is silent.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
 """
 
@@ -44,7 +44,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Routing(NamedTuple):
-    """What a listener does: `route` decides, `idle` is how long an open connection may be silent, in seconds."""
+    """A listener's settings: `route` decides about requests, `idle` is the timeout of connections in seconds."""
 
     route: Callable[[str, str, dict[str, str]], Awaitable[Fixed | Forward]]
     idle: float
@@ -59,28 +59,21 @@ class HangUpError(Exception):
 def page(status: int) -> Fixed:
     """Return the load balancer's own page for an error."""
     title = f"{status} {http.HTTPStatus(status).phrase}"
-    lines = (
-        "<html>",
-        f"<head><title>{title}</title></head>",
-        "<body>",
-        f"<center><h1>{title}</h1></center>",
-        "</body>",
-        "</html>",
-        "",
-    )
-    return Fixed(status, [("Content-Type", "text/html")], "\r\n".join(lines).encode())
+    head, body = f"<head><title>{title}</title></head>", f"<body>\r\n<center><h1>{title}</h1></center>\r\n</body>"
+    html = "\r\n".join(("<html>", head, body, "</html>", ""))
+    return Fixed(status, [("Content-Type", "text/html")], html.encode())
 
 
 @dataclass
 class Peer:
-    """One side of an exchange: a connection, and what h11 knows of it."""
+    """One side of an exchange: a connection, and h11's state of it."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     state: h11.Connection
 
     async def event(self, seconds: float) -> Any:
-        """Return the next event. Raises TimeoutError, and HangUpError when there is none to come."""
+        """Return the next event. Raises TimeoutError, and HangUpError at the end of the connection."""
         while True:
             try:
                 found = self.state.next_event()
@@ -113,7 +106,7 @@ class Peer:
 
 @dataclass
 class Proxy:
-    """A listener that forwards. `routing` is asked anew for each connection, so that changes show."""
+    """A listener that forwards. `routing` is called for each request, so that changes take effect."""
 
     routing: Callable[[], Routing]
     _kept: dict[Target, list[Peer]] = field(default_factory=lambda: defaultdict(list))
@@ -136,7 +129,7 @@ class Proxy:
                 peer.close()
 
     async def _exchange(self, client: Peer, routing: Routing) -> bool:
-        """Answer one request. Return whether the connection can have another."""
+        """Answer one request. Return True if the connection can take another."""
         try:
             request = await client.event(routing.idle)
         except HangUpError:
@@ -156,7 +149,7 @@ class Proxy:
         return client.state.our_state is h11.DONE and client.state.their_state is h11.DONE
 
     async def _finish(self, client: Peer, routing: Routing) -> None:
-        """Read the rest of a request that nobody wants."""
+        """Read and drop the rest of a request."""
         while client.state.their_state is h11.SEND_BODY:
             await client.event(routing.idle)
 
@@ -242,7 +235,7 @@ HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"upgrade", b"e
 
 
 def _keeps(target: Target, peers: list[Peer]) -> bool:
-    """Tell whether a target's idle connections are worth keeping; close them if not."""
+    """Return True if a target's idle connections are kept; close them if not."""
     if target.name == "healthy" and peers:
         return True
     for peer in peers:
@@ -251,7 +244,7 @@ def _keeps(target: Target, peers: list[Peer]) -> bool:
 
 
 def _forwarded(client: Peer, headers: Any, routing: Routing) -> Headers:
-    """Return the request's headers as a target gets them: with who asked, and how."""
+    """Return the request's headers with those that a load balancer adds about the client."""
     address = (client.writer.get_extra_info("peername") or ("127.0.0.1",))[0]
     kept = [(name, value) for name, value in headers.raw_items() if name.lower() not in HOP]
     before = [value for name, value in kept if name.lower() == b"x-forwarded-for"]

@@ -1,7 +1,4 @@
-"""The image registry: ministack's, on this machine's address, for those who logged in.
-
-With the findings of its scans.
-"""
+"""The image registry: ministack's, with passwords, permissions and the findings of scans."""
 
 from __future__ import annotations
 
@@ -22,15 +19,11 @@ from .environment import UNABLE, StartError
 if TYPE_CHECKING:
     from .model import Json, Task
 
-# What each kind of request to the registry needs:
+# The permissions that each kind of request to the registry needs:
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+CHECKING = "ecr:BatchCheckLayerAvailability"
 PULLING = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-PUSHING = (
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:BatchCheckLayerAvailability",
-)
+PUSHING = ("ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload", CHECKING)
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 
 
@@ -39,10 +32,10 @@ class Registry:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._passwords: dict[str, str] = {}  # to the access key that each was given to; the agent's have none
+        self._passwords: dict[str, str] = {}  # the access key behind each; none behind the agent's
 
     def install(self) -> None:
-        """Take the registry over from ministack."""
+        """Put this registry in front of ministack's."""
         ecr._repo_uri = lambda name: f"{self.address}/{name}"
         answer, serve = ecr.handle_request, ecr.handle_registry_request
 
@@ -63,7 +56,7 @@ class Registry:
         ecr.handle_request, ecr.handle_registry_request = handle, registry
 
     def credentials(self, task: Task, image: str) -> Json:
-        """Return what the engine logs in with to pull a task's image: a password of its execution role.
+        """Return the engine's login to pull a task's image: a password of its execution role.
 
         Raises StartError when the role may not pull from this registry. Another registry gets none.
         """
@@ -89,7 +82,7 @@ class Registry:
         return json_response({"authorizationData": [given]})
 
     def _refused(self, method: str, path: str, headers: Json) -> Any:
-        """Refuse a request without a password given out here, or whose owner's policies do not allow it."""
+        """Refuse a request without a password from here, or one that its owner's policies do not allow."""
         kind, _, encoded = str(headers.get("authorization", "")).partition(" ")
         try:
             user, _, password = base64.b64decode(encoded).decode().partition(":")
@@ -128,7 +121,7 @@ def _context(principal: Any, action: str, name: str) -> Any:
 
 
 def _forget(name: str) -> None:
-    """Serve no manifest any more whose image was deleted."""
+    """Drop the manifests of deleted images."""
     known = {image["imageDigest"] for image in ecr._images.get(name, [])}
     manifests = ecr._manifest_blobs.get(name, {})
     for digest in manifests.keys() - known:
@@ -138,33 +131,24 @@ def _forget(name: str) -> None:
 def _findings(body: bytes) -> Any:
     """Answer that a scan of an image is complete and found nothing. An index of images is never scanned.
 
-    What there is to find is the business of the release's own scans. Its type cannot be scanned, so no scan is found:
+    The release's own scans look for what there is to find. An index's type cannot be scanned, so no scan is found:
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_StartImageScan.html
     """
     data = json.loads(body or b"{}")
     name, image = data.get("repositoryName", ""), data.get("imageId") or {}
     if name not in ecr._repositories:
-        return error_response_json(
-            "RepositoryNotFoundException", f"The repository with name '{name}' does not exist", 400
-        )
+        return _missing("Repository", f"The repository with name '{name}' does not exist")
     found = ecr._find_image(name, image)
     if not found:
-        return error_response_json("ImageNotFoundException", f"The image with imageId {image} does not exist", 400)
+        return _missing("Image", f"The image with imageId {image} does not exist")
     scans = (ecr._repositories[name].get("imageScanningConfiguration") or {}).get("scanOnPush")
     if not scans or found.get("imageManifestMediaType") in INDEXES:
-        return error_response_json(
-            "ScanNotFoundException", f"Image scan does not exist for the image with '{image}'", 400
-        )
-    return json_response(
-        {
-            "registryId": get_account_id(),
-            "repositoryName": name,
-            "imageId": {"imageDigest": found["imageDigest"]},
-            "imageScanStatus": {"status": "COMPLETE", "description": "The scan was completed successfully."},
-            "imageScanFindings": {
-                "imageScanCompletedAt": found["imagePushedAt"],
-                "findings": [],
-                "findingSeverityCounts": {},
-            },
-        }
-    )
+        return _missing("Scan", f"Image scan does not exist for the image with '{image}'")
+    names = {"registryId": get_account_id(), "repositoryName": name, "imageId": {"imageDigest": found["imageDigest"]}}
+    status = {"status": "COMPLETE", "description": "The scan was completed successfully."}
+    findings = {"imageScanCompletedAt": found["imagePushedAt"], "findings": [], "findingSeverityCounts": {}}
+    return json_response({**names, "imageScanStatus": status, "imageScanFindings": findings})
+
+
+def _missing(kind: str, message: str) -> Any:
+    return error_response_json(f"{kind}NotFoundException", message, 400)

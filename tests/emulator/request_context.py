@@ -1,4 +1,4 @@
-"""What a request is about: the ARNs and the condition keys that policies are held against, as AWS documents them.
+"""The request context of IAM: the ARN and the condition keys that policies are evaluated against.
 
 https://docs.aws.amazon.com/service-authorization/latest/reference/
 """
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 
 def install() -> None:
-    """Replace what ministack says of ECS, ECR, CloudWatch and its logs, and add condition keys of ECS and S3."""
-    extract, tagged, of_s3 = (
-        iam_actions.extract_resource_arn,
-        iam_actions.request_tag_context,
-        iam_actions.s3_service_context,
-    )
+    """Replace ministack's ARNs of ECS, ECR, CloudWatch and its logs, and add condition keys of ECS and S3."""
+    extract, tagged = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+    of_s3 = iam_actions.s3_service_context
 
     def resource(
         service: str, method: str, path: str, headers: Json, body: bytes, query: Json, region: str, account: str
@@ -37,10 +34,8 @@ def install() -> None:
         return {**tagged(service, action, body, params), **cluster}
 
     def s3_keys(action: str, query: Json, path: str = "", headers: Json | None = None) -> Json:
-        conditions = {
-            f"s3:{name}": value for name, value in (headers or {}).items() if name in ("if-match", "if-none-match")
-        }
-        return {**of_s3(action, query, path, headers), **conditions}
+        given = {name: value for name, value in (headers or {}).items() if name in ("if-match", "if-none-match")}
+        return {**of_s3(action, query, path, headers), **{f"s3:{name}": value for name, value in given.items()}}
 
     iam_actions.extract_resource_arn, iam_actions.request_tag_context = resource, keys
     iam_actions.s3_service_context = s3_keys
@@ -51,7 +46,7 @@ def _action(headers: Json, path: str) -> str:
 
 
 def _input(headers: Json, body: bytes) -> Json:
-    """Return the input of a request in one of AWS's two protocols with structure, nothing for others."""
+    """Return the input of a request in JSON or CBOR; empty for AWS's other protocols."""
     try:
         found = cbor2.loads(body) if "cbor" in str(headers.get("smithy-protocol", "")) else json.loads(body or b"{}")
     except ValueError:
@@ -65,7 +60,7 @@ def _cluster_arn(data: Json) -> str:
 
 
 def _first(data: Json, *names: str) -> str | None:
-    """Return the first value that a request gives under one of these names, the first of several."""
+    """Return a request's first value under the first of these names that it has."""
     for name in names:
         value = data.get(name)
         if value:

@@ -1,8 +1,8 @@
-"""How the API shows what ECS knows. Times are seconds since 1970, as its JSON has them."""
+"""The JSON of ECS's API, made from the model. Times are seconds since 1970."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import capacity, scheduler
 from .model import STARTING
@@ -10,143 +10,109 @@ from .model import STARTING
 if TYPE_CHECKING:
     from .model import Container, Deployment, Instance, Json, Release, Service, Task, World
 
-# What CreateService was given and DescribeServices repeats.
-REPEATED = (
-    "serviceName",
-    "loadBalancers",
-    "serviceRegistries",
-    "capacityProviderStrategy",
-    "platformVersion",
-    "taskDefinition",
-    "deploymentConfiguration",
-    "placementConstraints",
-    "placementStrategy",
-    "networkConfiguration",
-    "healthCheckGracePeriodSeconds",
-    "schedulingStrategy",
-    "deploymentController",
-    "enableECSManagedTags",
-    "propagateTags",
-    "enableExecuteCommand",
-    "launchType",
-    "availabilityZoneRebalancing",
-)
+# The arguments of CreateService that DescribeServices repeats.
+REPEATED = """
+serviceName loadBalancers serviceRegistries capacityProviderStrategy platformVersion taskDefinition
+deploymentConfiguration placementConstraints placementStrategy networkConfiguration healthCheckGracePeriodSeconds
+schedulingStrategy deploymentController enableECSManagedTags propagateTags enableExecuteCommand launchType
+availabilityZoneRebalancing
+"""
+ROLE = "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
+
+
+def described(kind: str, found: list[Json], missing: list[str]) -> Json:
+    """Return the answer of a Describe action, with the ARNs or names that do not exist as failures."""
+    return {kind: found, "failures": [{"arn": arn, "reason": "MISSING"} for arn in missing]}
+
+
+def chosen(source: Json, *keys: str) -> Json:
+    """Return the keys of a mapping that have a value."""
+    return {key: source[key] for key in keys if source.get(key)}
 
 
 def service(world: World, shown: Service) -> Json:
     """Return a service as DescribeServices does."""
     tasks = world.tasks_of(shown)
+    ongoing = next((release for release in shown.releases if release.ongoing), None)
     running = sum(task.last_status == "RUNNING" for task in tasks)
     pending = sum(task.last_status in STARTING for task in tasks)
-    ongoing = next((release for release in shown.releases if release.ongoing), None)
+    account = f"arn:aws:iam::{shown.account}"
+    names = {"serviceArn": shown.arn, "clusterArn": shown.cluster_arn, "status": shown.status}
+    counts = {"desiredCount": shown.desired, "runningCount": running, "pendingCount": pending}
+    origin = {"createdAt": shown.created, "createdBy": f"{account}:root", "roleArn": f"{account}:{ROLE}"}
+    revisions = [
+        _counted(entry.revision, shown.desired, **scheduler.summary(shown, tasks, entry)) for entry in shown.deployments
+    ]
     return {
-        **{key: shown.settings[key] for key in REPEATED if shown.settings.get(key) is not None},
-        "serviceArn": shown.arn,
-        "clusterArn": shown.cluster_arn,
-        "status": shown.status,
-        "desiredCount": shown.desired,
-        "runningCount": running,
-        "pendingCount": pending,
-        "createdAt": shown.created,
+        **{key: shown.settings[key] for key in REPEATED.split() if shown.settings.get(key) is not None},
+        **names,
+        **counts,
+        **origin,
         "events": list(shown.events),
         "deployments": [deployment(shown, tasks, entry) for entry in shown.deployments],
-        "roleArn": f"arn:aws:iam::{shown.account}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
-        "createdBy": f"arn:aws:iam::{shown.account}:root",
         **({"currentServiceDeployment": ongoing.arn} if ongoing else {}),
-        "currentServiceRevisions": [
-            {
-                "arn": entry.revision,
-                "requestedTaskCount": shown.desired,
-                "runningTaskCount": scheduler.summary(shown, tasks, entry)["runningCount"],
-                "pendingTaskCount": scheduler.summary(shown, tasks, entry)["pendingCount"],
-            }
-            for entry in shown.deployments
-        ],
+        "currentServiceRevisions": revisions,
     }
+
+
+def _counted(arn: str, desired: int, runningCount: int, pendingCount: int, **_: Any) -> Json:  # noqa: N803
+    counts = {"requestedTaskCount": desired, "runningTaskCount": runningCount, "pendingTaskCount": pendingCount}
+    return {"arn": arn, **counts}
 
 
 def deployment(owner: Service, tasks: list[Task], shown: Deployment) -> Json:
     """Return one entry of a service's deployments."""
-    return {
-        "id": shown.id,
-        "status": shown.status,
-        "taskDefinition": shown.task_definition,
-        **scheduler.summary(owner, tasks, shown),
-        "failedTasks": shown.failed_tasks,
-        "createdAt": shown.created,
-        "updatedAt": shown.updated,
-        "rolloutState": shown.state,
-        "rolloutStateReason": shown.reason,
-        **{
-            key: owner.settings[key]
-            for key in ("launchType", "capacityProviderStrategy", "networkConfiguration")
-            if owner.settings.get(key)
-        },
-    }
+    names = {"id": shown.id, "status": shown.status, "taskDefinition": shown.task_definition}
+    counts = {**scheduler.summary(owner, tasks, shown), "failedTasks": shown.failed_tasks}
+    rollout = {"rolloutState": shown.state, "rolloutStateReason": shown.reason}
+    times = {"createdAt": shown.created, "updatedAt": shown.updated}
+    settings = chosen(owner.settings, "launchType", "capacityProviderStrategy", "networkConfiguration")
+    return {**names, **counts, **rollout, **times, **settings}
 
 
 def task(shown: Task) -> Json:
     """Return a task as DescribeTasks does."""
-    placed = {"containerInstanceArn": shown.instance.arn} if shown.instance else {}
-    stopped = {"stopCode": shown.stop_code, "stoppedReason": shown.stopped_reason} if shown.stop_code else {}
-    provider = {"capacityProviderName": shown.capacity_provider} if shown.capacity_provider else {}
+    cpu, memory = capacity.needs(shown.definition)
+    definition = shown.definition["taskDefinitionArn"]
+    names = {"taskArn": shown.arn, "clusterArn": shown.cluster_arn, "taskDefinitionArn": definition}
+    state = {"lastStatus": shown.last_status, "desiredStatus": shown.desired_status, "healthStatus": shown.health}
+    origin = {"group": shown.group, "startedBy": shown.started_by, "launchType": shown.launch_type or "EC2"}
+    size = {"cpu": str(cpu), "memory": str(memory), "availabilityZone": f"{shown.region}a"}
+    agent = {"connectivity": "CONNECTED", "connectivityAt": shown.times["createdAt"], "enableExecuteCommand": False}
     return {
-        "taskArn": shown.arn,
-        "clusterArn": shown.cluster_arn,
-        "taskDefinitionArn": shown.definition["taskDefinitionArn"],
-        "lastStatus": shown.last_status,
-        "desiredStatus": shown.desired_status,
-        "group": shown.group,
-        "startedBy": shown.started_by,
-        "healthStatus": shown.health,
-        "launchType": shown.launch_type or "EC2",
-        "cpu": str(capacity.needs(shown.definition)[0]),
-        "memory": str(capacity.needs(shown.definition)[1]),
-        "availabilityZone": f"{shown.region}a",
-        "connectivity": "CONNECTED",
-        "connectivityAt": shown.times["createdAt"],
+        **names,
+        **state,
+        **origin,
+        **size,
+        **agent,
         "containers": [container(shown, entry) for entry in shown.containers],
         "attachments": _attachments(shown),
         "overrides": shown.overrides,
         "tags": shown.tags,
         "version": len(shown.times),
-        "enableExecuteCommand": False,
-        **placed,
-        **stopped,
-        **provider,
+        **({"containerInstanceArn": shown.instance.arn} if shown.instance else {}),
+        **({"stopCode": shown.stop_code, "stoppedReason": shown.stopped_reason} if shown.stop_code else {}),
+        **({"capacityProviderName": shown.capacity_provider} if shown.capacity_provider else {}),
         **shown.times,
     }
 
 
 def container(owner: Task, shown: Container) -> Json:
     """Return a container of a task as DescribeTasks does."""
-    optional = {
-        "exitCode": shown.exit_code,
-        "reason": shown.reason,
-        "imageDigest": shown.digest,
-        "runtimeId": shown.docker_id,
-    }
+    names = {"containerArn": shown.arn, "taskArn": owner.arn, "name": shown.name, "image": shown.definition["image"]}
+    state = {"lastStatus": shown.status, "healthStatus": shown.health, "cpu": str(shown.definition.get("cpu") or 0)}
     bindings = [
         {"bindIP": "0.0.0.0", "containerPort": port, "protocol": "tcp", "hostPort": published}
         for port, published in shown.ports.items()
         if owner.definition.get("networkMode") != "awsvpc"
     ]
-    interfaces = (
-        [{"attachmentId": owner.id, "privateIpv4Address": shown.address}] if shown.address and not bindings else []
-    )
-    return {
-        "containerArn": shown.arn,
-        "taskArn": owner.arn,
-        "name": shown.name,
-        "image": shown.definition["image"],
-        "lastStatus": shown.status,
-        "healthStatus": shown.health,
-        "networkBindings": bindings,
-        "networkInterfaces": interfaces,
-        "cpu": str(shown.definition.get("cpu") or 0),
-        **{key: str(shown.definition[key]) for key in ("memory", "memoryReservation") if shown.definition.get(key)},
-        **{key: value for key, value in optional.items() if value is not None},
-    }
+    interface = {"attachmentId": owner.id, "privateIpv4Address": shown.address}
+    interfaces = [interface] if shown.address and not bindings else []
+    memory = {key: str(value) for key, value in chosen(shown.definition, "memory", "memoryReservation").items()}
+    ended = {"exitCode": shown.exit_code, "reason": shown.reason}
+    optional = {**ended, "imageDigest": shown.digest, "runtimeId": shown.docker_id}
+    known = {key: value for key, value in optional.items() if value is not None}
+    return {**names, **state, "networkBindings": bindings, "networkInterfaces": interfaces, **memory, **known}
 
 
 def _attachments(owner: Task) -> list[Json]:
@@ -161,31 +127,20 @@ def _attachments(owner: Task) -> list[Json]:
 
 def release_brief(owner: Service, shown: Release) -> Json:
     """Return a service deployment as ListServiceDeployments does."""
-    times = {key: shown.times[key] for key in ("createdAt", "startedAt", "finishedAt") if key in shown.times}
-    return {
-        "serviceDeploymentArn": shown.arn,
-        "serviceArn": owner.arn,
-        "clusterArn": owner.cluster_arn,
-        "status": shown.status,
-        "targetServiceRevisionArn": shown.target_revision,
-        **times,
-        **({"statusReason": shown.reason} if shown.reason else {}),
-    }
+    names = {"serviceDeploymentArn": shown.arn, "serviceArn": owner.arn, "clusterArn": owner.cluster_arn}
+    state = {"status": shown.status, "targetServiceRevisionArn": shown.target_revision}
+    times = chosen(shown.times, "createdAt", "startedAt", "finishedAt")
+    return {**names, **state, **times, **({"statusReason": shown.reason} if shown.reason else {})}
 
 
 def release(world: World, owner: Service, shown: Release) -> Json:
     """Return a service deployment as DescribeServiceDeployments does."""
-    tasks = world.tasks_of(owner)
+    tasks = [entry for entry in world.tasks_of(owner) if entry.wanted and entry.deployment]
 
     def revision(arn: str) -> Json:
-        own = [entry for entry in tasks if entry.deployment and entry.deployment.revision == arn and entry.wanted]
+        own = [entry for entry in tasks if entry.deployment and entry.deployment.revision == arn]
         running = sum(entry.last_status == "RUNNING" for entry in own)
-        return {
-            "arn": arn,
-            "requestedTaskCount": owner.desired,
-            "runningTaskCount": running,
-            "pendingTaskCount": len(own) - running,
-        }
+        return _counted(arn, owner.desired, running, len(own) - running)
 
     breaker = "DISABLED"
     if (shown.configuration.get("deploymentCircuitBreaker") or {}).get("enable"):
@@ -204,16 +159,12 @@ def release(world: World, owner: Service, shown: Release) -> Json:
 
 
 def _alarms(shown: Release) -> Json:
-    """Return how a service deployment's alarms are (ServiceDeploymentAlarms)."""
+    """Return the state of a service deployment's alarms (ServiceDeploymentAlarms)."""
     configured = shown.configuration.get("alarms") or {}
     if not configured.get("enable"):
         return {"status": "DISABLED"}
-    watching = "MONITORING" if shown.ongoing else "MONITORING_COMPLETE"
-    return {
-        "status": "TRIGGERED" if shown.alarms else watching,
-        "alarmNames": configured.get("alarmNames") or [],
-        "triggeredAlarmNames": shown.alarms,
-    }
+    status = "TRIGGERED" if shown.alarms else "MONITORING" if shown.ongoing else "MONITORING_COMPLETE"
+    return {"status": status, "alarmNames": configured.get("alarmNames") or [], "triggeredAlarmNames": shown.alarms}
 
 
 def revision(owner: Service, arn: str, definition: Json) -> Json:
@@ -223,19 +174,10 @@ def revision(owner: Service, arn: str, definition: Json) -> Json:
         {"containerName": c["name"], "image": c["image"], **_digest(c["image"])}
         for c in definition["containerDefinitions"]
     ]
-    return {
-        "serviceRevisionArn": arn,
-        "serviceArn": owner.arn,
-        "clusterArn": owner.cluster_arn,
-        "taskDefinition": held["taskDefinition"],
-        "containerImages": images,
-        "createdAt": held["createdAt"],
-        **{
-            key: held[key]
-            for key in ("loadBalancers", "capacityProviderStrategy", "networkConfiguration", "launchType")
-            if held.get(key)
-        },
-    }
+    names = {"serviceRevisionArn": arn, "serviceArn": owner.arn, "clusterArn": owner.cluster_arn}
+    own = {"taskDefinition": held["taskDefinition"], "containerImages": images, "createdAt": held["createdAt"]}
+    settings = chosen(held, "loadBalancers", "capacityProviderStrategy", "networkConfiguration", "launchType")
+    return {**names, **own, **settings}
 
 
 def _digest(image: str) -> Json:
@@ -247,35 +189,24 @@ def instance(world: World, shown: Instance) -> Json:
     cpu, memory, ports = capacity.remaining(world, shown)
     tasks = capacity.running_on(world, shown)
     taken = sorted({"22", "2375", "2376", "51678", "51679", *map(str, ports)})
+    names = {"containerInstanceArn": shown.arn, "ec2InstanceId": shown.ec2_id, "status": "ACTIVE"}
+    empty: Json = {"attributes": [], "attachments": [], "tags": []}
     return {
-        "containerInstanceArn": shown.arn,
-        "ec2InstanceId": shown.ec2_id,
-        "status": "ACTIVE",
+        **names,
+        **empty,
         "agentConnected": True,
+        "versionInfo": {"agentVersion": "1.100.0", "dockerVersion": "DockerVersion: 25.0"},
         "runningTasksCount": sum(entry.last_status == "RUNNING" for entry in tasks),
         "pendingTasksCount": sum(entry.last_status in STARTING for entry in tasks),
         "registeredResources": _resources(shown.cpu, shown.memory, taken),
         "remainingResources": _resources(cpu, memory, taken),
-        "versionInfo": {"agentVersion": "1.100.0", "dockerVersion": "DockerVersion: 25.0"},
-        "attributes": [],
-        "attachments": [],
-        "tags": [],
     }
 
 
 def _resources(cpu: int, memory: int, ports: list[str]) -> list[Json]:
-    numbers = [
-        {"name": name, "type": "INTEGER", "doubleValue": 0.0, "longValue": 0, "integerValue": value}
-        for name, value in (("CPU", cpu), ("MEMORY", memory))
-    ]
+    zero = {"doubleValue": 0.0, "longValue": 0, "integerValue": 0}
+    numbers = {"CPU": cpu, "MEMORY": memory}
     return [
-        *numbers,
-        {
-            "name": "PORTS",
-            "type": "STRINGSET",
-            "doubleValue": 0.0,
-            "longValue": 0,
-            "integerValue": 0,
-            "stringSetValue": ports,
-        },
+        *({"name": name, "type": "INTEGER", **zero, "integerValue": number} for name, number in numbers.items()),
+        {"name": "PORTS", "type": "STRINGSET", **zero, "stringSetValue": ports},
     ]

@@ -1,4 +1,4 @@
-"""What the service scheduler does next: numbers in, decisions out, nothing started or stopped here."""
+"""The decisions of the service scheduler, as pure functions; nothing is started or stopped here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Plan:
-    """How many tasks of the newest deployment to start, and which tasks to stop."""
+    """The number of tasks of the newest deployment to start, and the tasks to stop."""
 
     start: int = 0
     stop: list[Task] = field(default_factory=list)
 
 
 def limits(configuration: Json, desired: int) -> tuple[int, int]:
-    """Return how many tasks must stay healthy, and how many may run.
+    """Return the least number of healthy tasks, and the greatest number of running ones.
 
     The lower limit is rounded up and the upper one down:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
@@ -33,7 +33,7 @@ def limits(configuration: Json, desired: int) -> tuple[int, int]:
 
 
 def threshold(breaker: Json, desired: int) -> int:
-    """Return after how many failed tasks the circuit breaker opens.
+    """Return the number of failed tasks at which the circuit breaker opens.
 
     Half of the desired tasks, but at least 3 and at most 200, unless the service says otherwise:
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html
@@ -47,10 +47,10 @@ def threshold(breaker: Json, desired: int) -> int:
 
 
 def plan(service: Service, tasks: list[Task]) -> Plan:
-    """Return what brings a service nearer to its newest deployment, within its limits.
+    """Return the next step towards a service's newest deployment, within its limits.
 
     `tasks` are those of the service that have not stopped. Tasks of older deployments go one by one, as new ones become
-    healthy; those that serve nobody go first.
+    healthy; unhealthy ones go first.
     """
     wanted = [task for task in tasks if task.wanted]
     new = [task for task in wanted if task.deployment is service.primary]
@@ -60,7 +60,7 @@ def plan(service: Service, tasks: list[Task]) -> Plan:
 
     least, most = limits(service.configuration, service.desired)
     missing = max(0, service.desired - len(new))
-    # One that is not healthy counts for nothing: it makes room, and is never missed.
+    # An unhealthy old task only takes up room.
     stop = [task for task in old if not task.healthy]
     room = max(0, most - len(wanted) + len(stop))
     healthy = sum(task.healthy for task in wanted)
@@ -70,7 +70,7 @@ def plan(service: Service, tasks: list[Task]) -> Plan:
             break
         stop.append(task)
         healthy -= 1
-    # Too many of the new: the ones that are not healthy yet go first, then the youngest.
+    # Of too many new tasks, the unhealthy ones go first, then the youngest.
     ranked = sorted(new, key=lambda task: (task.healthy, -task.times["createdAt"]))
     stop += ranked[: max(0, len(new) - service.desired)]
     start = 0 if service.primary.state == "FAILED" else min(missing, room)
@@ -78,6 +78,6 @@ def plan(service: Service, tasks: list[Task]) -> Plan:
 
 
 def finished(service: Service, tasks: list[Task]) -> bool:
-    """Tell whether the newest deployment has its tasks, all healthy, and the older ones are gone with their tasks."""
+    """Return True if the newest deployment has all its tasks, all healthy, and no other task is left."""
     new = [task for task in tasks if task.deployment is service.primary and task.wanted]
     return len(tasks) == len(new) == service.desired and all(task.healthy for task in new)

@@ -1,4 +1,4 @@
-"""The service scheduler: a thread that looks at every service many times a second and does what `rollout.plan` says."""
+"""The service scheduler: a thread that looks at each service ten times a second and carries out `rollout.plan`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .model import Json, Service, Task, World
 
-log = logging.getLogger("rehearsal.scheduler")
+log = logging.getLogger("emulator.scheduler")
 
 TICK = 0.1
 BACKOFF = 1.0  # seconds after a failed task, times the failures so far, up to 4
@@ -48,7 +48,7 @@ class Scheduler:
         self._thread.start()
 
     def end(self) -> None:
-        """Look at no service any more, so that what is being removed stays removed."""
+        """Stop looking at services, so that removed tasks are not replaced."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -63,7 +63,7 @@ class Scheduler:
                         log.exception("looking at service %s failed", service.name)
 
     def look(self, service: Service) -> None:
-        """Take one look at a service, and act. The caller holds the world's lock."""
+        """Check a service once, and act. The caller holds the world's lock."""
         tasks = self.world.tasks_of(service)
         for task in tasks:
             self._check(service, task)
@@ -71,10 +71,8 @@ class Scheduler:
             self._decide(service)
         planned = rollout.plan(service, tasks) if service.status == "ACTIVE" else rollout.Plan(stop=tasks)
         for task in planned.stop:
-            task.stop(
-                f"Scaling activity initiated by (deployment {task.deployment.id if task.deployment else '-'})",
-                "ServiceSchedulerInitiated",
-            )
+            owner = task.deployment.id if task.deployment else "-"
+            task.stop(f"Scaling activity initiated by (deployment {owner})", "ServiceSchedulerInitiated")
         self._start(service, planned.start)
         tasks = self.world.tasks_of(service)
         if service.status == "DRAINING" and not tasks:
@@ -85,7 +83,7 @@ class Scheduler:
     # -- health
 
     def _check(self, service: Service, task: Task) -> None:
-        """Note whether a task serves, and stop one that its checks call unhealthy."""
+        """Update a task's health, and stop a task that fails its checks."""
         was = task.healthy
         states = self._target_states(service, task)
         served = all(state is not None and state.name == "healthy" for state in states)
@@ -108,21 +106,18 @@ class Scheduler:
             if state is not None and state.name == "unhealthy":
                 group = state.group
                 instance = f" (instance {task.instance.ec2_id})" if task.instance else ""
-                service.say(
-                    f"(task {task.id}){instance} (port {state.port}) is unhealthy in "
-                    f"(target-group {group}) due to (reason {state.description})."
-                )
+                cause = f"(target-group {group}) due to (reason {state.description})"
+                service.say(f"(task {task.id}){instance} (port {state.port}) is unhealthy in {cause}.")
                 task.stop(f"Task failed ELB health checks in (target-group {group})", "ServiceSchedulerInitiated")
                 return
 
     def ended(self, task: Task) -> None:
-        """Take note that a task has stopped: `task.stop_code` says whether it failed. The caller holds the lock."""
+        """Count a stopped task as a failure if its `stop_code` says so. The caller holds the lock."""
         service = self.world.service_of(task)
         if service is None or service.status != "ACTIVE":
             return
-        failed = task.stop_code in ("EssentialContainerExited", "TaskFailedToStart") or task.stopped_reason.startswith(
-            "Task failed"
-        )
+        codes = ("EssentialContainerExited", "TaskFailedToStart")
+        failed = task.stop_code in codes or task.stopped_reason.startswith("Task failed")
         if task.stop_code == "TaskFailedToStart":
             why = next((c.reason for c in task.containers if c.reason), task.stopped_reason)
             service.say(f"was unable to place a task. Reason: {why}.")
@@ -146,9 +141,8 @@ class Scheduler:
             try:
                 task = self._launch(service, deployment)
             except PlacementError as full:
-                service.say(
-                    f"was unable to place a task because no container instance met all of its requirements. {full}"
-                )
+                cause = "no container instance met all of its requirements"
+                service.say(f"was unable to place a task because {cause}. {full}")
                 return
             service.steady = False
             service.say(f"has started 1 tasks: (task {task.id}).")
@@ -156,7 +150,7 @@ class Scheduler:
                 deployment.release.reach("IN_PROGRESS", moment="startedAt")
 
     def _decide(self, service: Service) -> None:
-        """Fail the newest deployment when its failures, an alarm, or someone's request say so."""
+        """Fail the newest deployment after too many failures, an alarm, or a request to roll back."""
         deployment, release = service.primary, service.primary.release
         if deployment.state != "IN_PROGRESS":
             return
@@ -166,11 +160,8 @@ class Scheduler:
         breaker, alarms = service.breaker, service.configuration.get("alarms") or {}
         release.threshold = rollout.threshold(breaker, service.desired)
         if breaker.get("enable") and deployment.failed_tasks >= release.threshold:
-            self._fail(
-                service,
-                "ECS deployment circuit breaker: tasks failed to start.",
-                roll_back=bool(breaker.get("rollback")),
-            )
+            reason = "ECS deployment circuit breaker: tasks failed to start."
+            self._fail(service, reason, roll_back=bool(breaker.get("rollback")))
         elif alarms.get("enable") and not release.rollback and (gone_off := self._alarmed(service)):
             release.alarms = gone_off
             self._fail(service, "ECS deployment failed: alarm detected.", roll_back=bool(alarms.get("rollback")))
@@ -187,9 +178,8 @@ class Scheduler:
         elif not roll_back:
             release.reach("STOPPED", reason, "stoppedAt")
         elif target is None or target is failed:
-            release.reach(
-                "ROLLBACK_FAILED", f"{reason} There is no completed deployment to roll back to.", "finishedAt"
-            )
+            reason = f"{reason} There is no completed deployment to roll back to."
+            release.reach("ROLLBACK_FAILED", reason, "finishedAt")
         else:
             failed.status = "ACTIVE"
             if target in service.deployments:
@@ -214,29 +204,21 @@ class Scheduler:
             release.reach("ROLLBACK_SUCCESSFUL" if release.rollback else "SUCCESSFUL", moment="finishedAt")
             service.say(f"(deployment {deployment.id}) deployment completed.")
         if deployment.state == "COMPLETED":
-            service.deployments = [
-                entry for entry in service.deployments if entry is deployment or id(entry) in remaining
-            ]
+            entries = service.deployments
+            service.deployments = [entry for entry in entries if entry is deployment or id(entry) in remaining]
             if rollout.finished(service, tasks) and not service.steady:
                 service.steady = True
                 service.say("has reached a steady state.")
 
 
 def deploy(service: Service) -> Deployment:
-    """Make the service's present settings its newest deployment; the one before it is superseded.
-
-    The caller holds the lock.
-    """
+    """Make a deployment of the service's present settings, which supersedes others. The caller holds the lock."""
     revision = f"{service.arn.replace(':service/', ':service-revision/')}/{number()}"
     service.revisions[revision] = {"createdAt": time.time(), **service.settings}
     sources = [service.completed.revision] if service.completed else []
-    release = Release(
-        f"{service.arn.replace(':service/', ':service-deployment/')}/{number()}",
-        revision,
-        sources,
-        dict(service.configuration),
-        threshold=rollout.threshold(service.breaker, service.desired),
-    )
+    arn = f"{service.arn.replace(':service/', ':service-deployment/')}/{number()}"
+    release = Release(arn, revision, sources, dict(service.configuration))
+    release.threshold = rollout.threshold(service.breaker, service.desired)
     for earlier in service.deployments:
         earlier.status = "ACTIVE"
         if earlier.release.ongoing:
@@ -250,7 +232,7 @@ def deploy(service: Service) -> Deployment:
 
 
 def summary(service: Service, tasks: list[Task], deployment: Deployment) -> Json:
-    """Return how many tasks of a deployment run and are on their way."""
+    """Return the numbers of a deployment's running, pending and desired tasks."""
     own = [task for task in tasks if task.deployment is deployment and task.wanted]
     return {
         "runningCount": sum(task.last_status == "RUNNING" for task in own),

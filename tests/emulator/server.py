@@ -1,4 +1,4 @@
-"""The emulator as a whole: its parts, how they know each other, and the one process that serves them."""
+"""The emulator as a whole: its parts put together, and served by one process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAST_TASKS = 10.0  # seconds that tasks get to end by themselves before they are
 
 
 class Server:
-    """Everything, at 127.0.0.1:`port`, with the engine to run tasks in."""
+    """The emulator at 127.0.0.1:`port`, with the engine to run tasks in."""
 
     def __init__(self, engine: Engine, port: int, region: str, factor: float, database: str | None) -> None:
         self.port = port
@@ -39,8 +39,7 @@ class Server:
         self.engine = engine
         self.balancers = Balancers(self.world)
         self.registry = Registry(f"127.0.0.1:{port}")
-        # Containers reach the host by the gateway of their network; where the engine runs in a machine of its own, by
-        # name.
+        # Containers reach the host by their network's gateway; where the engine runs in a machine of its own, by name.
         self.hosts, reached = _hosts(self.engine.gateway)
         self.runner = Runner(self.world, self.engine, self.balancers, self.registry, f"http://{reached}:{port}")
         self.api = api.Api(self.world, self.runner)
@@ -72,7 +71,7 @@ class Server:
         announcing.cancel()
 
     def end(self) -> None:
-        """Stop the tasks, and remove everything that was made."""
+        """Stop the tasks, and remove all that was made."""
         self.scheduler.end()
         with self.world.lock:
             for task in self.world.tasks.values():
@@ -92,8 +91,8 @@ class Server:
             await asyncio.sleep(0.05)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer a request: one to /_rehearsal here, all others by ministack."""
-        if scope["type"] != "http" or scope["path"] != "/_rehearsal":
+        """Answer a request: one to /_emulator here, all others by ministack."""
+        if scope["type"] != "http" or scope["path"] != "/_emulator":
             if scope["type"] == "http":
                 # AWS's own API is always encrypted, and policies that demand it are held against every request.
                 scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
@@ -104,22 +103,20 @@ class Server:
         await send({"type": "http.response.body", "body": body})
 
     def state(self) -> Json:
-        """Return what a rehearsal wants to know beside AWS's API."""
+        """Return the state that AWS's API does not show."""
         with self.world.lock:
             return {
                 "region": self.region,
                 "pace": self.world.pace.factor,
                 "network": self.engine.network,
                 "gateway": self.engine.gateway,
-                "load_balancers": {
-                    arn.split("/")[-2]: f"http://{address}" for arn, address in self.balancers.addresses.items()
-                },
+                "load_balancers": {arn.split("/")[-2]: f"http://{at}" for arn, at in self.balancers.addresses.items()},
                 "limitations": [{"what": what, "why": why} for what, why in LIMITATIONS.items()],
             }
 
 
 def _hosts(gateway: str) -> tuple[list[str], str]:
-    """Return the addresses to listen at, and the one that containers reach this machine by."""
+    """Return the addresses to listen at, and the one by which containers reach this machine."""
     import socket
 
     with socket.socket() as probe:

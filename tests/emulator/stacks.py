@@ -1,4 +1,4 @@
-"""The types of stack resources that ministack lacks, or makes differently from what the rest of this package needs."""
+"""The types of stack resources that ministack lacks, or makes differently from this package's needs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 Made = tuple[str, dict[str, Any]]  # physical ID, and what Fn::GetAtt finds
 
 STABLE = 180.0  # seconds that a stack waits for its service, which on AWS are three hours
-PATIENCE = 50.0  # seconds that a question about stacks waits for them
+PATIENCE = 50.0  # seconds that DescribeStacks waits for changes to end
 
-# Recorded with the stack, and nothing more. Each with what templates ask of it by Fn::GetAtt.
+# Recorded with the stack, and nothing more; each with the attributes that Fn::GetAtt finds.
 RECORDED: dict[str, tuple[str, ...]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ("Id",),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ("Arn",),
@@ -44,23 +44,20 @@ RECORDED: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Stacks:
-    """The resource types. `database` is the URL of a real database that stands for RDS's, or None."""
+    """The resource types. `database` is the URL of a database that stands for RDS's, or None."""
 
     world: World
     balancers: Balancers
     database: str | None = None
 
     def install(self) -> None:
-        """Teach CloudFormation the types."""
+        """Add the types to CloudFormation."""
         types = provisioners._RESOURCE_HANDLERS
         for name, attributes in RECORDED.items():
             types.setdefault(name, _recorded(name, attributes))
         types["AWS::ECS::TaskDefinition"] |= {"create": _create_task_definition, "update": _update_task_definition}
-        types["AWS::ECS::Service"] = {
-            "create": self._create_service,
-            "update": self._update_service,
-            "delete": self._delete_service,
-        }
+        service = {"create": self._create_service, "update": self._update_service, "delete": self._delete_service}
+        types["AWS::ECS::Service"] = service
         types["AWS::ECS::CapacityProvider"] = {"create": _create_capacity_provider, "delete": _delete_capacity_provider}
         types["AWS::ECS::ClusterCapacityProviderAssociations"] = {"create": _associate, "delete": _dissociate}
         types["AWS::IAM::OIDCProvider"] = {"create": _create_oidc_provider, "delete": _delete_oidc_provider}
@@ -106,10 +103,9 @@ class Stacks:
         release = self.world.services[arn].primary.release
         self._until(lambda service: not release.ongoing and (service.steady or release.status != "SUCCESSFUL"), arn)
         if release.status != "SUCCESSFUL":
-            raise ValueError(
-                "Resource handler returned message: \"Error occurred during operation 'ECS Deployment Circuit Breaker "
-                f"was triggered'.\" (HandlerErrorCode: GeneralServiceException): {release.reason}"
-            )
+            cause = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
+            code = "(HandlerErrorCode: GeneralServiceException)"
+            raise ValueError(f'Resource handler returned message: "{cause}" {code}: {release.reason}')
 
     def _until(self, done: Any, arn: str) -> None:
         until = time.monotonic() + STABLE
@@ -124,29 +120,26 @@ class Stacks:
         return {"DNSName": self.balancers.adopt(provisioners._alb._lbs[arn])}
 
     def _database(self, name: str, props: Json) -> Json:
-        """Give an instance of RDS the address of the database that stands for it, and keep its password as RDS does."""
+        """Give an RDS instance the address of the database that stands for it, and keep its password as RDS does."""
         stated = urlsplit(self.database or "")
         instance = rds._instances[name]
         if stated.hostname:
             instance["Endpoint"] |= {"Address": stated.hostname, "Port": stated.port or 5432}
-        found = {
-            "Endpoint.Address": instance["Endpoint"]["Address"],
-            "Endpoint.Port": str(instance["Endpoint"]["Port"]),
-        }
+        endpoint = instance["Endpoint"]
+        found = {"Endpoint.Address": endpoint["Address"], "Endpoint.Port": str(endpoint["Port"])}
         if str(props.get("ManageMasterUserPassword")).lower() != "true":
             return found
         if "MasterUserSecret" not in instance:
-            value = {
-                "username": unquote(stated.username or "") or props.get("MasterUsername", "postgres"),
-                "password": unquote(stated.password or "") or secrets.token_urlsafe(16),
-            }
-            arn = secretsmanager.create_secret_in_process(f"rds!db-{instance['DbiResourceId']}", json.dumps(value))
+            user = unquote(stated.username or "") or props.get("MasterUsername", "postgres")
+            password = unquote(stated.password or "") or secrets.token_urlsafe(16)
+            value = json.dumps({"username": user, "password": password})
+            arn = secretsmanager.create_secret_in_process(f"rds!db-{instance['DbiResourceId']}", value)
             instance["MasterUserSecret"] = {"SecretArn": arn, "SecretStatus": "active"}
         return {**found, "MasterUserSecret.SecretArn": instance["MasterUserSecret"]["SecretArn"]}
 
 
 async def _settled() -> None:
-    """Wait for stacks that are being changed: `aws cloudformation deploy` would ask again in half a minute only."""
+    """Wait for stacks in progress: `aws cloudformation deploy` looks again only after half a minute."""
     for _ in range(int(PATIENCE * 20)):
         if not any(stack["StackStatus"].endswith("IN_PROGRESS") for stack in cloudformation._stacks.all_values()):
             return
@@ -175,7 +168,7 @@ def _recorded(name: str, attributes: tuple[str, ...]) -> Json:
 
 
 def _extend(handler: Json, more: Any) -> None:
-    """Let Fn::GetAtt find more of a type: `more(physical_id, properties)`."""
+    """Add attributes for Fn::GetAtt to a type: `more(physical_id, properties)`."""
     create, update = handler["create"], handler["update"]
 
     def created(logical_id: str, props: Json, stack: str) -> Made:
@@ -226,14 +219,10 @@ def _dissociate(cluster: str, _props: Json) -> None:
 def _create_oidc_provider(_logical_id: str, props: Json, _stack: str) -> Made:
     host = str(props["Url"]).split("://", 1)[-1].rstrip("/")
     arn = f"arn:aws:iam::{get_account_id()}:oidc-provider/{host}"
-    iam._oidc_providers[arn] = {
-        "Url": props["Url"],
-        "ClientIDList": props.get("ClientIdList") or [],
-        "Arn": arn,
-        "CreateDate": iam._now(),
-        "ThumbprintList": props.get("ThumbprintList") or [],
-        "Tags": props.get("Tags") or [],
-    }
+    lists = {"ClientIDList": props.get("ClientIdList"), "ThumbprintList": props.get("ThumbprintList")}
+    lists["Tags"] = props.get("Tags")
+    made = {"Url": props["Url"], "Arn": arn, "CreateDate": iam._now()}
+    iam._oidc_providers[arn] = {**made, **{name: value or [] for name, value in lists.items()}}
     return arn, {"Arn": arn}
 
 
@@ -242,14 +231,9 @@ def _delete_oidc_provider(arn: str, _props: Json) -> None:
 
 
 def _public_parameter(name: str) -> Json | None:
-    """Return a public parameter of AWS's: whatever image it names, no machine starts from it."""
+    """Return a public parameter of AWS's. All name one image, as no machine starts from it."""
     if not str(name).startswith("/aws/service/"):
         return None
-    return {
-        "Name": name,
-        "Type": "String",
-        "Value": "ami-0c2023a1b2c3d4e5f",
-        "Version": 1,
-        "LastModifiedDate": 1728518400,
-        "ARN": f"arn:aws:ssm:{get_region()}::parameter{name}",
-    }
+    arn = f"arn:aws:ssm:{get_region()}::parameter{name}"
+    value = {"Type": "String", "Value": "ami-0c2023a1b2c3d4e5f", "Version": 1, "LastModifiedDate": 1728518400}
+    return {"Name": name, "ARN": arn, **value}

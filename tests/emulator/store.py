@@ -1,7 +1,4 @@
-"""What ministack keeps and the rest of this package reads.
-
-Clusters, task definitions, alarms, and the machines behind them.
-"""
+"""ministack's records as the rest of this package uses them: clusters, task definitions, alarms, fleets."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class RefusedError(Exception):
 
 
 def scope(service: Service) -> Any:
-    """Make ministack's records those of the service's account and region."""
+    """Select the records of the service's account and region."""
     return request_scope(service.account, service.region)
 
 
@@ -51,15 +48,13 @@ def definition(reference: object) -> Json:
 
 
 def register_task_definition(data: Json) -> Any:
-    """Register a task definition as ministack does, after what ECS checks and ministack does not."""
+    """Register a task definition as ministack does, after the checks that only ECS makes."""
     try:
         for container in data.get("containerDefinitions") or []:
             if not (container.get("memory") or container.get("memoryReservation") or data.get("memory")):
-                raise RefusedError(
-                    "ClientException",
-                    f"Invalid setting for container '{container.get('name')}'. At least one of 'memory' or "
-                    "'memoryReservation' must be specified.",
-                )
+                invalid = f"Invalid setting for container '{container.get('name')}'."
+                missing = "At least one of 'memory' or 'memoryReservation' must be specified."
+                raise RefusedError("ClientException", f"{invalid} {missing}")
         check_roles(data)
     except RefusedError as refused:
         return error_response_json(refused.code, str(refused), 400)
@@ -83,7 +78,7 @@ def alarmed(service: Service) -> list[str]:
 
 
 def fleet(of: Json) -> Fleet:
-    """Return what stands behind a cluster: the Auto Scaling group of its capacity provider, if it has one."""
+    """Return a cluster's fleet: the Auto Scaling group of its capacity provider, if it has one."""
     group = _group(of)
     if group is None:
         return Fleet()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Check(NamedTuple):
-    """How a target group checks its targets. Times in seconds, as AWS counts them."""
+    """The health check of a target group. Times in seconds, as AWS counts them."""
 
     path: str = "/"
     interval: float = 30.0
@@ -39,18 +39,13 @@ def codes(matcher: str) -> frozenset[int]:
     return frozenset(found)
 
 
-REASONS = {
-    "initial": "Elb.RegistrationInProgress",
-    "mismatch": "Target.ResponseCodeMismatch",
-    "timeout": "Target.Timeout",
-    "failed": "Target.FailedHealthChecks",
-    "draining": "Target.DeregistrationInProgress",
-}
+REGISTERING, DRAINING = "Elb.RegistrationInProgress", "Target.DeregistrationInProgress"
+MISMATCH, TIMEOUT, FAILED = "Target.ResponseCodeMismatch", "Target.Timeout", "Target.FailedHealthChecks"
 
 
 @dataclass(eq=False)
 class Target:
-    """One target. `id` and `port` are its name in the API, `host` and `at` where it really listens."""
+    """A target. `id` and `port` are its name in the API, `host` and `at` the address that it listens at."""
 
     group: str  # the ARN of its target group
     id: str
@@ -58,14 +53,14 @@ class Target:
     host: str
     at: int
     name: str = "initial"  # of its state
-    reason: str = REASONS["initial"]
+    reason: str = REGISTERING
     description: str = "Target registration is in progress"
-    streak: int = 0  # of checks that agree: above zero of good ones, below of bad ones
+    streak: int = 0  # of equal results: positive of good ones, negative of bad ones
     until: float = 0.0  # when it has drained
     probing: asyncio.Task[None] | None = None
 
     def note(self, check: Check, failure: tuple[str, str] | None) -> None:
-        """Take the result of one check. A new target needs one good one to be healthy; see the page above."""
+        """Record the result of one check. One good one makes a new target healthy; see the page above."""
         if self.name == "draining":
             return
         self.streak = min(self.streak, 0) - 1 if failure else max(self.streak, 0) + 1
@@ -76,7 +71,7 @@ class Target:
 
 
 class Targets:
-    """All targets. Its loop does the checking; `check_of` tells, by the ARN of a target group, how."""
+    """All targets, checked in a loop; `check_of` returns the check of a target group by its ARN."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pace: Pace, check_of: Callable[[str], Check | None]) -> None:
         self._loop = loop
@@ -96,11 +91,8 @@ class Targets:
         """Deregister a target: no new request goes to it. Return the seconds until it is gone."""
         check = self._check_of(target.group)
         delay = self._pace.drain(check.drain if check else 0.0)
-        target.name, target.reason, target.description = (
-            "draining",
-            REASONS["draining"],
-            "Target deregistration is in progress",
-        )
+        target.name, target.reason = "draining", DRAINING
+        target.description = "Target deregistration is in progress"
         target.until = time.monotonic() + delay
         return delay
 
@@ -116,7 +108,7 @@ class Targets:
         return self._known.get((group, identifier, port))
 
     def usable(self, group: str) -> Iterator[Target]:
-        """Give the targets that may get a request, in turn: the healthy ones.
+        """Yield the targets that may get a request, in turn: the healthy ones.
 
         Where every registered target is unhealthy, all of them: a load balancer then fails open.
         """
@@ -140,16 +132,16 @@ class Targets:
 
 
 async def probe(host: str, port: int, check: Check) -> tuple[str, str] | None:
-    """Ask a target once. Return None when it is well, else AWS's code and words for what was wrong."""
+    """Check a target once. Return None when it is healthy, else AWS's code and sentence for the failure."""
     try:
         async with asyncio.timeout(check.timeout):
             status = await _status(host, port, check.path)
     except TimeoutError:
-        return REASONS["timeout"], "Request timed out"
+        return TIMEOUT, "Request timed out"
     except (OSError, ValueError, EOFError):
-        return REASONS["failed"], "Health checks failed"
+        return FAILED, "Health checks failed"
     if status not in check.codes:
-        return REASONS["mismatch"], f"Health checks failed with these codes: [{status}]"
+        return MISMATCH, f"Health checks failed with these codes: [{status}]"
     return None
 
 

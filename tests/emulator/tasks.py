@@ -1,4 +1,4 @@
-"""The life of a task, told from its start to its end by the one thread that lives it."""
+"""The life of a task, from its start to its end; each task has a thread."""
 
 from __future__ import annotations
 
@@ -20,21 +20,18 @@ if TYPE_CHECKING:
     from .model import Container, Task, World
     from .registry import Registry
 
-log = logging.getLogger("rehearsal.tasks")
+log = logging.getLogger("emulator.tasks")
 
-LOOK = 0.25  # between two looks at a task's containers
+DAEMON = "Error response from daemon"
+LOOK = 0.25  # seconds between two looks at a task's containers
 STOP_TIMEOUT = 30  # the default of stopTimeout, in seconds; a process has it whole, whatever the pace
 
 
 class Targets(Protocol):
-    """What a task needs of the load balancers: to be registered, and to be gone before it stops."""
+    """The load balancers, as a task uses them: it is registered, and is deregistered before it stops."""
 
     def register(self, task: Task) -> None: ...
     def deregister(self, task: Task) -> float: ...
-
-
-def _nobody_asked(_task: Task) -> None:
-    """Tell nobody that a task has stopped."""
 
 
 class Runner:
@@ -46,18 +43,18 @@ class Runner:
         self.targets = targets
         self.registry = registry
         self.metadata_url = metadata_url
-        self.ended: Callable[[Task], None] = _nobody_asked
-        self.ending = threading.Event()  # of the emulator: nobody waits for draining then
+        self.ended: Callable[[Task], None] = lambda _task: None
+        self.ending = threading.Event()  # of the emulator: draining is cut short then
         self._threads: list[threading.Thread] = []
 
     def run(self, task: Task) -> None:
-        """Start a task's life."""
+        """Start a task."""
         thread = threading.Thread(target=self._live, args=(task,), name=f"task-{task.id[:8]}", daemon=True)
         self._threads = [known for known in self._threads if known.is_alive()] + [thread]
         thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait for the tasks that were asked to stop."""
+        """Wait for the tasks to stop."""
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -87,9 +84,7 @@ class Runner:
                 image = container.definition["image"]
                 container.digest, container.image_id = self.engine.pull(image, self.registry.credentials(task, image))
             except EngineError as error:
-                raise StartError(
-                    f"CannotPullContainerError: Error response from daemon: {error}", container=True
-                ) from error
+                raise StartError(f"CannotPullContainerError: {DAEMON}: {error}", container=True) from error
             prepared.append((container, environment.variables(task, container)))
         task.reach("PENDING", "pullStoppedAt")
         for container, values in prepared:
@@ -111,19 +106,12 @@ class Runner:
         values |= {"ECS_CONTAINER_METADATA_URI_V4": f"{self.metadata_url}/v4/{token}"}
         stream = logs.stream(task, container)
         try:
-            container.docker_id = self.engine.create(
-                f"{self.engine.network}-{task.id[:12]}-{container.name}",
-                definition["image"],
-                definition,
-                values,
-                task.definition,
-                self.world.pace,
-            )
+            name, pace = f"{self.engine.network}-{task.id[:12]}-{container.name}", self.world.pace
+            image = definition["image"]
+            container.docker_id = self.engine.create(name, image, definition, values, task.definition, pace)
             self.engine.start(container.docker_id)
         except EngineError as error:
-            raise StartError(
-                f"CannotStartContainerError: Error response from daemon: {error}", container=True
-            ) from error
+            raise StartError(f"CannotStartContainerError: {DAEMON}: {error}", container=True) from error
         look = self.engine.look(container.docker_id)
         with self.world.lock:
             container.status, container.address, container.ports = "RUNNING", look.address, look.ports
@@ -162,7 +150,7 @@ class Runner:
     # -- down
 
     def _end(self, task: Task) -> None:
-        """Let the load balancers finish with it, then end its containers: SIGTERM, and SIGKILL after stopTimeout."""
+        """Drain the task, then end its containers: SIGTERM, and SIGKILL after stopTimeout."""
         with self.world.lock:
             task.reach("DEACTIVATING")
             delay = self.targets.deregister(task)
@@ -180,7 +168,7 @@ class Runner:
             self._stopped(task)
 
     def _stopped(self, task: Task) -> None:
-        """Make a task one that has stopped, and say so at once: nobody may see the one without the other."""
+        """Mark a task as stopped, and report it while the lock is held, so that both show at once."""
         metadata.forget(task)
         task.reach("STOPPED", "stoppedAt")
         for container in task.containers:

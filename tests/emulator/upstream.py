@@ -1,4 +1,4 @@
-"""ministack itself: the one version that this package extends, told what it is to be before it is loaded."""
+"""The one version of ministack that this package extends, and its settings, which it reads when it is loaded."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ import os
 from importlib import metadata
 
 VERSION = "1.5.33"
-# The account itself is called by its number as the access key, and this; roles get keys of their own from STS.
+# The secret of the account's root, whose access key is the account's number; roles get keys from STS.
 ROOT_SECRET = "not-a-secret"  # noqa: S105
 
 
 class VersionError(Exception):
-    """Another ministack than the one whose insides are replaced here."""
+    """Another version of ministack is installed than the one whose internals are replaced here."""
 
 
 def check(installed: str | None = None) -> None:
-    """Raise VersionError unless the ministack that is installed is the one that this package knows from the inside."""
+    """Raise VersionError unless the right version of ministack is installed."""
     try:
         found = installed or metadata.version("ministack")
     except metadata.PackageNotFoundError:
         found = "none"
     if found != VERSION:
-        raise VersionError(
-            f"The rehearsal's emulator replaces parts of ministack {VERSION}, and {found} is installed: install "
-            "tests/rehearsal/requirements.txt."
-        )
+        needed = f"The emulator replaces parts of ministack {VERSION}, and {found} is installed"
+        raise VersionError(f"{needed}: install tests/rehearsal/requirements.txt.")
 
 
 def settle(port: int, region: str, account: str) -> None:
-    """Set what ministack reads when it is loaded; call it before the first import of it.
+    """Set the variables that ministack reads when it is loaded; call this before its first import.
 
     It listens at a port of the loopback address, enforces policies, keeps nothing, and starts none of the servers
     beside its API.
@@ -50,6 +48,6 @@ def settle(port: int, region: str, account: str) -> None:
         S3_PERSIST="0",
         LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
     )
-    # What they say at the start is of no use here: an address that is served, a library that is not needed.
+    # Their messages at the start are noise: an address that is served, a library that is not needed.
     for name in ("hypercorn.error", "kms"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Visitors: a steady, bounded load on a site of this machine while it is being replaced, and what each of them met."""
+"""Visitors: a steady, bounded load on a site of this machine while it is replaced, and a report of their requests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -31,7 +32,7 @@ class Failure(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """When something was first and last seen, in seconds since the visitors came, and how often."""
+    """The first and the last time that something was seen, in seconds since the visitors came, and how often."""
 
     first: float
     last: float
@@ -40,7 +41,7 @@ class Sight(NamedTuple):
 
 @dataclass
 class Report:
-    """What the visitors met so far. Times in seconds."""
+    """The visitors' requests so far. Times in seconds."""
 
     seconds: float
     requests: int
@@ -56,7 +57,7 @@ class Report:
 
 
 def loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return True if a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -101,10 +102,8 @@ class Visitors:
         self._began = 0.0
         self._ended: float | None = None
         self._limit = seconds
-        self._threads = [
-            threading.Thread(target=self._visit, args=(number,), name=f"visitor-{number}", daemon=True)
-            for number in range(visitors)
-        ]
+        thread = partial(threading.Thread, target=self._visit, daemon=True)
+        self._threads = [thread(args=(number,), name=f"visitor-{number}") for number in range(visitors)]
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -119,36 +118,29 @@ class Visitors:
         self._ended = time.monotonic()
 
     def report(self) -> Report:
-        """Return what was met until now, or until they left."""
+        """Return a report of the requests so far."""
         with self._lock:
             times, failures, seen = sorted(self._times), sorted(self._failures), dict(self._seen)
         shares = statistics.quantiles(times, n=20, method="inclusive") if len(times) > 1 else (times or [0.0]) * 19
-        return Report(
-            (self._ended or time.monotonic()) - self._began,
-            len(times),
-            failures,
-            shares[9],
-            shares[18],
-            times[-1] if times else 0.0,
-            seen,
-        )
+        seconds, slowest = (self._ended or time.monotonic()) - self._began, times[-1] if times else 0.0
+        return Report(seconds, len(times), failures, shares[9], shares[18], slowest, seen)
 
     def _visit(self, number: int) -> None:
         keeps = number % 2 == 0
         connection = http.client.HTTPConnection(self._host, self._port, timeout=PATIENCE)
         due = self._began + self._pause * number / len(self._threads)
         while not self._leaving.wait(max(0.0, due - time.monotonic())) and time.monotonic() - self._began < self._limit:
-            # Visitors that were kept waiting do not ask faster afterwards.
+            # Visitors that had to wait make no faster requests afterwards.
             due = max(due + self._pause, time.monotonic())
-            self._ask(connection)
+            self._request(connection)
             if not keeps:
                 connection.close()
         connection.close()
 
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
+    def _request(self, connection: http.client.HTTPConnection) -> None:
         with self._lock:
             path = next(self._paths)
-        asked, name, reason = time.monotonic(), "", ""
+        began, name, reason = time.monotonic(), "", ""
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -161,11 +153,11 @@ class Visitors:
             connection.close()
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
         now = time.monotonic()
-        at = asked - self._began
+        at = began - self._began
         with self._lock:
-            self._times.append(now - asked)
+            self._times.append(now - began)
             if reason:
-                self._failures.append(Failure(at, now - asked, path, reason))
+                self._failures.append(Failure(at, now - began, path, reason))
             elif name:
                 before = self._seen.get(name, Sight(at, at, 0))
                 self._seen[name] = Sight(before.first, max(before.last, at), before.times + 1)

@@ -1,7 +1,7 @@
 """Play the delivery on this machine, with visitors: `make rehearse`.
 
-It needs a Docker engine, or Debian and root. Each scene is a deployment, good or broken, and has to end as the list
-says, with its one cause named, and without one failed request.
+It needs a Docker engine, or Debian and root. Each scene is a deployment, good or broken. It passes when it ends as the
+list says, names its one cause, and no visitor meets a failed request.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from tests.emulator.interface import ROOT, CallError
+from tests.emulator import CallError
 
 from . import report
-from .account import SetupError, prepared
+from .account import ROOT, SetupError, prepared
 from .clone import Clone, git, sources
 from .scenes import SCENES
 from .stage import Played, Scene, Stage
@@ -33,7 +33,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @click.option("--list", "listed", is_flag=True, help="List the scenes, and play none.")
 @click.option("--short", is_flag=True, help="Play the most telling scenes only.")
 def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
-    """Play the scenes, and end with 0 when each went as it has to, else with 1."""
+    """Play the scenes. Exits 0 if every scene passes, 1 otherwise."""
     scenes = _chosen(chosen, short)
     if listed:
         for scene in scenes:
@@ -43,29 +43,29 @@ def main(chosen: tuple[str, ...], listed: bool, short: bool) -> None:
         signal.signal(number, _end)
     try:
         if git("status", "--porcelain", cwd=ROOT):
-            click.secho("What is not committed is not played.", fg="yellow", err=True)
+            click.secho("Changes that are not committed are not played.", fg="yellow", err=True)
         played = Rehearsal().play(scenes)
     except (SetupError, CallError, AssertionError) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
-        click.echo("\nEnded, and nothing of it is left running.", err=True)
+        click.echo("\nInterrupted; everything that was started has been removed.", err=True)
         sys.exit(130)
     sys.exit(0 if all(scene.passed for scene in played) else 1)
 
 
 def _end(_number: int, _frame: object) -> None:
-    _hear_no_more()
+    _ignore_signals()
     raise KeyboardInterrupt
 
 
-def _hear_no_more() -> None:
-    """Clean up undisturbed: it takes some seconds, and what was begun is all to be removed."""
+def _ignore_signals() -> None:
+    """Let the clean-up finish: it takes some seconds, and everything that was started has to be removed."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _chosen(wanted: tuple[str, ...], short: bool) -> list[Scene]:
-    """Return scenes by their numbers or names, in the order of the programme. Raises UsageError for an unknown one."""
+    """Return scenes by their numbers or names, in their order. Raises UsageError for an unknown one."""
     known = {name: scene for number, scene in enumerate(SCENES, 1) for name in (str(number), scene.slug)}
     for one in wanted:
         if one not in known:
@@ -86,7 +86,7 @@ class Rehearsal:
         RESULT.unlink(missing_ok=True)
 
     def play(self, scenes: list[Scene]) -> list[Played]:
-        """Play scenes, tell how each went, and write the result, even of a run cut short. Raises SetupError."""
+        """Play scenes, print each one's result, and write them all, even of a run cut short. Raises SetupError."""
         try:
             with TemporaryDirectory(prefix="rehearsal-") as folder:
                 self._play(scenes, Path(folder))
@@ -94,8 +94,7 @@ class Rehearsal:
             if self._played:
                 report.write(RESULT, self._played, self._first, self._seconds())
                 click.echo("\n".join(["", *report.table(self._played, shutil.get_terminal_size((160, 0)).columns)]))
-        away = "; ".join(one["what"] for one in report.not_rehearsed())
-        click.echo(f"\nNot rehearsed, as build/rehearsal.json explains: {away}.")
+        click.echo(f"\nNot rehearsed, as build/rehearsal.json explains: {'; '.join(report.NOT_REHEARSED)}.")
         return self._played
 
     def _play(self, scenes: list[Scene], folder: Path) -> None:
@@ -109,12 +108,12 @@ class Rehearsal:
                     self._prepare(stage, scene)
                     self._played.append(self._one(stage, scene))
             finally:
-                _hear_no_more()
+                _ignore_signals()
                 self._tell("cleaning up")
                 clone.close()
 
     def _prepare(self, stage: Stage, scene: Scene) -> None:
-        """Have a site live for a scene that needs one, and one to go back to for one that needs that."""
+        """Release as often as a scene needs releases that were live before it."""
         while len(stage.released) < scene.needs:
             stage.clone.scene = "preparation"
             self._tell("prepare: a release")
@@ -123,7 +122,7 @@ class Rehearsal:
                 assert not code, f"deploy ended with {code}"
             except AssertionError as error:
                 log = LOGS / "preparation.log"
-                raise SetupError(f"There is no release to start from: {error}. {log} says why.") from None
+                raise SetupError(f"The release to start from failed: {error}. {log} says why.") from None
 
     def _one(self, stage: Stage, scene: Scene) -> Played:
         number = SCENES.index(scene) + 1

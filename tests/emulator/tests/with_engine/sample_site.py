@@ -1,4 +1,4 @@
-"""A site of one file, for images that behave as the environment says: the tests' releases, good and bad."""
+"""A site of one file, whose behaviour its environment sets: the tests' releases, good and bad."""
 
 from __future__ import annotations
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator.interface import ACCOUNT, REGION, until
+from tests.emulator import ACCOUNT, REGION, docker, until
 
 if TYPE_CHECKING:
-    from tests.emulator.interface import Emulator, Json
+    from tests.emulator import Emulator
+    from tests.emulator.interface import Json
 
 ENDED = ("SUCCESSFUL", "STOPPED", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 GROUP = "/site/log"
 EXECUTION = f"arn:aws:iam::{ACCOUNT}:role/execution"
+BASE = os.environ.get("BASE", "python:3.13-slim")
+# A site of one file. Its image's environment says how it behaves.
+SITE = Path(__file__).with_name("sample_site.py")
 
 
-def trust(principal: str) -> str:
-    statement = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def document(*statements: Json) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def policy(*statements: tuple[list[str], str]) -> str:
+def policy(*permissions: tuple[list[str], str]) -> str:
     """Return a policy that allows actions on a resource, for each pair of them."""
-    allowed = [{"Effect": "Allow", "Action": actions, "Resource": resource} for actions, resource in statements]
-    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    return document(*({"Effect": "Allow", "Action": may, "Resource": resource} for may, resource in permissions))
+
+
+def arn_of(kind: str, name: str) -> str:
+    """Return the ARN of something of this account in its region."""
+    return f"arn:aws:{kind}:{REGION}:{ACCOUNT}:{name}"
 
 
 class Service:
@@ -32,87 +41,76 @@ class Service:
     def __init__(self, aws: Emulator) -> None:
         self.aws = aws
         self.images: dict[str, str] = {}
-        aws("iam", "create_role", RoleName="execution", AssumeRolePolicyDocument=trust("ecs-tasks.amazonaws.com"))
+        trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        aws("iam", "create_role", RoleName="execution", AssumeRolePolicyDocument=document(trust))
         may = policy(
             (["ecr:GetAuthorizationToken"], "*"),
-            (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/site"),
-            (["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/site/*"),
-            (["secretsmanager:GetSecretValue"], f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:site/*"),
-            (["ssm:GetParameters"], f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/site/*"),
+            (["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], arn_of("ecr", "repository/site")),
+            (["logs:CreateLogStream", "logs:PutLogEvents"], arn_of("logs", "log-group:/site/*")),
+            (["secretsmanager:GetSecretValue"], arn_of("secretsmanager", "secret:site/*")),
+            (["ssm:GetParameters"], arn_of("ssm", "parameter/site/*")),
         )
         aws("iam", "put_role_policy", RoleName="execution", PolicyName="start", PolicyDocument=may)
         aws("logs", "create_log_group", logGroupName=GROUP)
         aws("ecs", "create_cluster", clusterName="site")
-        balancer = aws("elbv2", "create_load_balancer", Name="site", Subnets=["subnet-1", "subnet-2"])["LoadBalancers"][
-            0
-        ]
-        self.group = aws(
-            "elbv2",
-            "create_target_group",
-            Name="site",
-            Protocol="HTTP",
-            Port=8000,
-            VpcId="vpc-1",
-            TargetType="ip",
-            HealthCheckPath="/readyz",
-            HealthCheckIntervalSeconds=10,
-            UnhealthyThresholdCount=3,
-        )["TargetGroups"][0]["TargetGroupArn"]
+        balancers = aws("elbv2", "create_load_balancer", Name="site", Subnets=["subnet-1", "subnet-2"])
+        balancer = balancers["LoadBalancers"][0]
+        check = {"HealthCheckPath": "/readyz", "HealthCheckIntervalSeconds": 10, "UnhealthyThresholdCount": 3}
+        http = {"Protocol": "HTTP", "Port": 8000, "VpcId": "vpc-1", "TargetType": "ip"}
+        groups = aws("elbv2", "create_target_group", Name="site", **http, **check)
+        self.group = groups["TargetGroups"][0]["TargetGroupArn"]
         delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "20"}
         aws("elbv2", "modify_target_group_attributes", TargetGroupArn=self.group, Attributes=[delay])
-        aws(
-            "elbv2",
-            "create_listener",
-            LoadBalancerArn=balancer["LoadBalancerArn"],
-            Protocol="HTTP",
-            Port=80,
-            DefaultActions=[{"Type": "forward", "TargetGroupArn": self.group}],
-        )
+        listener = {"LoadBalancerArn": balancer["LoadBalancerArn"], "Protocol": "HTTP", "Port": 80}
+        forward = {"Type": "forward", "TargetGroupArn": self.group}
+        aws("elbv2", "create_listener", **listener, DefaultActions=[forward])
         self.url = f"http://{balancer['DNSName']}"
-        aws(
-            "ecs",
-            "create_service",
-            cluster="site",
-            serviceName="site",
-            taskDefinition=self.register("good"),
-            desiredCount=2,
-            loadBalancers=[{"targetGroupArn": self.group, "containerName": "site", "containerPort": 8000}],
-            deploymentConfiguration={"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
-        )
+        settings = {
+            "loadBalancers": [{"targetGroupArn": self.group, "containerName": "site", "containerPort": 8000}],
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": True, "rollback": True}},
+        }
+        self.ecs("create_service", serviceName="site", taskDefinition=self.register("good"), desiredCount=2, **settings)
         self.steady()
 
+    def ecs(self, operation: str, **arguments: Any) -> Json:
+        """Call an operation of ECS on the service's cluster."""
+        return self.aws("ecs", operation, cluster="site", **arguments)
+
     def image(self, name: str, **behaviour: str) -> str:
-        """Return an image that behaves as said, by its digest; it is built when it is first asked for."""
+        """Return an image that behaves as said, by its digest; it is built and pushed at the first call."""
         if name not in self.images:
-            self.images[name] = self.aws.push(name, **behaviour)
+            repository = f"{self.aws.registry}/site"
+            environment = "".join(f"ENV {key}={value}\n" for key, value in {"RELEASE": name, **behaviour}.items())
+            recipe = f'FROM {BASE}\nCOPY {SITE.name} /\n{environment}CMD ["python3", "/{SITE.name}"]\n'
+            docker(f"build --quiet --tag {repository}:{name} --file=- {SITE.parent}", feed=recipe)
+            docker(f"push --quiet {repository}:{name}")
+            known = json.loads(docker("image inspect", "--format={{json .RepoDigests}}", f"{repository}:{name}"))
+            self.images[name] = next(digest for digest in known if digest.startswith(f"{repository}@sha256:"))
         return self.images[name]
 
     def register(self, image: str, *, task: Json | None = None, **container: Any) -> str:
         """Register a task definition, of an image by its name here or in full, and return its ARN."""
+        log = {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "site"}
         definition = {
             "name": "site",
             "image": image if "/" in image else self.image(image),
             "memory": 64,
             "stopTimeout": 5,
             "portMappings": [{"containerPort": 8000}],
-            "logConfiguration": {
-                "logDriver": "awslogs",
-                "options": {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "site"},
-            },
+            "logConfiguration": {"logDriver": "awslogs", "options": log},
             **container,
         }
-        arn: str = self.aws(
-            "ecs",
-            "register_task_definition",
-            family="site",
-            executionRoleArn=EXECUTION,
-            containerDefinitions=[definition],
-            **({"networkMode": "awsvpc"} | (task or {})),
-        )["taskDefinition"]["taskDefinitionArn"]
-        return arn
+        wanted = {"family": "site", "executionRoleArn": EXECUTION, "networkMode": "awsvpc", **(task or {})}
+        made = self.aws("ecs", "register_task_definition", containerDefinitions=[definition], **wanted)
+        return str(made["taskDefinition"]["taskDefinitionArn"])
+
+    def definition(self, arn: str, *keys: str) -> Json:
+        """Return a task definition, or those of its keys that it can be registered again with."""
+        found: Json = self.aws("ecs", "describe_task_definition", taskDefinition=arn)["taskDefinition"]
+        return {key: found[key] for key in keys or found}
 
     def describe(self) -> Json:
-        found: Json = self.aws("ecs", "describe_services", cluster="site", services=["site"])["services"][0]
+        found: Json = self.ecs("describe_services", services=["site"])["services"][0]
         return found
 
     def steady(self) -> None:
@@ -120,52 +118,40 @@ class Service:
 
         def quiet() -> bool:
             shown = self.describe()
-            return (
-                len(shown["deployments"]) == 1
-                and shown["deployments"][0]["rolloutState"] == "COMPLETED"
-                and shown["runningCount"] == shown["desiredCount"]
-            )
+            states = [deployment["rolloutState"] for deployment in shown["deployments"]]
+            return states == ["COMPLETED"] and bool(shown["runningCount"] == shown["desiredCount"])
 
         until(quiet)
 
     def update(self, definition: str, **settings: Any) -> str:
         """Begin a release, and return the ARN of its service deployment."""
-        self.aws(
-            "ecs",
-            "update_service",
-            cluster="site",
-            service="site",
-            taskDefinition=definition,
-            forceNewDeployment=True,
-            **settings,
-        )
-        deployments = self.aws("ecs", "list_service_deployments", cluster="site", service="site")["serviceDeployments"]
-        arn: str = deployments[0]["serviceDeploymentArn"]
-        return arn
+        self.ecs("update_service", service="site", taskDefinition=definition, forceNewDeployment=True, **settings)
+        deployments = self.ecs("list_service_deployments", service="site")["serviceDeployments"]
+        return str(deployments[0]["serviceDeploymentArn"])
 
     def release(self, arn: str) -> Json:
         """Return a service deployment."""
-        found: Json = self.aws("ecs", "describe_service_deployments", serviceDeploymentArns=[arn])[
-            "serviceDeployments"
-        ][0]
-        return found
+        found = self.aws("ecs", "describe_service_deployments", serviceDeploymentArns=[arn])["serviceDeployments"]
+        shown: Json = found[0]
+        return shown
 
     def follow(self, arn: str) -> Json:
         """Wait for the end of a service deployment, and return it."""
-
-        def ended() -> Json | None:
-            found = self.release(arn)
-            return found if found["status"] in ENDED else None
-
-        found: Json = until(ended)
+        found: Json = until(lambda: shown if (shown := self.release(arn))["status"] in ENDED else None)
         return found
+
+    def deploy(self, definition: str, **settings: Any) -> Json:
+        """Release a task definition, and return the service deployment when it has ended."""
+        return self.follow(self.update(definition, **settings))
 
     def tasks(self, desired: str = "RUNNING", **which: str) -> list[Json]:
         """Return tasks that are wanted, or that are stopped."""
-        arns = self.aws("ecs", "list_tasks", cluster="site", desiredStatus=desired, **which)["taskArns"]
-        if not arns:
-            return []
-        found: list[Json] = self.aws("ecs", "describe_tasks", cluster="site", tasks=arns)["tasks"]
+        arns = self.ecs("list_tasks", desiredStatus=desired, **which)["taskArns"]
+        found: list[Json] = self.ecs("describe_tasks", tasks=arns)["tasks"] if arns else []
+        return found
+
+    def task(self, arn: str) -> Json:
+        found: Json = self.ecs("describe_tasks", tasks=[arn])["tasks"][0]
         return found
 
     def failed(self, definition: str) -> list[Json]:
@@ -176,22 +162,15 @@ class Service:
 
     def log(self, task: Json) -> list[str]:
         """Return what a task's container wrote."""
-        stream = f"site/site/{task['taskArn'].rsplit('/', 1)[-1]}"
-        events = self.aws("logs", "get_log_events", logGroupName=GROUP, logStreamName=stream, startFromHead=True)[
-            "events"
-        ]
+        names = {"logGroupName": GROUP, "logStreamName": f"site/site/{task['taskArn'].rsplit('/', 1)[-1]}"}
+        events = self.aws("logs", "get_log_events", **names, startFromHead=True)["events"]
         return [event["message"] for event in events]
 
     def run(self, definition: str, **override: Any) -> Json:
         """Run a task of its own to its end, and return it."""
         overrides = {"containerOverrides": [{"name": "site", **override}]}
-        answer = self.aws("ecs", "run_task", cluster="site", taskDefinition=definition, overrides=overrides)
+        answer = self.ecs("run_task", taskDefinition=definition, overrides=overrides)
         assert not answer["failures"]
         arn = answer["tasks"][0]["taskArn"]
-
-        def stopped() -> Json | None:
-            task: Json = self.aws("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]
-            return task if task["lastStatus"] == "STOPPED" else None
-
-        found: Json = until(stopped)
+        found: Json = until(lambda: task if (task := self.task(arn))["lastStatus"] == "STOPPED" else None)
         return found

@@ -1,4 +1,4 @@
-"""Who may what: tokens of jobs, policies of roles, the registry's password, receipts that stand, leases that end."""
+"""Permissions: tokens of jobs, policies of roles, the registry's password, receipts that stand, locks that end."""
 
 import base64
 import json
@@ -8,8 +8,8 @@ import urllib.request
 
 import pytest
 
-from tests.emulator.interface import ACCOUNT, REGION, CallError, docker, until
-from tests.emulator.tests.with_engine.service import policy
+from tests.emulator import ACCOUNT, REGION, CallError, docker, until
+from tests.emulator.tests.with_engine.service import EXECUTION, arn_of, document, policy
 
 GITLAB = "https://gitlab.example.com"
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"
@@ -18,7 +18,7 @@ DEPLOY = f"arn:aws:iam::{ACCOUNT}:role/deploy"
 
 
 def token(**changes):
-    """A token as GitLab makes them, signed by nobody."""
+    """Return a token as GitLab makes them, but without a signature."""
     claims = {"iss": GITLAB, "aud": GITLAB, "sub": MASTER, "exp": int(time.time()) + 300, **changes}
     parts = [json.dumps({"alg": "RS256", "typ": "JWT", "kid": "k"}), json.dumps(claims), "no signature"]
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
@@ -27,62 +27,49 @@ def token(**changes):
 @pytest.fixture(scope="module")
 def account(aws, service):
     """An account with a role for deployments that may little, and a bucket of receipts."""
-    condition = {"StringEquals": {"gitlab.example.com:aud": GITLAB, "gitlab.example.com:sub": MASTER}}
-    trusted = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.example.com"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition,
-    }
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.example.com"
+    claims = {"gitlab.example.com:aud": GITLAB, "gitlab.example.com:sub": MASTER}
+    trusted = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": provider}}
+    trusted["Condition"] = {"StringEquals": claims}
     aws("iam", "create_open_id_connect_provider", Url=GITLAB, ClientIDList=[GITLAB])
-    aws("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=json.dumps({"Statement": [trusted]}))
-    place = f"{REGION}:{ACCOUNT}"
+    aws("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=document(trusted))
+    pulling = ["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"]
     may = policy(
-        (["ecs:UpdateService", "ecs:DescribeServices"], f"arn:aws:ecs:{place}:service/site/site"),
-        (["ecs:DescribeServiceDeployments"], f"arn:aws:ecs:{place}:service-deployment/site/site/*"),
-        (["ecs:RegisterTaskDefinition", "ecs:RunTask"], f"arn:aws:ecs:{place}:task-definition/site:*"),
-        (["ecs:DescribeTasks"], f"arn:aws:ecs:{place}:task/site/*"),
+        (["ecs:UpdateService", "ecs:DescribeServices"], arn_of("ecs", "service/site/site")),
+        (["ecs:DescribeServiceDeployments"], arn_of("ecs", "service-deployment/site/site/*")),
+        (["ecs:RegisterTaskDefinition", "ecs:RunTask"], arn_of("ecs", "task-definition/site:*")),
+        (["ecs:DescribeTasks"], arn_of("ecs", "task/site/*")),
         (["ecs:DescribeTaskDefinition"], "*"),
-        (["iam:PassRole"], f"arn:aws:iam::{ACCOUNT}:role/execution"),
-        (["logs:GetLogEvents"], f"arn:aws:logs:{place}:log-group:/site/log:log-stream:*"),
-        (["cloudwatch:DescribeAlarms"], f"arn:aws:cloudwatch:{place}:alarm:site-*"),
+        (["iam:PassRole"], EXECUTION),
+        (["logs:GetLogEvents"], arn_of("logs", "log-group:/site/log:log-stream:*")),
+        (["cloudwatch:DescribeAlarms"], arn_of("cloudwatch", "alarm:site-*")),
         (["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], f"arn:aws:s3:::{BUCKET}/*"),
         (["ecr:GetAuthorizationToken"], "*"),
-        (
-            ["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"],
-            f"arn:aws:ecr:{place}:repository/site",
-        ),
-        (["ecs:DescribeCapacityProviders"], f"arn:aws:ecs:{place}:capacity-provider/site"),
+        (pulling, arn_of("ecr", "repository/site")),
+        (["ecs:DescribeCapacityProviders"], arn_of("ecs", "capacity-provider/site")),
     )
     aws("iam", "put_role_policy", RoleName="deploy", PolicyName="deploy", PolicyDocument=may)
     aws("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     aws("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    rules = [
-        {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": f"arn:aws:s3:::{BUCKET}/done/*"},
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:PutObject",
-            "Resource": f"arn:aws:s3:::{BUCKET}/done/*",
-            "Condition": {"Null": {"s3:if-none-match": "true"}},
-        },
-        {
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": f"arn:aws:s3:::{BUCKET}/*",
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
-    ]
-    aws("s3", "put_bucket_policy", Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": rules}))
+    rules = document(
+        denied("s3:DeleteObject", "done/*"),
+        denied("s3:PutObject", "done/*", Condition={"Null": {"s3:if-none-match": "true"}}),
+        denied("s3:*", "*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+    )
+    aws("s3", "put_bucket_policy", Bucket=BUCKET, Policy=rules)
     return aws
 
 
-def assume(aws, **changes):
-    """Become the role for deployments, and return its credentials."""
-    given = aws(
-        "sts", "assume_role_with_web_identity", RoleArn=DEPLOY, RoleSessionName="job", WebIdentityToken=token(**changes)
-    )["Credentials"]
+def denied(action, objects, **condition):
+    """Return a statement that denies everyone an action on objects of the bucket."""
+    resource = f"arn:aws:s3:::{BUCKET}/{objects}"
+    return {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resource, **condition}
+
+
+def assume(aws, web_identity=None, **changes):
+    """Assume the role for deployments, and return its credentials."""
+    job = {"RoleArn": DEPLOY, "RoleSessionName": "job", "WebIdentityToken": web_identity or token(**changes)}
+    given = aws("sts", "assume_role_with_web_identity", **job)["Credentials"]
     return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
 
 
@@ -93,16 +80,16 @@ def job(account):
 
 @pytest.fixture
 def may(account, job):
-    """Tell whether the job may do something: the code of the refusal, or None."""
+    """A call with the job's credentials that returns the code of the refusal, or None."""
 
-    def ask(service, operation, /, **arguments):
+    def call(service, operation, /, **arguments):
         try:
             account(service, operation, job, **arguments)
         except CallError as error:
             return error.code
         return None
 
-    return ask
+    return call
 
 
 @pytest.mark.parametrize(
@@ -123,11 +110,9 @@ def test_a_token_of_any_other_job_is_refused(account, changes, code):
     assert refused.value.code == code
 
 
-def test_what_is_no_token_is_refused(account):
+def test_text_that_is_no_token_is_refused(account):
     with pytest.raises(CallError, match="InvalidIdentityToken"):
-        account(
-            "sts", "assume_role_with_web_identity", RoleArn=DEPLOY, RoleSessionName="job", WebIdentityToken="not one"
-        )
+        assume(account, "not one")
 
 
 def test_masters_token_is_taken(account, job):
@@ -149,8 +134,8 @@ def test_the_role_may_follow_what_it_began(account, may):
 
 
 def test_the_role_may_pass_on_only_the_roles_that_it_is_told(account, may, service):
-    shown = account("ecs", "describe_task_definition", taskDefinition=service.register("good"))["taskDefinition"]
-    wanted = {key: shown[key] for key in ("family", "networkMode", "containerDefinitions", "executionRoleArn")}
+    keys = ("family", "networkMode", "containerDefinitions", "executionRoleArn")
+    wanted = service.definition(service.register("good"), *keys)
     assert may("ecs", "register_task_definition", **wanted) is None
     assert may("ecs", "register_task_definition", **{**wanted, "taskRoleArn": DEPLOY}) == "AccessDeniedException"
     assert may("ecs", "register_task_definition", **{**wanted, "family": "other"}) == "AccessDeniedException"
@@ -194,15 +179,15 @@ def test_a_receipt_is_written_once_and_stands(account, may):
     assert account("s3", "get_object", **receipt)["Body"] == "one"
 
 
-def test_a_lease_is_taken_renewed_and_given_back_by_its_holder_alone(account, may, job):
-    lease = {"Bucket": BUCKET, "Key": "lease.json"}
-    first = account("s3", "put_object", job, **lease, Body="mine", IfNoneMatch="*")["ETag"]
-    assert may("s3", "put_object", **lease, Body="yours", IfNoneMatch="*") == "PreconditionFailed"
-    second = account("s3", "put_object", job, **lease, Body="still mine", IfMatch=first)["ETag"]
-    assert may("s3", "put_object", **lease, Body="yours", IfMatch=first) == "PreconditionFailed"
-    assert may("s3", "delete_object", **lease, IfMatch=first) == "PreconditionFailed"
-    assert may("s3", "delete_object", **lease, IfMatch=second) is None
-    versions = account("s3", "list_object_versions", Bucket=BUCKET, Prefix="lease.json")
+def test_a_lock_is_taken_renewed_and_released_by_its_holder_alone(account, may, job):
+    lock = {"Bucket": BUCKET, "Key": "lock.json"}
+    first = account("s3", "put_object", job, **lock, Body="mine", IfNoneMatch="*")["ETag"]
+    assert may("s3", "put_object", **lock, Body="yours", IfNoneMatch="*") == "PreconditionFailed"
+    second = account("s3", "put_object", job, **lock, Body="still mine", IfMatch=first)["ETag"]
+    assert may("s3", "put_object", **lock, Body="yours", IfMatch=first) == "PreconditionFailed"
+    assert may("s3", "delete_object", **lock, IfMatch=first) == "PreconditionFailed"
+    assert may("s3", "delete_object", **lock, IfMatch=second) is None
+    versions = account("s3", "list_object_versions", Bucket=BUCKET, Prefix="lock.json")
     assert len(versions["Versions"]) == 2
 
 
@@ -220,12 +205,13 @@ def test_the_registry_gives_nothing_without_a_password(aws, service, password):
 def test_a_role_that_may_pull_may_not_push(account, aws, service, job):
     name = service.image("good")
     given = account("ecr", "get_authorization_token", job)["authorizationData"][0]["authorizationToken"]
-    docker("login", "--username=AWS", "--password-stdin", aws.registry, feed=base64.b64decode(given).decode()[4:])
+    password = base64.b64decode(given).decode().removeprefix("AWS:")
+    docker(f"login --username=AWS --password-stdin {aws.registry}", feed=password)
     try:
-        docker("pull", name)
-        docker("tag", name, f"{aws.registry}/site:mine")
+        docker(f"pull {name}")
+        docker(f"tag {name} {aws.registry}/site:mine")
         with pytest.raises(AssertionError, match=r"not authorized to perform: ecr|denied"):
-            docker("push", f"{aws.registry}/site:mine")
+            docker(f"push {aws.registry}/site:mine")
     finally:
         aws.log_in()
 
@@ -245,27 +231,21 @@ def test_an_image_that_was_deleted_cannot_be_pulled_any_more(aws, service):
     assert reason.startswith("CannotPullContainerError: Error response from daemon: manifest unknown")
 
 
-def test_scans_of_images_are_complete_where_they_are_asked_for(aws, service):
-    aws(
-        "ecr",
-        "put_image_scanning_configuration",
-        repositoryName="site",
-        imageScanningConfiguration={"scanOnPush": True},
-    )
-    answer = aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "good"})
+def test_scans_of_images_are_complete_where_the_registry_scans(aws, service):
+    def findings(**image):
+        return aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId=image)
+
+    scanning = {"imageScanningConfiguration": {"scanOnPush": True}}
+    aws("ecr", "put_image_scanning_configuration", repositoryName="site", **scanning)
+    answer = findings(imageTag="good")
     assert answer["imageScanStatus"]["status"] == "COMPLETE"
     assert answer["imageScanFindings"]["findings"] == []
     with pytest.raises(CallError, match="ImageNotFoundException"):
-        aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId={"imageTag": "none"})
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []}
-    put = aws(
-        "ecr",
-        "put_image",
-        repositoryName="site",
-        imageManifest=json.dumps(index),
-        imageManifestMediaType=index["mediaType"],
-        imageTag="index",
-    )["image"]["imageId"]
+        findings(imageTag="none")
+    kind = "application/vnd.oci.image.index.v1+json"
+    index = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": []})
+    wanted = {"imageManifest": index, "imageManifestMediaType": kind, "imageTag": "index"}
+    put = aws("ecr", "put_image", repositoryName="site", **wanted)["image"]["imageId"]
     with pytest.raises(CallError, match="ScanNotFoundException"):
-        aws("ecr", "describe_image_scan_findings", repositoryName="site", imageId=put)
+        findings(**put)
     aws("ecr", "batch_delete_image", repositoryName="site", imageIds=[put])

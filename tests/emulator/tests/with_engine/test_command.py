@@ -1,4 +1,4 @@
-"""The command: ready in a moment, gone without a trace, and plain about what it cannot do."""
+"""The command: ready in a moment, gone without a trace, and plain about its errors."""
 
 import os
 import signal
@@ -6,20 +6,16 @@ import subprocess
 
 import pytest
 
-from tests.emulator.interface import BASE, PROGRAMS, ROOT, Emulator, docker
-from tests.emulator.tests.with_engine.service import Service
-from tests.waiting import LONGEST
+from tests.emulator import Emulator, docker
+from tests.emulator.interface import LONGEST, PROGRAMS, ROOT
+from tests.emulator.tests.with_engine.service import BASE, Service
 
 
 def traces(aws):
-    """What an emulator has made in the engine."""
-    port = aws.registry.rpartition(":")[2]
-    label = f"--filter=label=colophon.rehearsal={port}"
-    return [
-        *docker("ps", "--all", "--quiet", label).split(),
-        *docker("network", "ls", "--quiet", label).split(),
-        *docker("image", "ls", "--quiet", f"{aws.registry}/*").split(),
-    ]
+    """Return what an emulator has made in the engine."""
+    label = f"--filter=label=colophon.emulator={aws.registry.rpartition(':')[2]}"
+    listed = ("ps --all --quiet", label), ("network ls --quiet", label), ("image ls --quiet", f"{aws.registry}/*")
+    return [name for command in listed for name in docker(*command).split()]
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, None], ids=["SIGTERM", "Ctrl-C", "its starter is gone"])
@@ -28,13 +24,12 @@ def test_nothing_is_left_when_it_ends(ready, how):
     try:
         aws("ecr", "create_repository", repositoryName="site")
         aws.log_in()
-        service = Service(aws)
-        assert len(service.tasks()) == 2
-        guest = docker("run", "--detach", f"--network={aws.state()['network']}", BASE, "sleep", "600").strip()
+        assert len(Service(aws).tasks()) == 2
+        guest = docker(f"run --detach --network={aws.state()['network']} {BASE} sleep 600").strip()
         assert len(traces(aws)) > 3
     finally:
         status = aws.end(how)
-    docker("rm", "--force", guest)
+    docker(f"rm --force {guest}")
     assert status == 0
     assert traces(aws) == []
 
@@ -47,29 +42,25 @@ def test_two_of_them_do_not_disturb_each_other(ready, aws):
     assert traces(aws) == before
 
 
-def test_what_is_only_pretended_is_listed_with_the_reason(aws):
+def test_the_limitations_are_listed_with_the_reason(aws):
     limitations = aws.state()["limitations"]
     assert all(entry.keys() == {"what", "why"} and entry["why"] for entry in limitations)
     assert {"TLS", "RDS"} <= {entry["what"] for entry in limitations}
 
 
-def run(program, **environment):
-    return subprocess.run(
-        [PROGRAMS / "python", *program],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LONGEST,
-    )
+def refusal(*arguments, module=("-m", "tests.emulator"), **environment):
+    """Return the complaint of a command that has to refuse its arguments or its machine."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
+    words = [PROGRAMS / "python", *module, *arguments]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr
 
 
 def test_without_an_engine_it_says_so_in_a_sentence(ready):
-    done = run(["-m", "tests.emulator"], DOCKER_HOST="unix:///nowhere.sock")
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("The emulator runs tasks as containers, and no Docker engine answers here: ")
-    assert "Traceback" not in done.stderr
+    said = refusal(DOCKER_HOST="unix:///nowhere.sock")
+    assert said.startswith("The emulator runs tasks as containers, and no Docker engine answers here: ")
 
 
 @pytest.mark.parametrize(
@@ -81,17 +72,12 @@ def test_without_an_engine_it_says_so_in_a_sentence(ready):
     ],
 )
 def test_a_mistaken_argument_is_refused_in_a_sentence(ready, argument, words):
-    done = run(["-m", "tests.emulator", argument])
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    assert words in refusal(argument)
 
 
 def test_a_port_that_is_taken_is_named(aws):
     port = aws.registry.rpartition(":")[2]
-    done = run(["-m", "tests.emulator", f"--port={port}"])
-    assert done.returncode == 2
-    assert done.stderr == f"Port {port} of 127.0.0.1 is taken.\n"
+    assert refusal(f"--port={port}") == f"Port {port} of 127.0.0.1 is taken.\n"
     assert aws.state()
 
 
@@ -109,7 +95,5 @@ def test_what_one_that_was_killed_left_is_removed_by_the_next_at_its_port(ready)
 
 def test_with_another_ministack_it_says_so_in_a_sentence(ready):
     changed = "from tests.emulator import __main__ as command, upstream; upstream.VERSION = '9'"
-    done = run(["-c", f"{changed}; raise SystemExit(command.main())"])
-    assert done.returncode == 2
-    assert "replaces parts of ministack 9, and 1.5.33 is installed" in done.stderr
-    assert "Traceback" not in done.stderr
+    said = refusal(module=("-c", f"{changed}; raise SystemExit(command.main())"))
+    assert "replaces parts of ministack 9, and 1.5.33 is installed" in said

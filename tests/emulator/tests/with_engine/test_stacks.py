@@ -1,10 +1,11 @@
-"""Stacks: the types of resources that the real ones are made of, created, changed and deleted by the real command."""
+"""Stacks with the resource types that the emulator adds, made, changed and deleted by the real command."""
 
 import json
 
 import pytest
 
-from tests.emulator.interface import REGION, CallError, until
+from tests.emulator import REGION, CallError, until
+from tests.emulator.tests.with_engine.service import policy
 
 TEMPLATE = """
 Parameters:
@@ -96,15 +97,9 @@ def deploy(aws, service, tmp_path_factory):
     path.write_text(TEMPLATE)
 
     def run(**parameters):
-        aws.cli(
-            "cloudformation",
-            "deploy",
-            "--stack-name=stacked",
-            f"--template-file={path}",
-            "--no-fail-on-empty-changeset",
-            "--parameter-overrides",
-            *(f"{key}={value}" for key, value in parameters.items()),
-        )
+        overrides = [f"{key}={value}" for key, value in parameters.items()]
+        command = f"cloudformation deploy --stack-name=stacked --template-file={path} --no-fail-on-empty-changeset"
+        aws.cli(command, "--parameter-overrides", *overrides)
         (stack,) = aws("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
         return stack["StackStatus"], {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -129,7 +124,7 @@ def test_a_stack_of_such_types_is_made(made, aws):
     assert outputs["Ami"].startswith("ami-")
 
 
-def test_a_service_of_a_stack_has_what_its_template_says(made, aws):
+def test_a_service_of_a_stack_follows_its_template(made, aws):
     service = shown(aws)
     assert service["desiredCount"] == 0
     assert service["healthCheckGracePeriodSeconds"] == 30
@@ -145,7 +140,7 @@ def test_a_task_definition_of_a_stack_can_be_registered_again_as_it_is_described
     assert container["healthCheck"]["command"] == ["CMD", "true"]
     assert container["dockerLabels"] == {"Kept": "AsItIs"}
     wanted = json.dumps({key: definition[key] for key in ("family", "networkMode", "containerDefinitions")})
-    assert aws.cli("ecs", "register-task-definition", "--cli-input-json", wanted)["taskDefinition"]["revision"] == 2
+    assert aws.cli("ecs register-task-definition --cli-input-json", wanted)["taskDefinition"]["revision"] == 2
 
 
 def test_the_databases_password_is_kept_as_rds_keeps_it(made, aws):
@@ -156,21 +151,14 @@ def test_the_databases_password_is_kept_as_rds_keeps_it(made, aws):
 
 def test_a_cluster_has_the_instances_of_its_group(made, aws):
     arns = aws("ecs", "list_container_instances", cluster="stacked")["containerInstanceArns"]
-    (instance,) = aws("ecs", "describe_container_instances", cluster="stacked", containerInstances=arns)[
-        "containerInstances"
-    ]
+    described = aws("ecs", "describe_container_instances", cluster="stacked", containerInstances=arns)
+    (instance,) = described["containerInstances"]
     assert {r["name"]: r["integerValue"] for r in instance["registeredResources"]}["MEMORY"] == 1925
 
 
 def test_a_stack_waits_for_its_service_and_capacity_grows_for_it(made, deploy, service, aws):
-    allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": made[1]["Secret"]}
-    aws(
-        "iam",
-        "put_role_policy",
-        RoleName="execution",
-        PolicyName="stacked",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
-    )
+    allowed = policy((["secretsmanager:GetSecretValue"], made[1]["Secret"]))
+    aws("iam", "put_role_policy", RoleName="execution", PolicyName="stacked", PolicyDocument=allowed)
     assert deploy(Image=service.image("good"), Count=2)[0] == "UPDATE_COMPLETE"
     assert shown(aws)["runningCount"] == 2
     assert deploy(Image=service.image("better"), Count=2)[0] == "UPDATE_COMPLETE"
@@ -185,10 +173,8 @@ def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service,
     (stack,) = aws("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     until(lambda: shown(aws)["deployments"][0]["rolloutState"] == "COMPLETED")
-    reasons = [
-        event.get("ResourceStatusReason", "")
-        for event in aws("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
-    ]
+    events = aws("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("ECS Deployment Circuit Breaker was triggered" in reason for reason in reasons)
 
 
@@ -203,5 +189,5 @@ def _stacks(aws):
     return [stack for stack in listed["StackSummaries"] if stack["StackName"] == "stacked"]
 
 
-def test_the_region_is_the_one_that_was_asked_for(aws):
+def test_the_region_is_the_one_given_at_the_start(aws):
     assert aws.state()["region"] == REGION

@@ -1,10 +1,10 @@
-"""Tasks of their own, such as migrations: what they get, what they may, and how they end."""
+"""Tasks of their own, such as migrations: their environment, their limits, and their end."""
 
 import json
 
 import pytest
 
-from tests.emulator.interface import CallError, docker, until
+from tests.emulator import CallError, docker, until
 
 REPORT = """
 import json, os, urllib.request
@@ -12,6 +12,7 @@ uri = os.environ["ECS_CONTAINER_METADATA_URI_V4"]
 own, task = (json.load(urllib.request.urlopen(uri + path)) for path in ("", "/task"))
 print(json.dumps({"own": own, "task": task, "environment": dict(os.environ)}))
 """
+SAME = {"serviceName": "site", "taskDefinition": "site"}
 BOUNDS = """
 import json, os, pathlib
 def may(path):
@@ -48,24 +49,19 @@ def test_a_task_that_fails_says_how(service):
     assert until(lambda: service.log(task)) == ["no such column"]
 
 
-def test_a_task_gets_its_environment_its_secrets_and_what_the_run_adds(service):
+def test_a_task_gets_its_environment_its_secrets_and_the_additions_of_its_run(service):
     arn = service.aws("secretsmanager", "create_secret", Name="site/two", SecretString='{"password": "s3cret"}')["ARN"]
     service.aws("ssm", "put_parameter", Name="/site/greeting", Value="hello", Type="String")
-    definition = service.register(
-        "good",
-        environment=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
-        secrets=[
-            {"name": "PASSWORD", "valueFrom": f"{arn}:password::"},
-            {"name": "WHOLE", "valueFrom": arn},
-            {"name": "GREETING", "valueFrom": "/site/greeting"},
-        ],
-    )
+    environment = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    sources = {"PASSWORD": f"{arn}:password::", "WHOLE": arn, "GREETING": "/site/greeting"}
+    secrets = [{"name": name, "valueFrom": source} for name, source in sources.items()]
+    definition = service.register("good", environment=environment, secrets=secrets)
     found, _ = report(service, definition, REPORT, environment=[{"name": "B", "value": "3"}])
     own = {name: found["environment"][name] for name in ("A", "B", "PASSWORD", "WHOLE", "GREETING")}
     assert own == {"A": "1", "B": "3", "PASSWORD": "s3cret", "WHOLE": '{"password": "s3cret"}', "GREETING": "hello"}
 
 
-def test_a_task_can_learn_what_it_is(service):
+def test_a_task_can_read_its_own_metadata(service):
     definition = service.register("good")
     found, task = report(service, definition, REPORT)
     assert found["own"]["Image"] == service.image("good")
@@ -77,20 +73,14 @@ def test_a_task_can_learn_what_it_is(service):
 
 
 def test_a_container_is_held_to_its_definition(service):
-    definition = service.register(
-        "good",
-        user="10001",
-        readonlyRootFilesystem=True,
-        linuxParameters={
-            "capabilities": {"drop": ["ALL"]},
-            "tmpfs": [{"containerPath": "/own", "size": 8, "mountOptions": ["mode=1777"]}],
-        },
-    )
+    own = {"containerPath": "/own", "size": 8, "mountOptions": ["mode=1777"]}
+    linux = {"capabilities": {"drop": ["ALL"]}, "tmpfs": [own]}
+    definition = service.register("good", user="10001", readonlyRootFilesystem=True, linuxParameters=linux)
     found, _ = report(service, definition, BOUNDS)
     assert found == {"user": 10001, "disk": False, "own": True, "capabilities": 0}
 
 
-def test_without_such_a_definition_it_is_not(service):
+def test_without_such_a_definition_a_container_has_more_rights(service):
     found, _ = report(service, service.register("good"), BOUNDS)
     assert found["user"] == 0
     assert found["disk"]
@@ -103,7 +93,7 @@ def test_a_container_has_no_more_memory_than_it_is_given(service):
     assert task["containers"][0]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
 
 
-def test_the_digest_that_was_pulled_is_told(service):
+def test_a_task_shows_the_digest_that_was_pulled(service):
     _, task = report(service, service.register("good"), REPORT)
     assert task["containers"][0]["imageDigest"] == service.image("good").partition("@")[2]
 
@@ -123,62 +113,50 @@ def test_a_program_that_is_missing_keeps_a_container_from_starting(service):
 
 
 def test_a_role_that_may_not_pull_gets_no_image(service):
-    service.aws("iam", "create_role", RoleName="nobody", AssumeRolePolicyDocument="{}")
-    arn = service.register("good")
-    definition = service.aws("ecs", "describe_task_definition", taskDefinition=arn)["taskDefinition"]
-    wanted = {key: definition[key] for key in ("family", "networkMode", "containerDefinitions")}
-    changed = service.aws(
-        "ecs", "register_task_definition", **wanted, executionRoleArn="arn:aws:iam::123456789012:role/nobody"
-    )
-    task = service.run(changed["taskDefinition"]["taskDefinitionArn"])
+    role = service.aws("iam", "create_role", RoleName="powerless", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    task = service.run(service.register("good", task={"executionRoleArn": role}))
     assert "not authorized to perform: ecr:GetAuthorizationToken" in task["stoppedReason"]
 
 
 def test_a_task_can_be_stopped(service):
-    arn = service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good"))["tasks"][0]["taskArn"]
-    shown = lambda: service.aws("ecs", "describe_tasks", cluster="site", tasks=[arn])["tasks"][0]  # noqa: E731
-    until(lambda: shown()["lastStatus"] == "RUNNING")
-    stopped = service.aws("ecs", "stop_task", cluster="site", task=arn, reason="Enough")["task"]
+    arn = service.ecs("run_task", taskDefinition=service.register("good"))["tasks"][0]["taskArn"]
+    until(lambda: service.task(arn)["lastStatus"] == "RUNNING")
+    stopped = service.ecs("stop_task", task=arn, reason="Enough")["task"]
     assert stopped["desiredStatus"] == "STOPPED"
-    until(lambda: shown()["lastStatus"] == "STOPPED")
-    assert (shown()["stopCode"], shown()["stoppedReason"]) == ("UserInitiated", "Enough")
+    shown = until(lambda: task if (task := service.task(arn))["lastStatus"] == "STOPPED" else None)
+    assert (shown["stopCode"], shown["stoppedReason"]) == ("UserInitiated", "Enough")
     assert arn in [task["taskArn"] for task in service.tasks("STOPPED")]
 
 
 def test_a_task_that_fits_nowhere_is_refused_with_the_reason(service):
-    answer = service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=60000))
+    answer = service.ecs("run_task", taskDefinition=service.register("good", memory=60000))
     assert answer["tasks"] == []
     assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:MEMORY"]
 
 
-def test_instances_tell_what_is_left(service):
+def test_instances_show_their_remaining_memory(service):
     def left():
-        shown = service.aws("ecs", "describe_container_instances", cluster="site", containerInstances=arns)
+        shown = service.ecs("describe_container_instances", containerInstances=arns)
         assert not shown["failures"]
-        return sum(
-            resource["integerValue"]
-            for instance in shown["containerInstances"]
-            for resource in instance["remainingResources"]
-            if resource["name"] == "MEMORY"
-        )
+        resources = [each for instance in shown["containerInstances"] for each in instance["remainingResources"]]
+        return sum(each["integerValue"] for each in resources if each["name"] == "MEMORY")
 
     service.steady()
-    arns = service.aws("ecs", "list_container_instances", cluster="site")["containerInstanceArns"]
+    arns = service.ecs("list_container_instances")["containerInstanceArns"]
     until(lambda: left() == 2 * 3850 - 2 * 64)
-    service.aws("ecs", "run_task", cluster="site", taskDefinition=service.register("good", memory=100))
+    service.ecs("run_task", taskDefinition=service.register("good", memory=100))
     assert left() == 2 * 3850 - 2 * 64 - 100
     clusters = service.aws("ecs", "describe_clusters", clusters=["site"])["clusters"]
     assert clusters[0]["registeredContainerInstancesCount"] == 2
 
 
 def test_a_port_of_the_host_can_be_had_once_on_each_instance(service):
-    definition = service.register(
-        "good", portMappings=[{"containerPort": 8000, "hostPort": 80}], task={"networkMode": "bridge"}
-    )
-    answer = service.aws("ecs", "run_task", cluster="site", taskDefinition=definition, count=3)
+    port = {"containerPort": 8000, "hostPort": 80}
+    definition = service.register("good", portMappings=[port], task={"networkMode": "bridge"})
+    answer = service.ecs("run_task", taskDefinition=definition, count=3)
     assert [failure["reason"] for failure in answer["failures"]] == ["RESOURCE:PORTS"]
     for task in answer["tasks"]:
-        service.aws("ecs", "stop_task", cluster="site", task=task["taskArn"])
+        service.ecs("stop_task", task=task["taskArn"])
 
 
 def test_a_container_without_a_limit_of_memory_is_refused(service):
@@ -194,14 +172,10 @@ def test_a_container_without_a_limit_of_memory_is_refused(service):
         ("run_task", {"cluster": "site", "taskDefinition": "none"}, "ClientException"),
         ("stop_task", {"cluster": "site", "task": "none"}, "InvalidParameterException"),
         ("stop_service_deployment", {"serviceDeploymentArn": "none"}, "ServiceDeploymentNotFoundException"),
-        (
-            "create_service",
-            {"cluster": "site", "serviceName": "site", "taskDefinition": "site"},
-            "InvalidParameterException",
-        ),
+        ("create_service", {"cluster": "site", **SAME}, "InvalidParameterException"),
     ],
 )
-def test_what_is_not_there_is_refused_by_its_name(service, operation, arguments, code):
+def test_a_wrong_name_is_refused_by_its_error(service, operation, arguments, code):
     with pytest.raises(CallError) as refused:
         service.aws("ecs", operation, **arguments)
     assert refused.value.code == code
@@ -217,37 +191,31 @@ def test_what_is_not_there_is_refused_by_its_name(service, operation, arguments,
         ("describe_container_instances", {"cluster": "site", "containerInstances": ["none"]}, "containerInstances"),
     ],
 )
-def test_what_is_not_there_is_described_as_missing(service, operation, arguments, part):
+def test_an_unknown_name_is_described_as_missing(service, operation, arguments, part):
     answer = service.aws("ecs", operation, **arguments)
     assert answer[part] == []
     assert [failure["reason"] for failure in answer["failures"]] == ["MISSING"]
 
 
 def test_the_command_line_shows_all_of_it(service):
-    aws = service.aws.cli
-    shown = aws("ecs", "describe-services", "--cluster=site", "--services=site")["services"][0]
-    assert shown["deployments"][0].keys() >= {
-        "id",
-        "status",
-        "rolloutState",
-        "rolloutStateReason",
-        "failedTasks",
-        "createdAt",
-    }
-    release = aws("ecs", "list-service-deployments", "--cluster=site", "--service=site")["serviceDeployments"][-1]
-    arn = release["serviceDeploymentArn"]
-    whole = aws("ecs", "describe-service-deployments", f"--service-deployment-arns={arn}")["serviceDeployments"][0]
+    def ecs(command):
+        return service.aws.cli(f"ecs {command}")
+
+    deployment = ecs("describe-services --cluster=site --services=site")["services"][0]["deployments"][0]
+    assert deployment.keys() >= {"id", "status", "rolloutState", "rolloutStateReason", "failedTasks", "createdAt"}
+    *_, first = ecs("list-service-deployments --cluster=site --service=site")["serviceDeployments"]
+    arn = first["serviceDeploymentArn"]
+    whole = ecs(f"describe-service-deployments --service-deployment-arns={arn}")["serviceDeployments"][0]
     revision = whole["targetServiceRevision"]["arn"]
-    revisions = aws("ecs", "describe-service-revisions", f"--service-revision-arns={revision}")["serviceRevisions"]
+    revisions = ecs(f"describe-service-revisions --service-revision-arns={revision}")["serviceRevisions"]
     assert revisions[0]["containerImages"][0]["image"] == service.image("good")
-    (task, *_) = aws("ecs", "list-tasks", "--cluster=site", "--service-name=site")["taskArns"]
-    shown = aws("ecs", "describe-tasks", "--cluster=site", f"--tasks={task}")["tasks"][0]
-    assert shown["containers"][0]["lastStatus"] == "RUNNING"
-    assert aws("ecs", "wait", "services-stable", "--cluster=site", "--services=site") == {}
+    (task, *_) = ecs("list-tasks --cluster=site --service-name=site")["taskArns"]
+    assert ecs(f"describe-tasks --cluster=site --tasks={task}")["tasks"][0]["containers"][0]["lastStatus"] == "RUNNING"
+    assert ecs("wait services-stable --cluster=site --services=site") == ""
     with pytest.raises(CallError, match="ConflictException"):
-        aws("ecs", "stop-service-deployment", f"--service-deployment-arn={arn}")
+        ecs(f"stop-service-deployment --service-deployment-arn={arn}")
 
 
 def test_no_container_is_left_of_a_task_that_has_stopped(service):
     task = service.run(service.register("good"), command=["true"])
-    assert task["taskArn"].rpartition("/")[2][:12] not in docker("ps", "--all", "--format={{.Names}}")
+    assert task["taskArn"].rpartition("/")[2][:12] not in docker("ps --all --format={{.Names}}")

@@ -1,4 +1,4 @@
-"""A service and its tasks on paper, for tests of what the scheduler decides."""
+"""A service whose tasks do what a test says, for tests of the scheduler's decisions."""
 
 from __future__ import annotations
 
@@ -20,29 +20,25 @@ GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/books/1"
 
 
 class ScriptedService:
-    """A service behind a load balancer, whose tasks do what a test says."""
+    """A service of two tasks behind a load balancer, without containers."""
 
     def __init__(self, desired: int = 2, **configuration: Any) -> None:
         self.world = World(Pace())
         self.alarms: list[str] = []
         self.targets: dict[str, Target] = {}
         self.full: Exception | None = None
-        self.scheduler = scheduler.Scheduler(
-            self.world, self.launch, lambda _, task: [self.targets.get(task.arn)], lambda _: self.alarms
-        )
+        states = lambda _, task: [self.targets.get(task.arn)]  # noqa: E731
+        self.scheduler = scheduler.Scheduler(self.world, self.launch, states, lambda _: self.alarms)
+        breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
         settings: Json = {
             "serviceName": "books",
             "taskDefinition": "books:1",
             "healthCheckGracePeriodSeconds": 0,
             "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
-            "deploymentConfiguration": {
-                "deploymentCircuitBreaker": {"enable": True, "rollback": True},
-                **configuration,
-            },
+            "deploymentConfiguration": {**breaker, **configuration},
         }
-        self.service = Service(
-            CLUSTER.replace(":cluster/", ":service/") + "/books", ACCOUNT, REGION, CLUSTER, settings, desired
-        )
+        arn = CLUSTER.replace(":cluster/", ":service/") + "/books"
+        self.service = Service(arn, ACCOUNT, REGION, CLUSTER, settings, desired)
         self.world.services[self.service.arn] = self.service
         scheduler.deploy(self.service)
 
@@ -50,16 +46,8 @@ class ScriptedService:
         if self.full:
             raise self.full
         arn = f"{CLUSTER.replace(':cluster/', ':task/')}/{len(self.world.tasks)}"
-        task = Task(
-            arn,
-            ACCOUNT,
-            REGION,
-            CLUSTER,
-            {},
-            [Container({"name": "site"}, f"{arn}/site")],
-            "service:books",
-            deployment=deployment,
-        )
+        container = Container({"name": "site"}, f"{arn}/site")
+        task = Task(arn, ACCOUNT, REGION, CLUSTER, {}, [container], "service:books", deployment=deployment)
         self.world.tasks[arn] = task
         return task
 
@@ -77,7 +65,7 @@ class ScriptedService:
             self.scheduler.look(self.service)
 
     def run(self, task: Task, state: str = "healthy", description: str = "") -> None:
-        """Let a task run, with its target in a state."""
+        """Set a task to RUNNING, with its target in a state."""
         task.reach("RUNNING")
         task.times["startedAt"] = time.time()
         target = Target(GROUP, "10.0.0.1", 8000, "127.0.0.1", 1, name=state, description=description)
@@ -86,13 +74,13 @@ class ScriptedService:
     def stop(
         self, task: Task, reason: str = "Essential container in task exited", code: str = "EssentialContainerExited"
     ) -> None:
-        """Let a task end: by itself, unless it was asked to."""
+        """Stop a task, as a failure unless its stop was requested before."""
         task.stop(reason, code)
         task.reach("STOPPED")
         self.scheduler.ended(task)
 
     def settle(self, *, good: bool = True) -> None:
-        """Let everything take its course: tasks that are started come up, or fail; those that are asked to stop do."""
+        """Run the scheduler to its end: started tasks come up, or fail; tasks that it stops do stop."""
         for _ in range(20):
             self.look()
             for task in self.tasks:
@@ -104,14 +92,20 @@ class ScriptedService:
                     else:
                         self.stop(task)
 
+    def begin(self, definition: str) -> Deployment:
+        """Start a new deployment, and let the scheduler look at it once."""
+        deployment = self.deploy(definition)
+        self.look()
+        return deployment
+
     def deploy(self, definition: str) -> Deployment:
-        """Begin a new deployment, as UpdateService does."""
+        """Start a new deployment, as UpdateService does."""
         self.service.settings = {**self.service.settings, "taskDefinition": definition}
         return scheduler.deploy(self.service)
 
 
 async def quiet() -> None:
-    """Wait until all else that the loop does is done, and the connections that were closed are gone."""
+    """Wait for the loop's other tasks, and for closed connections to go."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         await asyncio.wait(others)

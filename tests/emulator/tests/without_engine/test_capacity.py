@@ -1,4 +1,4 @@
-"""Container instances: made up, but they fill."""
+"""Container instances: placement, and the reasons why a task finds no room."""
 
 import pytest
 
@@ -6,6 +6,8 @@ from tests.emulator import capacity
 from tests.emulator.model import Task, World
 from tests.emulator.pace import Pace
 from tests.emulator.tests.without_engine.scripted_service import CLUSTER
+
+PORT = {"portMappings": [{"containerPort": 8000, "hostPort": 80}]}
 
 
 def definition(**changes):
@@ -41,13 +43,7 @@ def test_tasks_spread_over_the_instances(world):
         (definition(), capacity.Fleet(1, 4096, 1000), 2, "RESOURCE:MEMORY", "has insufficient memory available."),
         (definition(), capacity.Fleet(1, 1100, 4000), 2, "RESOURCE:CPU", "has insufficient CPU units available."),
         (definition(networkMode="awsvpc"), capacity.Fleet(1, 9999, 9999), 2, "RESOURCE:ENI", "RESOURCE:ENI"),
-        (
-            definition(container={"portMappings": [{"containerPort": 8000, "hostPort": 80}]}),
-            capacity.Fleet(1, 9999, 9999),
-            1,
-            "RESOURCE:PORTS",
-            "is already using a port required by your task.",
-        ),
+        (definition(container=PORT), capacity.Fleet(1, 9999, 9999), 1, "RESOURCE:PORTS", "is already using a port"),
     ],
 )
 def test_what_runs_out_is_named(world, wanted, fleet, room, short, words):

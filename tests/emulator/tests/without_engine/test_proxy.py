@@ -1,4 +1,4 @@
-"""The load balancer's data plane: what it passes on, what it answers itself, and which connections it keeps."""
+"""The load balancer's data plane: forwarded requests, its own answers, and kept connections."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Site:
-    """A target that answers every request with the same bytes, and remembers who asked what."""
+    """A target that answers every request with the same bytes, and keeps the requests."""
 
     def __init__(self, answer=OK, *, close=False):
         self.answer = answer
@@ -119,13 +119,13 @@ def test_a_request_and_its_answer_pass():
     assert head.startswith("HTTP/1.1 201 Made\r\n")
     assert "X-Own: 1\r\n" in head
     assert body == b"yes"
-    asked = site.requests[0][0]
-    assert asked.startswith("GET /books?q=a%20b HTTP/1.1\r\n")
-    assert "Host: books\r\n" in asked
-    assert "Accept: text/html\r\n" in asked
+    request = site.requests[0][0]
+    assert request.startswith("GET /books?q=a%20b HTTP/1.1\r\n")
+    assert "Host: books\r\n" in request
+    assert "Accept: text/html\r\n" in request
 
 
-def test_a_target_learns_who_asks_and_how():
+def test_a_target_gets_headers_about_the_client():
     site = Site()
     answered(site, b"GET / HTTP/1.1\r\nHost: books\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: gopher\r\n\r\n")
     lines = site.requests[0][0].split("\r\n")
@@ -181,7 +181,7 @@ def test_an_answer_of_its_own_to_a_head_request_has_no_body_either():
     assert all(head.startswith("HTTP/1.1 503 ") for head in played(scene()))
 
 
-def test_a_client_that_waits_for_a_word_gets_it():
+def test_a_client_that_waits_for_100_continue_gets_it():
     async def scene():
         site = Site()
         async with Stand(site) as stand:
@@ -268,11 +268,11 @@ def test_a_client_that_stays_is_moved_when_its_target_drains():
 
 def test_a_request_under_way_ends_well_when_its_target_drains():
     async def scene():
-        asked, released = asyncio.Event(), asyncio.Event()
+        arrived, released = asyncio.Event(), asyncio.Event()
 
         async def serve(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
-            asked.set()
+            arrived.set()
             await released.wait()
             writer.write(OK)
             writer.close()
@@ -282,7 +282,7 @@ def test_a_request_under_way_ends_well_when_its_target_drains():
         async with Stand(site) as stand:
             client = await stand.client()
             answer = asyncio.create_task(client.ask())
-            await asked.wait()
+            await arrived.wait()
             stand.targets[0].name = "draining"
             released.set()
             return await answer
@@ -298,7 +298,7 @@ def test_a_request_under_way_ends_well_when_its_target_drains():
         (Site(b"SSH-2.0-x\r\n\r\n", close=True), {}, 502),
         (Site(), {"answer": page(503)}, 503),
     ],
-    ids=["silent", "hangs up", "talks nonsense", "nobody there"],
+    ids=["silent", "hangs up", "no HTTP", "no target"],
 )
 def test_errors_look_like_awss(site, settings, status):
     head, body = answered(site, **settings)
@@ -320,7 +320,7 @@ def test_a_target_that_refuses_connections_is_a_502():
     assert all(head.startswith("HTTP/1.1 502 Bad Gateway") for head in played(scene()))
 
 
-def test_an_answer_that_breaks_off_is_seen_to():
+def test_an_answer_that_breaks_off_ends_the_connection():
     async def scene():
         async with Stand(Site(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", close=True)) as stand:
             client = await stand.client()
@@ -331,7 +331,7 @@ def test_an_answer_that_breaks_off_is_seen_to():
     assert found.endswith(b"half")
 
 
-def test_a_request_that_is_none_is_refused():
+def test_a_malformed_request_is_refused():
     head, _ = answered(Site(), b"nonsense\r\n\r\n")
     assert head.startswith("HTTP/1.1 400 ")
 

@@ -1,4 +1,4 @@
-"""What the service scheduler decides: how many tasks start, which stop, and when a deployment is done."""
+"""The service scheduler's decisions: the tasks to start, the tasks to stop, and the end of a deployment."""
 
 import pytest
 
@@ -33,84 +33,68 @@ def test_the_breaker_opens_after_half_of_the_tasks_but_within_bounds(breaker, de
     assert rollout.threshold(breaker, desired) == failures
 
 
-def test_all_new_tasks_start_beside_the_old_ones():
-    stage = ScriptedService()
-    stage.settle()
-    old = stage.service.primary
-    new = stage.deploy("books:2")
-    stage.look()
-    assert len(stage.of(new)) == len(stage.of(old)) == 2
-    assert all(task.wanted for task in stage.of(old))
+def test_all_new_tasks_start_beside_the_old_ones(scripted):
+    old = scripted.service.primary
+    new = scripted.begin("books:2")
+    assert len(scripted.of(new)) == len(scripted.of(old)) == 2
+    assert all(task.wanted for task in scripted.of(old))
 
 
-def test_an_old_task_stops_only_when_a_new_one_is_healthy():
-    stage = ScriptedService()
-    stage.settle()
-    old, new = stage.service.primary, stage.deploy("books:2")
-    stage.look()
-    first, second = stage.of(new)
-    stage.run(first)
-    stage.run(second, "initial")
-    stage.look(3)
-    assert sum(task.wanted for task in stage.of(old)) == 1
-    stage.run(second)
-    stage.look(2)
-    assert not any(task.wanted for task in stage.of(old))
+def test_an_old_task_stops_only_when_a_new_one_is_healthy(scripted):
+    old, new = scripted.service.primary, scripted.begin("books:2")
+    first, second = scripted.of(new)
+    scripted.run(first)
+    scripted.run(second, "initial")
+    scripted.look(3)
+    assert sum(task.wanted for task in scripted.of(old)) == 1
+    scripted.run(second)
+    scripted.look(2)
+    assert not any(task.wanted for task in scripted.of(old))
 
 
 def test_without_room_for_a_new_task_an_old_one_makes_it():
-    stage = ScriptedService(minimumHealthyPercent=50, maximumPercent=100)
-    stage.settle()
-    old, new = stage.service.primary, stage.deploy("books:2")
-    stage.look()
-    assert sum(task.wanted for task in stage.of(old)) == 1
-    assert not stage.of(new)
-    stage.look()
-    assert len(stage.of(new)) == 1
+    scripted = ScriptedService(minimumHealthyPercent=50, maximumPercent=100)
+    scripted.settle()
+    old, new = scripted.service.primary, scripted.begin("books:2")
+    assert sum(task.wanted for task in scripted.of(old)) == 1
+    assert not scripted.of(new)
+    scripted.look()
+    assert len(scripted.of(new)) == 1
 
 
-def test_old_tasks_that_serve_nobody_go_at_once():
-    stage = ScriptedService()
-    stage.settle()
-    stage.deploy("books:2")
-    stage.look()
-    superseded = stage.service.primary
-    stage.deploy("books:3")
-    stage.look()
-    assert not any(task.wanted for task in stage.of(superseded))
+def test_old_tasks_that_are_not_healthy_go_at_once(scripted):
+    scripted.begin("books:2")
+    superseded = scripted.service.primary
+    scripted.begin("books:3")
+    assert not any(task.wanted for task in scripted.of(superseded))
 
 
-def test_a_service_of_no_tasks_stops_all_of_them():
-    stage = ScriptedService()
-    stage.settle()
-    stage.service.desired = 0
-    stage.look()
-    assert not any(task.wanted for task in stage.tasks)
+def test_a_service_of_no_tasks_stops_all_of_them(scripted):
+    scripted.service.desired = 0
+    scripted.look()
+    assert not any(task.wanted for task in scripted.tasks)
 
 
 def test_of_too_many_tasks_one_that_is_not_healthy_goes_first():
-    stage = ScriptedService()
-    stage.look()
-    healthy, waiting = stage.tasks
-    stage.run(healthy)
-    stage.run(waiting, "initial")
-    stage.service.desired = 1
-    stage.look()
+    scripted = ScriptedService()
+    scripted.look()
+    healthy, waiting = scripted.tasks
+    scripted.run(healthy)
+    scripted.run(waiting, "initial")
+    scripted.service.desired = 1
+    scripted.look()
     assert healthy.wanted
     assert not waiting.wanted
 
 
-def test_a_deployment_is_done_when_the_last_old_task_is_gone():
-    stage = ScriptedService()
-    stage.settle()
-    old, new = stage.service.primary, stage.deploy("books:2")
-    stage.look()
-    for task in stage.of(new):
-        stage.run(task)
-    stage.look(3)
+def test_a_deployment_is_done_when_the_last_old_task_is_gone(scripted):
+    old, new = scripted.service.primary, scripted.begin("books:2")
+    for task in scripted.of(new):
+        scripted.run(task)
+    scripted.look(3)
     assert new.state == "IN_PROGRESS"
-    for task in stage.of(old):
-        stage.stop(task)
-    stage.look()
+    for task in scripted.of(old):
+        scripted.stop(task)
+    scripted.look()
     assert new.state == "COMPLETED"
-    assert stage.service.deployments == [new]
+    assert scripted.service.deployments == [new]

@@ -1,4 +1,4 @@
-"""Targets: how a load balancer finds out about them, and which of them it uses."""
+"""Targets: health checks, and the targets that get requests."""
 
 import asyncio
 
@@ -65,7 +65,7 @@ def test_a_matcher_lists_codes_and_ranges(matcher, accepted):
 
 @pytest.fixture
 def targets():
-    """Targets that nobody checks: their loop does not run."""
+    """Targets without health checks: their loop does not run."""
     loop = asyncio.new_event_loop()
     yield Targets(loop, Pace(), lambda _: Check(drain=36000))
     loop.close()
@@ -118,12 +118,12 @@ def test_groups_do_not_share_targets(targets):
     assert targets.of(GROUP + "2") == []
 
 
-async def asked(answer, check=CHECK):
-    """Return what a probe finds at a server that answers so, None for one that says nothing, and what it was asked."""
-    heard = []
+async def probed(answer, check=CHECK):
+    """Return a probe's result at a server that answers so, None for one that is silent; and the probe's requests."""
+    requests = []
 
     async def serve(reader, writer):
-        heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
         if answer is None:
             await reader.read()
         else:
@@ -134,7 +134,7 @@ async def asked(answer, check=CHECK):
     found = await probe("127.0.0.1", server.sockets[0].getsockname()[1], check)
     server.close()
     await quiet()
-    return found, heard
+    return found, requests
 
 
 @pytest.mark.parametrize(
@@ -148,21 +148,21 @@ async def asked(answer, check=CHECK):
     ],
 )
 def test_a_probe_judges_the_answer(answer, found):
-    assert asyncio.run(asked(answer))[0] == found
+    assert asyncio.run(probed(answer))[0] == found
 
 
 def test_a_probe_does_not_wait_for_ever():
-    assert asyncio.run(asked(None, Check(timeout=0.05)))[0] == ("Target.Timeout", "Request timed out")
+    assert asyncio.run(probed(None, Check(timeout=0.05)))[0] == ("Target.Timeout", "Request timed out")
 
 
-def test_a_probe_is_refused_where_nobody_listens():
+def test_a_probe_of_a_closed_port_fails():
     assert asyncio.run(probe("127.0.0.1", 1, CHECK)) == ("Target.FailedHealthChecks", "Health checks failed")
 
 
-def test_a_probe_says_who_it_is_and_asks_for_the_path():
-    _, (heard,) = asyncio.run(asked(b"HTTP/1.1 200 OK\r\n\r\n"))
-    assert heard.startswith("GET /readyz HTTP/1.1\r\n")
-    assert "User-Agent: ELB-HealthChecker/2.0\r\n" in heard
+def test_a_probe_requests_the_path_as_elbs_health_checker():
+    _, (request,) = asyncio.run(probed(b"HTTP/1.1 200 OK\r\n\r\n"))
+    assert request.startswith("GET /readyz HTTP/1.1\r\n")
+    assert "User-Agent: ELB-HealthChecker/2.0\r\n" in request
 
 
 def test_targets_are_checked_until_they_are_taken_out():

@@ -1,4 +1,4 @@
-"""The version of ministack that is extended: this one, and no other."""
+"""The version of ministack that the emulator extends: one, and no other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The visitors: what they ask, what they remember, and what they will not do."""
+"""The visitors: their requests, their report, and their limits."""
 
 import http.server
 import threading
@@ -12,7 +12,7 @@ from tests.waiting import LONGEST
 
 @contextmanager
 def site(answer):
-    """A site whose answer to the number of a request is `answer(number)`: status and body, or None for none at all."""
+    """A site that answers its n-th request with `answer(n)`: status and body, or None to hang up."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -29,13 +29,13 @@ def site(answer):
             self.send_header("Release", "one")
             self.end_headers()
             self.wfile.write(found[1])
-            if len(paths) >= enough[0]:
+            if len(paths) >= 20:
                 done.set()
 
         def log_message(self, *_):
             pass
 
-    paths, done, enough = [], threading.Event(), [20]
+    paths, done = [], threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     server.daemon_threads = False  # so that they are waited for
     thread = threading.Thread(target=server.serve_forever)
@@ -49,7 +49,7 @@ def site(answer):
 
 
 def visited(answer, **settings):
-    """Return what visitors report of some twenty requests, and the paths that were asked for."""
+    """Return the visitors' report of some twenty requests, and the paths of these."""
     with site(answer) as (url, paths, done), Visitors(url, rate=400, **settings) as visitors:
         assert done.wait(LONGEST)
     return visitors.report(), paths
@@ -76,7 +76,7 @@ def test_a_connection_that_breaks_is_a_failure():
     assert "RemoteDisconnected" in report.failures[0].reason
 
 
-def test_what_is_not_expected_is_a_failure():
+def test_an_unexpected_status_is_a_failure():
     assert visited(lambda _: (404, b""))[0].reasons["404 Not Found"]
     assert not visited(lambda _: (404, b""), expected=[404])[0].failures
 
@@ -86,7 +86,7 @@ def test_the_paths_take_turns():
     assert abs(paths.count("/") - paths.count("/books")) <= 8
 
 
-def test_who_answered_is_remembered():
+def test_the_report_names_what_answered():
     report, _ = visited(
         lambda number: (200, b"old" if number < 10 else b"new"), identify=lambda h, b: h["release"] + b.decode()
     )

@@ -1,4 +1,4 @@
-"""The registry's lifecycle rules, which moto reads as ECR does; the rehearsal's emulator takes any."""
+"""The registry's lifecycle rules, which moto checks as ECR does; the emulator accepts any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ with moto.mock_aws():
 
 
 def judged(rules):
-    """Return what moto says of the rules' text: nothing, or its refusal."""
+    """Return moto's refusal of the rules' text; empty when it accepts them."""
     command = [PROGRAMS / "python", "-c", JUDGE]
     return subprocess.run(command, input=rules, capture_output=True, text=True, check=False).stderr
 
@@ -35,6 +35,6 @@ def test_a_registry_takes_the_rules(ready):
     [("imageCountMoreThan", "imageCountMore"), ('"untagged"', '"untaged"'), ("}},\n", "}}\n"), ("180", "0")],
     ids=["a count", "a status", "a comma", "a number"],
 )
-def test_rules_that_are_none_are_refused(ready, right, wrong):
+def test_malformed_rules_are_refused(ready, right, wrong):
     assert right in RULES["LifecyclePolicyText"]
     assert "InvalidParameterException" in judged(RULES["LifecyclePolicyText"].replace(right, wrong, 1))

@@ -1,4 +1,4 @@
-"""What follows when the database's password was rotated: the service stack's rule and state machine, as it has them."""
+"""The rotation of the database's password: the rule and the state machine of the service's stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws.stacks.update import ECS
 from tests.cloudformation import parse
-from tests.emulator.interface import ACCOUNT, REGION, CallError, until
+from tests.emulator import ACCOUNT, REGION, CallError, until
 
 PARTS = ("SecretRotated", "SecretRotatedRole", "NewTasks", "NewTasksRole")
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-1-aBcDeF"
@@ -17,14 +17,12 @@ IMPORTED = {"site-ClusterName": "site", "site-DatabaseSecretArn": SECRET}
 
 @pytest.fixture(scope="module")
 def rule(aws, service, tmp_path_factory):
-    """The rule, of a stack with these parts of the service's and another that exports what they import."""
+    """The rule of a stack with these parts of the service's, beside a stack that exports the values they import."""
     template = parse((ECS / "service.yml").read_text())
-    exports = {
-        f"Value{number}": {"Value": value, "Export": {"Name": name}}
-        for number, (name, value) in enumerate(IMPORTED.items())
-    }
+    exports = [{"Value": value, "Export": {"Name": name}} for name, value in IMPORTED.items()]
+    outputs = {f"Value{number}": export for number, export in enumerate(exports)}
     stacks = {
-        "exports": {"Resources": {"Cluster": {"Type": "AWS::ECS::Cluster"}}, "Outputs": exports},
+        "exports": {"Resources": {"Cluster": {"Type": "AWS::ECS::Cluster"}}, "Outputs": outputs},
         "rotation": {
             "Parameters": {"Project": {"Type": "String", "Default": "site"}},
             "Resources": {name: template["Resources"][name] for name in PARTS},
@@ -33,42 +31,23 @@ def rule(aws, service, tmp_path_factory):
     for name, body in stacks.items():
         path = tmp_path_factory.mktemp("stacks") / f"{name}.json"
         path.write_text(json.dumps(body))
-        aws.cli(
-            "cloudformation",
-            "deploy",
-            f"--stack-name={name}",
-            f"--template-file={path}",
-            "--capabilities=CAPABILITY_NAMED_IAM",
-        )
+        command = f"cloudformation deploy --stack-name={name} --capabilities=CAPABILITY_NAMED_IAM"
+        aws.cli(f"{command} --template-file={path}")
     yield aws("events", "describe_rule", Name="site-secret-rotated")
     for name in reversed(stacks):
         aws("cloudformation", "delete_stack", StackName=name)
 
 
 def rotated(**changed):
-    """Return the event that CloudTrail sends.
+    """Return the event that CloudTrail sends, with changes to its detail.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/cloudtrail_log_entries.html
     """
-    detail = {
-        "eventSource": "secretsmanager.amazonaws.com",
-        "eventName": "RotationSucceeded",
-        "eventType": "AwsServiceEvent",
-        "additionalEventData": {"SecretId": SECRET},
-    }
-    return json.dumps(
-        {
-            "version": "0",
-            "id": "1",
-            "source": "aws.secretsmanager",
-            "account": ACCOUNT,
-            "region": REGION,
-            "detail-type": "AWS Service Event via CloudTrail",
-            "time": "2026-11-28T03:00:00Z",
-            "resources": [],
-            "detail": detail | changed,
-        }
-    )
+    detail = {"eventSource": "secretsmanager.amazonaws.com", "eventType": "AwsServiceEvent"}
+    detail |= {"eventName": "RotationSucceeded", "additionalEventData": {"SecretId": SECRET}}
+    event = {"version": "0", "id": "1", "source": "aws.secretsmanager", "account": ACCOUNT, "region": REGION}
+    moment = {"detail-type": "AWS Service Event via CloudTrail", "time": "2026-11-28T03:00:00Z", "resources": []}
+    return json.dumps({**event, **moment, "detail": detail | changed})
 
 
 @pytest.mark.parametrize(
@@ -97,11 +76,8 @@ def test_the_state_machine_starts_new_tasks_of_what_runs(aws, live, rule):
     (target,) = aws("events", "list_targets_by_rule", Rule=rule["Name"])["Targets"]
     started = aws("stepfunctions", "start_execution", stateMachineArn=target["Arn"])["executionArn"]
 
-    def ended():
-        shown = aws("stepfunctions", "describe_execution", executionArn=started)
-        return shown if shown["status"] != "RUNNING" else None
-
-    shown = until(ended)
+    describe = lambda: aws("stepfunctions", "describe_execution", executionArn=started)  # noqa: E731
+    shown = until(lambda: found if (found := describe())["status"] != "RUNNING" else None)
     assert shown["status"] == "SUCCEEDED", shown
     live.steady()
     after = live.describe()["deployments"][0]
