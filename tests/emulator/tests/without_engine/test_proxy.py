@@ -10,6 +10,14 @@ from tests.emulator.targets import Target
 from tests.emulator.tests.without_engine.scripted_service import quiet
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GET = b"GET / HTTP/1.1\r\nHost: books\r\n\r\n"
+HEAD = b"HEAD / HTTP/1.1\r\nHost: books\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: books\r\nContent-Length: 2\r\n"
+
+
+def length_of(head):
+    lines = head.lower().split("\r\n")
+    return next((int(line[16:]) for line in lines if line.startswith("content-length: ")), 0)
 
 
 class Site:
@@ -27,11 +35,9 @@ class Site:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 body = b""
-                lines = head.lower().split("\r\n")
-                length = next((int(line[16:]) for line in lines if line.startswith("content-length: ")), 0)
-                if length:
-                    body = await reader.readexactly(length)
-                elif "transfer-encoding: chunked" in lines:
+                if length_of(head):
+                    body = await reader.readexactly(length_of(head))
+                elif "transfer-encoding: chunked" in head.lower():
                     while size := int((await reader.readline()).strip(), 16):
                         body += (await reader.readexactly(size + 2))[:-2]
                     await reader.readline()
@@ -87,30 +93,40 @@ class Client:
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
 
-    async def ask(self, request=b"GET / HTTP/1.1\r\nHost: books\r\n\r\n", *, body=True):
-        self.writer.write(request)
+    async def request(self, sent=GET, *, body=True):
+        self.writer.write(sent)
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-        length = next((int(line[16:]) for line in head.lower().split("\r\n") if line.startswith("content-length: ")), 0)
-        return head, await self.reader.readexactly(length if body else 0)
+        return head, await self.reader.readexactly(length_of(head) if body else 0)
 
 
-def played(scene):
+def played(scene, *sites, **settings):
+    """Run a scene with a load balancer in front of sites and a client, and return its result."""
+
     async def bounded():
-        async with asyncio.timeout(30):
-            return await scene
+        async with asyncio.timeout(30), Stand(*sites, **settings) as stand:
+            return await scene(stand, await stand.client())
 
     return asyncio.run(bounded())
 
 
-def answered(site, request=b"GET / HTTP/1.1\r\nHost: books\r\n\r\n", **settings):
+def answered(site, sent=GET, **settings):
     """Return the answer to one request, head and body."""
+    return played(lambda _, client: client.request(sent), site, **settings)
 
-    async def scene():
-        async with Stand(site, **settings) as stand:
-            client = await stand.client()
-            return await client.ask(request)
 
-    return played(scene())
+def waiting_site(arrived, released):
+    """Return a site that tells of a request when it has arrived, and answers it when it is released."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        arrived()
+        await released.wait()
+        writer.write(OK)
+        writer.close()
+
+    site = Site()
+    site.serve = serve
+    return site
 
 
 def test_a_request_and_its_answer_pass():
@@ -151,143 +167,106 @@ def test_a_large_answer_passes():
     assert answered(Site(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + body))[1] == body
 
 
-def test_an_answer_without_a_length_ends_with_its_connection():
-    async def scene():
-        async with Stand(Site(b"HTTP/1.0 200 OK\r\n\r\nall", close=True)) as stand:
-            client = await stand.client()
-            client.writer.write(b"GET / HTTP/1.1\r\nHost: books\r\nConnection: close\r\n\r\n")
-            return await client.reader.read()
+async def to_the_end(_stand, client):
+    """Return all that a client receives until its connection ends."""
+    client.writer.write(b"GET / HTTP/1.1\r\nHost: books\r\nConnection: close\r\n\r\n")
+    return await client.reader.read()
 
-    assert b"all" in played(scene())
+
+def test_an_answer_without_a_length_ends_with_its_connection():
+    assert b"all" in played(to_the_end, Site(b"HTTP/1.0 200 OK\r\n\r\nall", close=True))
+
+
+def test_an_answer_that_breaks_off_ends_the_connection():
+    found = played(to_the_end, Site(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", close=True))
+    assert found.endswith(b"half")
+
+
+async def two_heads(_stand, client):
+    """Return the answers to two HEAD requests on one connection."""
+    return [(await client.request(HEAD, body=False))[0] for _ in range(2)]
 
 
 def test_a_head_request_has_no_body():
-    async def scene():
-        async with Stand(Site(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")) as stand:
-            client = await stand.client()
-            for _ in range(2):
-                head, _ = await client.ask(b"HEAD / HTTP/1.1\r\nHost: books\r\n\r\n", body=False)
-            return head
-
-    assert "Content-Length: 2\r\n" in played(scene())
+    _, head = played(two_heads, Site(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"))
+    assert "Content-Length: 2\r\n" in head
 
 
 def test_an_answer_of_its_own_to_a_head_request_has_no_body_either():
-    async def scene():
-        async with Stand(Site(), answer=page(503)) as stand:
-            client = await stand.client()
-            return [(await client.ask(b"HEAD / HTTP/1.1\r\nHost: books\r\n\r\n", body=False))[0] for _ in range(2)]
-
-    assert all(head.startswith("HTTP/1.1 503 ") for head in played(scene()))
+    assert all(head.startswith("HTTP/1.1 503 ") for head in played(two_heads, Site(), answer=page(503)))
 
 
 def test_a_client_that_waits_for_100_continue_gets_it():
-    async def scene():
-        site = Site()
-        async with Stand(site) as stand:
-            client = await stand.client()
-            client.writer.write(b"POST / HTTP/1.1\r\nHost: books\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
-            word = await client.reader.readuntil(b"\r\n\r\n")
-            await client.ask(b"hi")
-            return word, site.requests[0][1]
+    async def scene(_stand, client):
+        client.writer.write(POST + b"Expect: 100-continue\r\n\r\n")
+        word = await client.reader.readuntil(b"\r\n\r\n")
+        await client.request(b"hi")
+        return word
 
-    word, body = played(scene())
-    assert word.startswith(b"HTTP/1.1 100")
-    assert body == b"hi"
+    site = Site()
+    assert played(scene, site).startswith(b"HTTP/1.1 100")
+    assert site.requests[0][1] == b"hi"
 
 
 def test_connections_are_kept_on_both_sides():
-    async def scene():
-        site = Site()
-        async with Stand(site) as stand:
-            client = await stand.client()
-            for _ in range(3):
-                await client.ask()
-            client.writer.close()
-            other = await stand.client()
-            await other.ask()
-        return site
+    async def scene(stand, client):
+        for _ in range(3):
+            await client.request()
+        client.writer.close()
+        await (await stand.client()).request()
 
-    site = played(scene())
+    site = Site()
+    played(scene, site)
     assert len(site.requests) == 4
     assert site.connections == 1
 
 
 def test_many_clients_are_served_at_once():
-    async def scene():
-        released = asyncio.Event()
+    arrived, released = itertools.count(1), asyncio.Event()
 
-        async def serve(reader, writer):
-            await reader.readuntil(b"\r\n\r\n")
-            waiting.append(writer)
-            if len(waiting) == 20:
-                released.set()
-            await released.wait()
-            writer.write(OK)
-            writer.close()
+    async def scene(stand, client):
+        clients = [client, *[await stand.client() for _ in range(19)]]
+        return await asyncio.gather(*(each.request() for each in clients))
 
-        waiting = []
-        site = Site()
-        site.serve = serve
-        async with Stand(site) as stand:
-            clients = [await stand.client() for _ in range(20)]
-            return await asyncio.gather(*(client.ask() for client in clients))
-
-    assert [body for _, body in played(scene())] == [b"ok"] * 20
+    site = waiting_site(lambda: next(arrived) == 20 and released.set(), released)
+    assert [body for _, body in played(scene, site)] == [b"ok"] * 20
 
 
 def test_a_kept_connection_that_the_target_closed_is_not_used():
-    async def scene():
-        site = Site(close=True)
-        async with Stand(site) as stand:
-            client = await stand.client()
-            heads = []
-            for _ in range(3):
-                heads.append((await client.ask())[0])
-                await asyncio.sleep(0.05)
-            return heads
+    async def scene(_stand, client):
+        heads = []
+        for _ in range(3):
+            heads.append((await client.request())[0])
+            await asyncio.sleep(0.05)
+        return heads
 
-    assert all(head.startswith("HTTP/1.1 200") for head in played(scene()))
+    assert all(head.startswith("HTTP/1.1 200") for head in played(scene, Site(close=True)))
 
 
 def test_a_client_that_stays_is_moved_when_its_target_drains():
-    async def scene():
-        old, new = Site(), Site()
-        async with Stand(old, new) as stand:
-            stand.targets[1].name = "initial"
-            client = await stand.client()
-            await client.ask()
-            stand.targets[0].name, stand.targets[1].name = "draining", "healthy"
-            for _ in range(3):
-                await client.ask()
-        return old, new
+    async def scene(stand, client):
+        stand.targets[1].name = "initial"
+        await client.request()
+        stand.targets[0].name, stand.targets[1].name = "draining", "healthy"
+        for _ in range(3):
+            await client.request()
 
-    old, new = played(scene())
+    old, new = Site(), Site()
+    played(scene, old, new)
     assert (len(old.requests), len(new.requests)) == (1, 3)
 
 
 def test_a_request_under_way_ends_well_when_its_target_drains():
-    async def scene():
-        arrived, released = asyncio.Event(), asyncio.Event()
+    arrived, released = asyncio.Event(), asyncio.Event()
 
-        async def serve(reader, writer):
-            await reader.readuntil(b"\r\n\r\n")
-            arrived.set()
-            await released.wait()
-            writer.write(OK)
-            writer.close()
+    async def scene(stand, client):
+        answer = asyncio.create_task(client.request())
+        await arrived.wait()
+        stand.targets[0].name = "draining"
+        released.set()
+        return await answer
 
-        site = Site()
-        site.serve = serve
-        async with Stand(site) as stand:
-            client = await stand.client()
-            answer = asyncio.create_task(client.ask())
-            await arrived.wait()
-            stand.targets[0].name = "draining"
-            released.set()
-            return await answer
-
-    assert played(scene())[1] == b"ok"
+    assert played(scene, waiting_site(arrived.set, released))[1] == b"ok"
 
 
 @pytest.mark.parametrize(
@@ -308,27 +287,12 @@ def test_errors_look_like_awss(site, settings, status):
 
 
 def test_a_target_that_refuses_connections_is_a_502():
-    async def scene():
-        async with Stand(Site()) as stand:
-            stand.servers[0].close()
-            await stand.servers[0].wait_closed()
-            client = await stand.client()
-            found = await client.ask(b"POST / HTTP/1.1\r\nHost: books\r\nContent-Length: 2\r\n\r\nhi")
-            again = await client.ask()
-            return found[0], again[0]
+    async def scene(stand, client):
+        stand.servers[0].close()
+        await stand.servers[0].wait_closed()
+        return [(await client.request(sent))[0] for sent in (POST + b"\r\nhi", GET)]
 
-    assert all(head.startswith("HTTP/1.1 502 Bad Gateway") for head in played(scene()))
-
-
-def test_an_answer_that_breaks_off_ends_the_connection():
-    async def scene():
-        async with Stand(Site(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", close=True)) as stand:
-            client = await stand.client()
-            client.writer.write(b"GET / HTTP/1.1\r\nHost: books\r\n\r\n")
-            return await client.reader.read()
-
-    found = played(scene())
-    assert found.endswith(b"half")
+    assert all(head.startswith("HTTP/1.1 502 Bad Gateway") for head in played(scene, Site()))
 
 
 def test_a_malformed_request_is_refused():
@@ -337,8 +301,7 @@ def test_a_malformed_request_is_refused():
 
 
 def test_a_fixed_answer_is_given_as_it_is():
-    moved = Fixed(301, [("Location", "https://books/")], b"")
-    head, body = answered(Site(), answer=moved)
+    head, body = answered(Site(), answer=Fixed(301, [("Location", "https://books/")], b""))
     assert head.startswith("HTTP/1.1 301 ")
     assert "Location: https://books/\r\n" in head
     assert body == b""

@@ -1,4 +1,4 @@
-"""The emulator with a service on it, as its own tests have it."""
+"""The emulator's own fixtures: an emulator, and a service on it."""
 
 from tests.emulator.tests.with_engine.conftest import aws, live, ready, service
 
