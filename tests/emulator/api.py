@@ -120,17 +120,15 @@ class Api:
         return {"service": responses.service(self.world, service)}
 
     def describe_services(self, data: Json) -> Json:
-        found, missing = [], []
-        for reference in data.get("services") or []:
-            try:
-                service = self._service({**data, "service": reference})
-            except RefusedError:
-                prefix = store.cluster(data)["clusterArn"].replace(":cluster/", ":service/")
-                missing.append(f"{prefix}/{reference.rsplit('/', 1)[-1]}")
-            else:
-                tags = {"tags": ecs._tags.get(service.arn, [])} if "TAGS" in (data.get("include") or []) else {}
-                found.append({**responses.service(self.world, service), **tags})
-        return responses.described("services", found, missing)
+        prefix = store.cluster(data)["clusterArn"].replace(":cluster/", ":service/")
+        tagged = "TAGS" in (data.get("include") or [])
+
+        def shown(arn: str) -> Json | None:
+            service, tags = self.world.services.get(arn), {"tags": ecs._tags.get(arn, [])} if tagged else {}
+            return {**responses.service(self.world, service), **tags} if service else None
+
+        names = [f"{prefix}/{reference.rsplit('/', 1)[-1]}" for reference in data.get("services") or []]
+        return responses.described("services", names, shown)
 
     def list_services(self, data: Json) -> Json:
         arn = store.cluster(data)["clusterArn"]
@@ -145,14 +143,11 @@ class Api:
         return {"serviceDeployments": [responses.release_brief(service, release) for release in shown]}
 
     def describe_service_deployments(self, data: Json) -> Json:
-        found, missing = [], []
-        for arn in data.get("serviceDeploymentArns") or []:
+        def shown(arn: str) -> Json | None:
             owner, release = self._release(arn)
-            if owner is None or release is None:
-                missing.append(arn)
-            else:
-                found.append(responses.release(self.world, owner, release))
-        return responses.described("serviceDeployments", found, missing)
+            return responses.release(self.world, owner, release) if owner else None
+
+        return responses.described("serviceDeployments", data.get("serviceDeploymentArns") or [], shown)
 
     def stop_service_deployment(self, data: Json) -> Json:
         arn = str(data.get("serviceDeploymentArn"))
@@ -170,14 +165,14 @@ class Api:
         return {"serviceDeploymentArn": arn}
 
     def describe_service_revisions(self, data: Json) -> Json:
-        found, missing = [], []
-        for arn in data.get("serviceRevisionArns") or []:
-            owner = next((service for service in self.world.services.values() if arn in service.revisions), None)
-            if owner is None:
-                missing.append(arn)
-            else:
-                found.append(responses.revision(owner, arn, store.definition(owner.revisions[arn]["taskDefinition"])))
-        return responses.described("serviceRevisions", found, missing)
+        owners = {arn: service for service in self.world.services.values() for arn in service.revisions}
+
+        def shown(arn: str) -> Json | None:
+            owner = owners.get(arn)
+            definition = store.definition(owner.revisions[arn]["taskDefinition"]) if owner else {}
+            return responses.revision(owner, arn, definition) if owner else None
+
+        return responses.described("serviceRevisions", data.get("serviceRevisionArns") or [], shown)
 
     def _release(self, arn: str) -> tuple[Service | None, Any]:
         pairs = ((service, release) for service in self.world.services.values() for release in service.releases)
@@ -190,10 +185,9 @@ class Api:
         with store.scope(service):
             definition = store.definition(deployment.task_definition)
             constraints = service.settings.get("placementConstraints") or []
-            apart = any(constraint.get("type") == "distinctInstance" for constraint in constraints)
-            group = f"service:{service.name}"
-            cluster = ecs._clusters[service.cluster]
-            return self._launch(service.settings, cluster, definition, group, deployment, apart=apart)
+            group, cluster = f"service:{service.name}", ecs._clusters[service.cluster]
+            apart = group if any(each.get("type") == "distinctInstance" for each in constraints) else ""
+            return self._launch(service.settings, cluster, definition, group, deployment, apart)
 
     def run_task(self, data: Json) -> Json:
         cluster, definition = store.cluster(data), store.definition(data.get("taskDefinition"))
@@ -208,18 +202,11 @@ class Api:
         return {"tasks": started, "failures": failures}
 
     def _launch(
-        self,
-        data: Json,
-        cluster: Json,
-        definition: Json,
-        group: str,
-        by: Deployment | None = None,
-        *,
-        apart: bool = False,
+        self, data: Json, cluster: Json, definition: Json, group: str, by: Deployment | None = None, apart: str = ""
     ) -> Task:
         try:
             fleet, arn = store.fleet(cluster), cluster["clusterArn"]
-            instance = capacity.place(self.world, arn, fleet, definition, apart_from=group if apart else "")
+            instance = capacity.place(self.world, arn, fleet, definition, apart_from=apart)
         except capacity.PlacementError:
             store.grow(cluster)
             raise
@@ -247,24 +234,21 @@ class Api:
         arn, wanted = store.cluster(data)["clusterArn"], data.get("desiredStatus", "RUNNING")
         tasks = [task for task in self.world.tasks.values() if task.cluster_arn == arn]
         tasks = [task for task in tasks if task.desired_status == wanted]
-        if data.get("serviceName"):
-            tasks = [task for task in tasks if task.group == f"service:{str(data['serviceName']).rsplit('/', 1)[-1]}"]
-        if data.get("family"):
-            tasks = [task for task in tasks if task.definition["family"] == data["family"]]
-        if data.get("startedBy"):
-            tasks = [task for task in tasks if task.started_by == data["startedBy"]]
+        group = f"service:{str(data.get('serviceName')).rsplit('/', 1)[-1]}"
+        tasks = [task for task in tasks if task.group == group or not data.get("serviceName")]
+        tasks = [task for task in tasks if data.get("family") in (None, task.definition["family"])]
+        tasks = [task for task in tasks if data.get("startedBy") in (None, task.started_by)]
         return {"taskArns": [task.arn for task in tasks]}
 
     def describe_tasks(self, data: Json) -> Json:
-        arn, found, missing = store.cluster(data)["clusterArn"], [], []
-        for reference in data.get("tasks") or []:
-            task = self._task(data, reference)
-            if task:
-                found.append(responses.task(task))
-            else:
-                prefix = "" if reference.startswith("arn:") else f"{arn.replace(':cluster/', ':task/')}/"
-                missing.append(f"{prefix}{reference}")
-        return responses.described("tasks", found, missing)
+        prefix = store.cluster(data)["clusterArn"].replace(":cluster/", ":task/")
+
+        def shown(arn: str) -> Json | None:
+            task = self._task(data, arn)
+            return responses.task(task) if task else None
+
+        names = [name if name.startswith("arn:") else f"{prefix}/{name}" for name in data.get("tasks") or []]
+        return responses.described("tasks", names, shown)
 
     def _task(self, data: Json, reference: str) -> Task | None:
         arn, name = store.cluster(data)["clusterArn"], reference.rsplit("/", 1)[-1]
@@ -287,7 +271,7 @@ class Api:
         return {"containerInstanceArns": [instance.arn for instance in self._instances(store.cluster(data))]}
 
     def describe_container_instances(self, data: Json) -> Json:
-        wanted = [str(reference).rsplit("/", 1)[-1] for reference in data.get("containerInstances") or []]
         known = {instance.arn.rsplit("/", 1)[-1]: instance for instance in self._instances(store.cluster(data))}
-        found = [responses.instance(self.world, known[name]) for name in wanted if name in known]
-        return responses.described("containerInstances", found, [name for name in wanted if name not in known])
+        names = [str(reference).rsplit("/", 1)[-1] for reference in data.get("containerInstances") or []]
+        shown = lambda name: responses.instance(self.world, known[name]) if name in known else None  # noqa: E731
+        return responses.described("containerInstances", names, shown)

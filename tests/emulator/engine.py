@@ -21,11 +21,20 @@ log = logging.getLogger("emulator.engine")
 LABEL = "colophon.emulator"
 MEBIBYTE = 1024 * 1024
 SECOND = 1_000_000_000  # Docker counts nanoseconds
+REFUSED = ("mountPoints", "volumesFrom", "ulimits", "extraHosts", "privileged", "sharedMemorySize")
 HEALTH = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
 
 
 class EngineError(Exception):
     """The engine refused a request. The message is its own."""
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(error.explanation or str(error)) from error
 
 
 class Look(NamedTuple):
@@ -66,40 +75,35 @@ class Engine:
         tag = digest or None
         if not digest and ":" in repository.rpartition("/")[2]:
             repository, _, tag = repository.rpartition(":")
-        try:
+        with _refusals():
             known = self._api.inspect_distribution(image, auth_config=credentials)["Descriptor"]["digest"]
             pulled = self._api.pull(repository, tag or "latest", stream=True, auth_config=credentials, decode=True)
             for line in pulled:
                 if "error" in line:
                     raise EngineError(line["error"])
             return known, self._api.inspect_image(image)["Id"]
-        except (APIError, ImageNotFound) as error:
-            raise EngineError(error.explanation or str(error)) from error
 
     def create(self, name: str, image: str, definition: Json, env: dict[str, str], task: Json, pace: Pace) -> str:
         """Make a container, and return its ID.
 
         `definition` is the container's and `task` the task's definition. Raises EngineError.
         """
-        ports = [int(mapping["containerPort"]) for mapping in definition.get("portMappings") or []]
         linux = definition.get("linuxParameters") or {}
+        if refused := [key for key in REFUSED if definition.get(key) or linux.get(key)]:
+            raise EngineError(f"the emulator does not imitate {', '.join(refused)}")
+        ports = [int(mapping["containerPort"]) for mapping in definition.get("portMappings") or []]
         host = self._api.create_host_config(
             port_bindings=dict.fromkeys(ports, ("127.0.0.1", None)),
-            binds=_binds(definition, task),
             tmpfs={mount["containerPath"]: _mount_options(mount) for mount in linux.get("tmpfs") or []},
             init=bool(linux.get("initProcessEnabled")),
             cap_add=(linux.get("capabilities") or {}).get("add") or None,
             cap_drop=(linux.get("capabilities") or {}).get("drop") or None,
-            shm_size=int(linux["sharedMemorySize"]) * MEBIBYTE if linux.get("sharedMemorySize") else None,
-            privileged=bool(definition.get("privileged")),
             read_only=bool(definition.get("readonlyRootFilesystem")),
             security_opt=definition.get("dockerSecurityOptions") or None,
-            extra_hosts={h["hostname"]: h["ipAddress"] for h in definition.get("extraHosts") or []} or None,
-            ulimits=[_ulimit(limit) for limit in definition.get("ulimits") or []],
             **_resources(definition, task),
         )
         network = self._api.create_networking_config({self.network: self._api.create_endpoint_config()})
-        try:
+        with _refusals():
             created = self._api.create_container(
                 image,
                 name=name,
@@ -111,21 +115,16 @@ class Engine:
                 hostname=definition.get("hostname"),
                 labels={**(definition.get("dockerLabels") or {}), LABEL: self.owner},
                 ports=ports,
-                volumes=_own_volumes(definition, task),
                 healthcheck=_health_check(definition.get("healthCheck"), pace),
                 host_config=host,
                 networking_config=network,
             )
-        except APIError as error:
-            raise EngineError(error.explanation or str(error)) from error
         return str(created["Id"])
 
     def start(self, container: str) -> None:
         """Start a container. Raises EngineError."""
-        try:
+        with _refusals():
             self._api.start(container)
-        except APIError as error:
-            raise EngineError(error.explanation or str(error)) from error
 
     def look(self, container: str) -> Look:
         """Return the state of a container. One that is gone counts as killed."""
@@ -180,10 +179,6 @@ def _mount_options(mount: Json) -> str:
     return ",".join([*mount.get("mountOptions", []), f"size={mount['size']}m"])
 
 
-def _ulimit(limit: Json) -> Any:
-    return docker.types.Ulimit(name=limit["name"], soft=limit["softLimit"], hard=limit["hardLimit"])
-
-
 def _resources(definition: Json, task: Json) -> Json:
     """Return Docker's limits: a hard one that kills, a soft one, and shares of the processors."""
     hard = definition.get("memory") or task.get("memory")
@@ -195,26 +190,6 @@ def _resources(definition: Json, task: Json) -> Json:
     if definition.get("memoryReservation"):
         limits["mem_reservation"] = int(definition["memoryReservation"]) * MEBIBYTE
     return limits
-
-
-def _binds(definition: Json, task: Json) -> list[str]:
-    """Return the folders of the host that a container mounts."""
-    sources = _sources(task)
-    return [
-        f"{sources[point['sourceVolume']]}:{point['containerPath']}:{'ro' if point.get('readOnly') else 'rw'}"
-        for point in definition.get("mountPoints") or []
-        if sources[point["sourceVolume"]]
-    ]
-
-
-def _own_volumes(definition: Json, task: Json) -> list[str]:
-    """Return the paths at which a container mounts volumes that Docker makes for it."""
-    sources = _sources(task)
-    return [p["containerPath"] for p in definition.get("mountPoints") or [] if not sources[p["sourceVolume"]]]
-
-
-def _sources(task: Json) -> dict[str, str | None]:
-    return {volume["name"]: (volume.get("host") or {}).get("sourcePath") for volume in task.get("volumes") or []}
 
 
 def _health_check(check: Json | None, pace: Pace) -> Json:

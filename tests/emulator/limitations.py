@@ -5,6 +5,7 @@ LIMITATIONS = {
     "Auto Scaling groups and launch templates": (
         "no machine starts; a group's size is the number of made-up instances"
     ),
+    "volumes, ulimits, extra hosts and privileges of containers": "a container that wants them does not start",
     "draining of container instances": "no instance ever leaves",
     "security groups, subnets, routes and VPC endpoints": "recorded only; every container can reach every other",
     "TLS": "load balancers and AWS's API answer over HTTP on the loopback address; policies see encrypted requests",

@@ -147,13 +147,16 @@ def _scope(arn: str) -> tuple[str, str]:
     return parts[4], parts[3]
 
 
+def _attributes(known: Any, arn: str) -> dict[str, str]:
+    return {entry["Key"]: entry["Value"] for entry in known.get_scoped(*_scope(arn), arn) or []}
+
+
 def _check(arn: str) -> Check | None:
     """Return the health check of a target group, None when it is gone."""
-    account, region = _scope(arn)
-    group = alb._tgs.get_scoped(account, region, arn)
+    group = alb._tgs.get_scoped(*_scope(arn), arn)
     if group is None:
         return None
-    attributes = {entry["Key"]: entry["Value"] for entry in alb._tg_attrs.get_scoped(account, region, arn) or []}
+    attributes = _attributes(alb._tg_attrs, arn)
     port = str(group.get("HealthCheckPort") or "traffic-port")
     return Check(
         str(group.get("HealthCheckPath") or "/"),
@@ -174,8 +177,7 @@ def _routing(arn: str, targets: Targets) -> Routing:
     redirects to it.
     """
     account, region = _scope(arn)
-    attributes = {entry["Key"]: entry["Value"] for entry in alb._lb_attrs.get_scoped(account, region, arn) or []}
-    idle = float(attributes.get("idle_timeout.timeout_seconds", 60))
+    idle = float(_attributes(alb._lb_attrs, arn).get("idle_timeout.timeout_seconds", 60))
     listeners = [entry for entry in alb._listeners.values_scoped(account, region) if entry["LoadBalancerArn"] == arn]
     listeners.sort(key=lambda entry: (entry["Protocol"] != "HTTPS", entry["Port"]))
     if not listeners:

@@ -8,6 +8,8 @@ from . import capacity, scheduler
 from .model import STARTING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from .model import Container, Deployment, Instance, Json, Release, Service, Task, World
 
 # The arguments of CreateService that DescribeServices repeats.
@@ -20,9 +22,11 @@ availabilityZoneRebalancing
 ROLE = "role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"
 
 
-def described(kind: str, found: list[Json], missing: list[str]) -> Json:
-    """Return the answer of a Describe action, with the ARNs or names that do not exist as failures."""
-    return {kind: found, "failures": [{"arn": arn, "reason": "MISSING"} for arn in missing]}
+def described(kind: str, names: Iterable[str], shown: Callable[[str], Json | None]) -> Json:
+    """Return the answer of a Describe action; a name for which `shown` gives None is missing."""
+    found = {name: shown(name) for name in names}
+    missing = [{"arn": name, "reason": "MISSING"} for name, value in found.items() if value is None]
+    return {kind: [value for value in found.values() if value is not None], "failures": missing}
 
 
 def chosen(source: Json, *keys: str) -> Json:

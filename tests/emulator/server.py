@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 from hypercorn.asyncio import serve
@@ -117,8 +118,6 @@ class Server:
 
 def _hosts(gateway: str) -> tuple[list[str], str]:
     """Return the addresses to listen at, and the one by which containers reach this machine."""
-    import socket
-
     with socket.socket() as probe:
         try:
             probe.bind((gateway, 0))

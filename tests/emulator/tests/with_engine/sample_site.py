@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import json
 import os
 import signal
 import sys
@@ -13,7 +12,6 @@ import time
 RELEASE = os.environ.get("RELEASE", "")
 READY_AT = time.monotonic() + float(os.environ.get("BOOT", "0"))
 HEALTH = int(os.environ.get("HEALTH", "200"))
-SLOW = float(os.environ.get("SLOW", "0"))
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -21,29 +19,11 @@ class Page(http.server.BaseHTTPRequestHandler):
     wbufsize = -1  # head and body leave together
 
     def do_GET(self) -> None:
-        status, body = 200, RELEASE
-        if self.path == "/readyz":
-            status = HEALTH
-        elif self.path == "/slow":
-            time.sleep(SLOW)
-        elif self.path == "/environment":
-            body = json.dumps(dict(os.environ))
-        elif self.path == "/headers":
-            body = json.dumps({name.lower(): value for name, value in self.headers.items()})
-        elif self.path == "/hang-up":
-            self.close_connection = True
-            return
-        self.answer(status, body.encode())
-
-    def do_POST(self) -> None:
-        self.answer(200, self.rfile.read(int(self.headers["Content-Length"]))[::-1])
-
-    def answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(HEALTH if self.path == "/readyz" else 200)
+        self.send_header("Content-Length", str(len(RELEASE.encode())))
         self.send_header("Release", RELEASE)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(RELEASE.encode())
 
     def log_message(self, *_: object) -> None:
         pass
@@ -63,10 +43,8 @@ def main() -> None:
         print(len(hoard))
     time.sleep(max(0.0, READY_AT - time.monotonic()))
     server = SiteServer(("", 8000), Page)
-    if "DEAF" not in os.environ:
-        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
-    else:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    end = signal.SIG_IGN if "DEAF" in os.environ else lambda *_: threading.Thread(target=server.shutdown).start()
+    signal.signal(signal.SIGTERM, end)
     server.serve_forever()
     server.server_close()
     print(f"release {RELEASE} ends", flush=True)

@@ -127,8 +127,8 @@ def test_the_role_may_change_its_service_and_no_other(may):
 
 
 def test_the_role_may_follow_what_it_began(account, may):
-    arn = account("ecs", "list_service_deployments", cluster="site", service="site")["serviceDeployments"][0]
-    named = arn["serviceDeploymentArn"]
+    shown = account("ecs", "list_service_deployments", cluster="site", service="site")["serviceDeployments"][0]
+    named = shown["serviceDeploymentArn"]
     assert may("ecs", "describe_service_deployments", serviceDeploymentArns=[named]) is None
     assert may("ecs", "stop_service_deployment", serviceDeploymentArn=named) == "AccessDeniedException"
 

@@ -22,24 +22,19 @@ Resources:
     Properties: {LaunchTemplateData: {InstanceType: t3.small, ImageId: !Ref Ami}}
   Instances:
     Type: AWS::AutoScaling::AutoScalingGroup
-    Properties:
-      MinSize: "1"
-      MaxSize: "2"
-      LaunchTemplate: {LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}
+    Properties: {MinSize: "1", MaxSize: "2", LaunchTemplate: {
+      LaunchTemplateId: !Ref Template, Version: !GetAtt Template.LatestVersionNumber}}
   Capacity:
     Type: AWS::ECS::CapacityProvider
     Properties: {Name: stacked, AutoScalingGroupProvider: {AutoScalingGroupArn: !Ref Instances}}
   Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: stacked}}
   Capacities:
     Type: AWS::ECS::ClusterCapacityProviderAssociations
-    Properties:
-      Cluster: !Ref Cluster
-      CapacityProviders: [!Ref Capacity]
-      DefaultCapacityProviderStrategy: [{CapacityProvider: !Ref Capacity, Weight: 1}]
+    Properties: {Cluster: !Ref Cluster, CapacityProviders: [!Ref Capacity], DefaultCapacityProviderStrategy: [
+      {CapacityProvider: !Ref Capacity, Weight: 1}]}
   Database:
     Type: AWS::RDS::DBInstance
-    Properties:
-      {Engine: postgres, MasterUsername: books, ManageMasterUserPassword: true, DBInstanceClass: db.t4g.micro}
+    Properties: {Engine: postgres, MasterUsername: books, ManageMasterUserPassword: true, DBInstanceClass: db.t4g.micro}
   Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [subnet-1, subnet-2]}}
   Group:
     Type: AWS::ElasticLoadBalancingV2::TargetGroup
@@ -48,11 +43,8 @@ Resources:
         {Key: deregistration_delay.timeout_seconds, Value: "10"}]}
   Listener:
     Type: AWS::ElasticLoadBalancingV2::Listener
-    Properties:
-      LoadBalancerArn: !Ref Balancer
-      Port: 80
-      Protocol: HTTP
-      DefaultActions: [{Type: forward, TargetGroupArn: !Ref Group}]
+    Properties: {LoadBalancerArn: !Ref Balancer, Port: 80, Protocol: HTTP, DefaultActions: [
+      {Type: forward, TargetGroupArn: !Ref Group}]}
   Definition:
     Type: AWS::ECS::TaskDefinition
     Properties:
@@ -73,14 +65,11 @@ Resources:
     Type: AWS::ECS::Service
     DependsOn: [Listener, Capacities]
     Properties:
-      ServiceName: stacked
-      Cluster: !Ref Cluster
-      TaskDefinition: !Ref Definition
-      DesiredCount: !Ref Count
-      HealthCheckGracePeriodSeconds: 30
-      LoadBalancers: [{ContainerName: site, ContainerPort: 8000, TargetGroupArn: !Ref Group}]
-      DeploymentConfiguration:
-        DeploymentCircuitBreaker: {Enable: true, Rollback: true, ThresholdConfiguration: {Type: COUNT, Value: 1}}
+      {ServiceName: stacked, Cluster: !Ref Cluster, TaskDefinition: !Ref Definition, DesiredCount: !Ref Count,
+      HealthCheckGracePeriodSeconds: 30,
+      LoadBalancers: [{ContainerName: site, ContainerPort: 8000, TargetGroupArn: !Ref Group}],
+      DeploymentConfiguration: {DeploymentCircuitBreaker: {
+        Enable: true, Rollback: true, ThresholdConfiguration: {Type: COUNT, Value: 1}}}}
 Outputs:
   Network: {Value: !GetAtt Vpc.CidrBlock}
   Address: {Value: !GetAtt Balancer.DNSName}

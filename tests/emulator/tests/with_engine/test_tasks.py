@@ -112,6 +112,11 @@ def test_a_program_that_is_missing_keeps_a_container_from_starting(service):
     assert task["containers"][0]["reason"].startswith("CannotStartContainerError: Error response from daemon: ")
 
 
+def test_a_container_with_a_feature_that_is_not_imitated_does_not_start(service):
+    task = service.run(service.register("good", mountPoints=[{"sourceVolume": "data", "containerPath": "/data"}]))
+    assert task["containers"][0]["reason"].endswith("the emulator does not imitate mountPoints")
+
+
 def test_a_role_that_may_not_pull_gets_no_image(service):
     role = service.aws("iam", "create_role", RoleName="powerless", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     task = service.run(service.register("good", task={"executionRoleArn": role}))

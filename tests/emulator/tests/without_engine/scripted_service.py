@@ -64,20 +64,20 @@ class ScriptedService:
             self.service.primary.not_before = 0
             self.scheduler.look(self.service)
 
-    def run(self, task: Task, state: str = "healthy", description: str = "") -> None:
-        """Set a task to RUNNING, with its target in a state."""
-        task.reach("RUNNING")
-        task.times["startedAt"] = time.time()
-        target = Target(GROUP, "10.0.0.1", 8000, "127.0.0.1", 1, name=state, description=description)
-        self.targets[task.arn] = target
+    def run(self, *tasks: Task, state: str = "healthy", description: str = "") -> None:
+        """Set tasks to RUNNING, with their targets in a state."""
+        for task in tasks:
+            task.reach("RUNNING")
+            task.times["startedAt"] = time.time()
+            target = Target(GROUP, "10.0.0.1", 8000, "127.0.0.1", 1, name=state, description=description)
+            self.targets[task.arn] = target
 
-    def stop(
-        self, task: Task, reason: str = "Essential container in task exited", code: str = "EssentialContainerExited"
-    ) -> None:
-        """Stop a task, as a failure unless its stop was requested before."""
-        task.stop(reason, code)
-        task.reach("STOPPED")
-        self.scheduler.ended(task)
+    def stop(self, *tasks: Task) -> None:
+        """Stop tasks, as failures unless their stop was requested before."""
+        for task in tasks:
+            task.stop("Essential container in task exited", "EssentialContainerExited")
+            task.reach("STOPPED")
+            self.scheduler.ended(task)
 
     def settle(self, *, good: bool = True) -> None:
         """Run the scheduler to its end: started tasks come up, or fail; tasks that it stops do stop."""

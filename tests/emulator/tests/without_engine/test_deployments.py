@@ -95,8 +95,7 @@ def test_a_rollback_can_fail_too(scripted):
 def test_a_rollback_can_be_requested(scripted):
     good = scripted.service.primary
     new = scripted.begin("books:2")
-    for task in scripted.of(new):
-        scripted.run(task)
+    scripted.run(*scripted.of(new))
     new.release.reach("ROLLBACK_REQUESTED")
     scripted.settle()
     assert new.release.status == "ROLLBACK_SUCCESSFUL"
@@ -161,7 +160,7 @@ def test_an_old_task_that_stops_is_no_failure_of_the_new_deployment(scripted):
 def test_a_task_that_fails_the_load_balancers_checks_is_stopped_in_awss_words(scripted):
     new = scripted.begin("books:2")
     task = scripted.of(new)[0]
-    scripted.run(task, "unhealthy", "Health checks failed with these codes: [500]")
+    scripted.run(task, state="unhealthy", description="Health checks failed with these codes: [500]")
     scripted.look()
     assert task.stopped_reason == f"Task failed ELB health checks in (target-group {GROUP})"
     assert task.stop_code == "ServiceSchedulerInitiated"
@@ -175,7 +174,7 @@ def test_an_unhealthy_task_is_kept_within_the_grace_period(scripted):
     scripted.service.settings["healthCheckGracePeriodSeconds"] = 36000
     new = scripted.begin("books:2")
     task = scripted.of(new)[0]
-    scripted.run(task, "unhealthy")
+    scripted.run(task, state="unhealthy")
     scripted.look()
     assert task.wanted
     task.times["startedAt"] -= 36000
@@ -204,8 +203,7 @@ def test_a_task_that_stopped_is_replaced(scripted):
 
 def test_tasks_that_fail_are_not_tried_again_at_once(scripted):
     new = scripted.begin("books:2")
-    for task in scripted.of(new):
-        scripted.stop(task)
+    scripted.stop(*scripted.of(new))
     scripted.scheduler.look(scripted.service)
     assert not scripted.of(new)
 
@@ -223,7 +221,6 @@ def test_a_service_that_is_deleted_ends_when_its_tasks_have(scripted):
     scripted.service.status, scripted.service.desired = "DRAINING", 0
     scripted.look()
     assert scripted.service.status == "DRAINING"
-    for task in scripted.tasks:
-        scripted.stop(task)
+    scripted.stop(*scripted.tasks)
     scripted.look()
     assert scripted.service.status == "INACTIVE"

@@ -44,7 +44,7 @@ def test_an_old_task_stops_only_when_a_new_one_is_healthy(scripted):
     old, new = scripted.service.primary, scripted.begin("books:2")
     first, second = scripted.of(new)
     scripted.run(first)
-    scripted.run(second, "initial")
+    scripted.run(second, state="initial")
     scripted.look(3)
     assert sum(task.wanted for task in scripted.of(old)) == 1
     scripted.run(second)
@@ -80,7 +80,7 @@ def test_of_too_many_tasks_one_that_is_not_healthy_goes_first():
     scripted.look()
     healthy, waiting = scripted.tasks
     scripted.run(healthy)
-    scripted.run(waiting, "initial")
+    scripted.run(waiting, state="initial")
     scripted.service.desired = 1
     scripted.look()
     assert healthy.wanted
@@ -89,12 +89,10 @@ def test_of_too_many_tasks_one_that_is_not_healthy_goes_first():
 
 def test_a_deployment_is_done_when_the_last_old_task_is_gone(scripted):
     old, new = scripted.service.primary, scripted.begin("books:2")
-    for task in scripted.of(new):
-        scripted.run(task)
+    scripted.run(*scripted.of(new))
     scripted.look(3)
     assert new.state == "IN_PROGRESS"
-    for task in scripted.of(old):
-        scripted.stop(task)
+    scripted.stop(*scripted.of(old))
     scripted.look()
     assert new.state == "COMPLETED"
     assert scripted.service.deployments == [new]

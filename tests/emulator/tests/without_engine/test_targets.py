@@ -1,6 +1,7 @@
 """Targets: health checks, and the targets that get requests."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -118,23 +119,30 @@ def test_groups_do_not_share_targets(targets):
     assert targets.of(GROUP + "2") == []
 
 
-async def probed(answer, check=CHECK):
-    """Return a probe's result at a server that answers so, None for one that is silent; and the probe's requests."""
-    requests = []
+@asynccontextmanager
+async def server(*answers):
+    """Serve these answers in turn, the last one again and again, None by silence; yield the port and the requests."""
+    requests, left = [], list(answers)
 
     async def serve(reader, writer):
         requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        answer = left.pop(0) if len(left) > 1 else left[0]
         if answer is None:
             await reader.read()
         else:
             writer.write(answer)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    found = await probe("127.0.0.1", server.sockets[0].getsockname()[1], check)
-    server.close()
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield listening.sockets[0].getsockname()[1], requests
+    listening.close()
     await quiet()
-    return found, requests
+
+
+async def probed(answer, check=CHECK):
+    """Return a probe's result at a server that answers so, and the probe's requests."""
+    async with server(answer) as (port, requests):
+        return await probe("127.0.0.1", port, check), requests
 
 
 @pytest.mark.parametrize(
@@ -167,29 +175,13 @@ def test_a_probe_requests_the_path_as_elbs_health_checker():
 
 def test_targets_are_checked_until_they_are_taken_out():
     async def scene():
-        answers = iter([b"HTTP/1.1 503 No\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
-        checked = asyncio.Event()
-
-        async def serve(reader, writer):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(next(answers, b"HTTP/1.1 200 OK\r\n\r\n"))
-            writer.close()
-            checked.set()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        targets = Targets(asyncio.get_running_loop(), Pace(1000), lambda _: CHECK)
-        one = targets.add(GROUP, "10.0.0.1", 8000, "127.0.0.1", port)
-        async with asyncio.timeout(20):
+        async with server(b"HTTP/1.1 503 No\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n") as (port, _), asyncio.timeout(20):
+            targets = Targets(asyncio.get_running_loop(), Pace(1000), lambda _: CHECK)
+            one = targets.add(GROUP, "10.0.0.1", 8000, "127.0.0.1", port)
             while one.name != "healthy":
-                await asyncio.sleep(0)
-                await checked.wait()
-                checked.clear()
                 await asyncio.sleep(0.01)
             targets.drain(one)
             assert one.probing
             await one.probing
-        server.close()
-        await quiet()
 
     asyncio.run(scene())
