@@ -106,7 +106,7 @@ lock: setup-lock ## Renew the locked requirements, with hashes, from pyproject.t
 	@$(COMPILE) pyproject.toml --group test --constraint src/requirements.txt --output-file tests/requirements.txt
 	@$(COMPILE) --group delivery --constraint tests/requirements.txt --output-file delivery/requirements.txt
 	@$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
-	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/rehearsal/requirements.txt
+	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/emulator/requirements.txt
 	@$(COMPILE) --group pyproject.toml:lock --output-file .ci/requirements.txt
 
 clean: ## Remove what was built and installed; the database in var/ stays

@@ -38,7 +38,7 @@ GROUPS = {
     "delivery": (MAIN, "delivery/requirements.txt", "the delivery's steps run"),
     "bench": (MAIN, "bench/requirements.txt", "the benchmark's peers need"),
     "lock": (MAIN, ".ci/requirements.txt", "renews the locks"),
-    "rehearsal": (REHEARSAL, "tests/rehearsal/requirements.txt", "the rehearsal needs"),
+    "rehearsal": (REHEARSAL, "tests/emulator/requirements.txt", "the rehearsal needs"),
 }
 PYTHON = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
 

@@ -23,7 +23,7 @@ def check(installed: str | None = None) -> None:
         found = "none"
     if found != VERSION:
         needed = f"The emulator replaces parts of ministack {VERSION}, and {found} is installed"
-        raise VersionError(f"{needed}: install tests/rehearsal/requirements.txt.")
+        raise VersionError(f"{needed}: install tests/emulator/requirements.txt.")
 
 
 def settle(port: int, region: str, account: str) -> None:

@@ -16,5 +16,5 @@ def test_another_one_is_refused_by_name(installed):
 
 
 def test_the_lock_holds_that_version(pytestconfig):
-    locked = (pytestconfig.rootpath / "tests/rehearsal/requirements.txt").read_text()
+    locked = (pytestconfig.rootpath / "tests/emulator/requirements.txt").read_text()
     assert f"ministack=={upstream.VERSION} " in locked
