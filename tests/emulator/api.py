@@ -43,7 +43,7 @@ class Api:
         self.runner = runner
 
     def install(self) -> None:
-        """Take the actions over."""
+        """Replace these actions of ministack."""
         for action in OWN.split():
             handler = getattr(self, xform_name(action))
             ecs._ACTION_MAP[action] = functools.partial(self._answer, handler)

@@ -26,7 +26,7 @@ def token(**changes):
 
 @pytest.fixture(scope="module")
 def account(aws, service):
-    """An account with a role for deployments that may little, and a bucket of receipts."""
+    """An account with a role for deployments with few permissions, and a bucket of receipts."""
     provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/gitlab.example.com"
     claims = {"gitlab.example.com:aud": GITLAB, "gitlab.example.com:sub": MASTER}
     trusted = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": provider}}
@@ -115,7 +115,7 @@ def test_text_that_is_no_token_is_refused(account):
         assume(account, "not one")
 
 
-def test_masters_token_is_taken(account, job):
+def test_masters_token_is_accepted(account, job):
     assert account("sts", "get_caller_identity", job)["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/job"
 
 
@@ -133,7 +133,7 @@ def test_the_role_may_follow_what_it_began(account, may):
     assert may("ecs", "stop_service_deployment", serviceDeploymentArn=named) == "AccessDeniedException"
 
 
-def test_the_role_may_pass_on_only_the_roles_that_it_is_told(account, may, service):
+def test_the_role_may_pass_on_only_the_roles_that_it_is_granted(account, may, service):
     keys = ("family", "networkMode", "containerDefinitions", "executionRoleArn")
     wanted = service.definition(service.register("good"), *keys)
     assert may("ecs", "register_task_definition", **wanted) is None

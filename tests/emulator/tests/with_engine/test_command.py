@@ -34,7 +34,7 @@ def test_nothing_is_left_when_it_ends(ready, how):
     assert traces(aws) == []
 
 
-def test_two_of_them_do_not_disturb_each_other(ready, aws):
+def test_two_emulators_do_not_disturb_each_other(ready, aws):
     before = traces(aws)
     other = Emulator()
     assert other.url != aws.url
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_named(aws):
     assert aws.state()
 
 
-def test_what_one_that_was_killed_left_is_removed_by_the_next_at_its_port(ready):
+def test_the_next_emulator_at_a_port_removes_the_traces_of_a_killed_one(ready):
     killed = Emulator()
     assert killed.end(signal.SIGKILL) == -signal.SIGKILL
     assert traces(killed)

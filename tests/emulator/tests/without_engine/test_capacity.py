@@ -46,7 +46,7 @@ def test_tasks_spread_over_the_instances(world):
         (definition(container=PORT), capacity.Fleet(1, 9999, 9999), 1, "RESOURCE:PORTS", "is already using a port"),
     ],
 )
-def test_what_runs_out_is_named(world, wanted, fleet, room, short, words):
+def test_the_resource_that_runs_out_is_named(world, wanted, fleet, room, short, words):
     fill(world, fleet, wanted, room)
     with pytest.raises(capacity.PlacementError) as full:
         fill(world, fleet, wanted, 1)
@@ -62,7 +62,7 @@ def test_a_task_that_has_stopped_takes_no_room(world):
     assert fill(world, fleet, definition(), 1)
 
 
-def test_tasks_that_must_be_apart_are(world):
+def test_tasks_with_distinct_instances_are_kept_apart(world):
     fill(world, capacity.Fleet(2), definition(), 2, apart_from="service:books")
     with pytest.raises(capacity.PlacementError, match="DistinctInstance"):
         fill(world, capacity.Fleet(2), definition(), 1, apart_from="service:books")

@@ -208,7 +208,7 @@ def test_tasks_that_fail_are_not_tried_again_at_once(scripted):
     assert not scripted.of(new)
 
 
-def test_a_lack_of_room_is_said_and_is_no_failure(scripted):
+def test_a_lack_of_room_is_an_event_and_no_failure(scripted):
     scripted.full = PlacementError("has insufficient memory available.", "RESOURCE:MEMORY")
     new = scripted.deploy("books:2")
     scripted.look(5)

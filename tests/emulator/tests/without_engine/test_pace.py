@@ -21,6 +21,6 @@ def test_waits_are_shortened(wait, seconds, shortened):
     assert wait(Pace(10), seconds) == pytest.approx(shortened)
 
 
-def test_at_awss_own_pace_nothing_is():
+def test_waits_are_whole_at_awss_own_pace():
     pace = Pace(1)
     assert (pace.interval(10), pace.drain(20), pace.grace(30)) == (10, 20, 30)

@@ -100,7 +100,7 @@ def test_a_group_of_unhealthy_targets_fails_open(targets):
 
 
 @pytest.mark.parametrize("names", [(), ("initial",), ("initial", "unhealthy"), ("draining",)])
-def test_other_groups_have_nothing_to_offer(targets, names):
+def test_a_group_with_new_or_draining_targets_alone_offers_none(targets, names):
     add(targets, *names)
     assert list(targets.usable(GROUP)) == []
 

@@ -5,12 +5,12 @@ import pytest
 from tests.emulator import upstream
 
 
-def test_the_version_that_is_known_is_taken():
+def test_the_supported_version_is_accepted():
     upstream.check(upstream.VERSION)
 
 
 @pytest.mark.parametrize("installed", ["1.5.34", "none"])
-def test_another_one_is_refused_by_name(installed):
+def test_another_version_is_refused_by_name(installed):
     with pytest.raises(upstream.VersionError, match=rf"ministack 1\.5\.33, and {installed} is installed"):
         upstream.check(installed)
 

@@ -95,7 +95,7 @@ def test_the_report_names_what_answered():
     assert sum(sight.times for sight in report.seen.values()) == report.requests
 
 
-def test_they_leave_by_themselves():
+def test_visitors_leave_after_their_time():
     with site(lambda _: (200, b"")) as (url, _, _):
         visitors = Visitors(url, rate=100, seconds=0.2, visitors=2)
         with visitors:
@@ -108,13 +108,13 @@ def test_they_leave_by_themselves():
     "url",
     ["http://example.org", "http://10.0.0.1", "http://192.168.1.1:8000", "https://127.0.0.1", "http://172.17.0.1"],
 )
-def test_they_go_nowhere_but_to_this_machine(url):
+def test_visitors_load_sites_of_this_machine_only(url):
     with pytest.raises(ValueError, match=r"http://127\.0\.0\.1 only"):
         Visitors(url)
 
 
 @pytest.mark.parametrize("settings", [{"rate": 501}, {"rate": 0}, {"seconds": 1801}, {"seconds": 0}, {"visitors": 0}])
-def test_they_are_not_too_many(settings):
+def test_the_load_of_visitors_is_limited(settings):
     with pytest.raises(ValueError, match="at most 500 requests per second for 1800 seconds"):
         Visitors("http://127.0.0.1", **settings)
 

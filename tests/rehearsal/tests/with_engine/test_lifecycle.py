@@ -26,7 +26,7 @@ def judged(rules):
     return subprocess.run(command, input=rules, capture_output=True, text=True, check=False).stderr
 
 
-def test_a_registry_takes_the_rules(ready):
+def test_a_registry_accepts_the_rules(ready):
     assert judged(RULES["LifecyclePolicyText"]) == ""
 
 

@@ -64,7 +64,7 @@ def test_the_rule_is_about_the_rotation_of_this_secret(aws, rule, changed, match
     assert answer["Result"] is matches
 
 
-def test_a_pattern_that_is_none_is_refused(aws, rule):
+def test_a_malformed_pattern_is_refused(aws, rule):
     wrong = rule["EventPattern"].replace('["RotationSucceeded"]', '"RotationSucceeded"')
     assert wrong != rule["EventPattern"]
     with pytest.raises(CallError, match="InvalidEventPattern"):
