@@ -19,6 +19,13 @@ setup: ## Make .venv, or mend it; every other line does so by itself (FOR="test 
 run: setup-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
 	@exec $(BIN)/python -m colophon serve
 
+dev: setup-run ## Serve the site while you work on it: a change shows at once, an error opens a debugger (PORT=, DATABASE_URL=; for this machine alone)
+	@case "$${HOST:-127.0.0.1}" in 127.0.0.1 | ::1 | localhost) ;; *) \
+	  echo "make dev serves this machine alone, for its debugger runs code: HOST is 127.0.0.1, ::1 or localhost, not $$HOST." >&2; exit 2 ;; esac
+	@$(BIN)/python -m colophon prepare
+	@exec $(BIN)/python -m flask --app colophon run --debug --host "$${HOST:-127.0.0.1}" --port "$${PORT:-8000}" \
+	  --extra-files src/colophon/static/manifest.json
+
 test: setup-test $(if $(CI),setup-delivery) check ## Run everything that can run on this machine; TESTS= chooses files, CI=true allows no skipping
 	@mkdir -p build && rm -f build/tested build/junit.xml build/coverage.xml
 	@git describe --always --dirty --abbrev=40 --exclude='*' > build/testing 2>/dev/null || true
@@ -133,4 +140,4 @@ var/secrets/database-url:
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help setup run test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean
+.PHONY: help setup run dev test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean

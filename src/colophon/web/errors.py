@@ -8,7 +8,7 @@ import sqlite3
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, ServiceUnavailable
@@ -145,6 +145,8 @@ def _database_error(error: DBAPIError) -> Response:
 
 
 def _internal_error(error: Exception) -> Response:
+    if current_app.debug:
+        raise error  # to the debugger
     log.error("unexpected error", exc_info=error)
     return _response(InternalServerError())
 

@@ -36,7 +36,7 @@ def init_app(app: Flask, settings: Settings, release: Passport) -> None:
         pool_size=settings.database_pool_size,
         statement_timeout_ms=settings.database_statement_timeout_ms,
     )
-    app.extensions["colophon"] = State(settings, release, engine, LRUCache(PAGES_SIZE, weigh=len))
+    app.extensions["colophon"] = State(settings, release, engine, LRUCache(0 if app.debug else PAGES_SIZE, weigh=len))
     app.teardown_appcontext(lambda _error: close_connection())
 
 
