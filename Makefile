@@ -116,6 +116,9 @@ lock: setup-lock ## Renew the locked requirements, with hashes, from pyproject.t
 	@$(COMPILE) --group pyproject.toml:rehearsal --output-file tests/emulator/requirements.txt
 	@$(COMPILE) --group pyproject.toml:lock --output-file .ci/requirements.txt
 
+hooks: setup-test ## Have Git check what you commit, for a second: ruff, merge markers, large files (.venv/bin/prek uninstall ends it)
+	@$(BIN)/prek install
+
 clean: ## Remove what was built and installed; the database in var/ stays
 	@rm -rf .venv build assets/node_modules tests/rehearsal/runner/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -140,4 +143,4 @@ var/secrets/database-url:
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help setup run dev test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock clean
+.PHONY: help setup run dev test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock hooks clean
