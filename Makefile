@@ -133,6 +133,11 @@ SETUP = "$(PYTHON)" -E -s -S -c 'import sys; \
 setup-%:
 	@$(SETUP) $*
 
+# GitHub follows no links here, so it has copies.
+.github:
+	@cp .gitlab/CODEOWNERS .gitlab/SECURITY.md $@
+	@cp .gitlab/merge_request_templates/Default.md $@/pull_request_template.md
+
 # Only their folder is closed: a container sees the files alone, and its user must be able to read them.
 var/secrets/database-url:
 	@mkdir -p -m 700 var/secrets
@@ -143,4 +148,4 @@ var/secrets/database-url:
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help setup run dev test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock hooks clean
+.PHONY: help setup run dev test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock hooks clean .github
