@@ -26,6 +26,13 @@ from tests import releases
 from tests.databases import PostgreSQL, SQLite
 from tests.pagecheck import PageClient
 from tests.postgres import Postgres, programs, running
+from tests.quick import (  # noqa: F401 -- pytest finds these hooks here
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
 from tests.waiting import LONGEST, until
 
 if TYPE_CHECKING:

@@ -18,6 +18,8 @@ from delivery.release import image
 from tests.gitlabci import ROOT, Pipeline
 from tests.runnerplay import PROJECT, JobError, Runner, Server
 
+pytestmark = pytest.mark.slow
+
 BRANCH = {"CI_COMMIT_REF_PROTECTED": "false", "CI_COMMIT_BRANCH": "feature/covers"}
 MASTER = {"CI_COMMIT_REF_PROTECTED": "true", "CI_COMMIT_BRANCH": "master"}
 MASTER |= {"AWS_ROLE_PUSH": "arn:push", "AWS_ROLE_DEPLOY": "arn:deploy"}

@@ -14,6 +14,8 @@ from delivery.commands.setup import CHECK, RECIPE
 from tests.conftest import unavailable
 from tests.wheels import locked, wheel, without_index
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 # The pip of each Python's first release.
 OLDEST = {11: "22.3", 12: "23.2.1", 13: "24.2"}

@@ -19,6 +19,8 @@ from delivery.deployment.outcomes import Outcome
 from tests.fakeaws import Fate, writes
 from tests.fakesite import UNDER_WAY
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 TIMED_OUT = 'Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"'
 

@@ -14,6 +14,8 @@ from tests.conftest import SETTING_NAMES
 from tests.repository.checkout import ROOT
 from tests.waiting import LONGEST, until
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = {name: value for name, value in os.environ.items() if name not in SETTING_NAMES}
 HOME = "src/colophon/templates/pages/home.html"  # a page that is kept in memory, where it is not worked on
 

@@ -43,7 +43,7 @@ def test_every_file_is_as_its_rules_say():
     [
         ("a.py", "\ufeffa = 1\n", "charset"),
         ("a.py", "a = 1\r\n", "end_of_line"),
-        ("docs/a.md", "no end", "insert_final_newline"),
+        ("a.txt", "no end", "insert_final_newline"),
         ("a.yml", "a: 1 \n", "trim_trailing_whitespace"),
         ("a.html", "\t<p>\n", "indent_style"),
         ("Makefile", "a:\n  @true\n", "indent_style"),

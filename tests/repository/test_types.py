@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PLANTED = "def planted(number):\n    return number + len(5)\n\n\n"
 AFTER = "from __future__ import annotations\n"

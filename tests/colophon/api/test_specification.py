@@ -18,6 +18,8 @@ from colophon.settings import Settings
 from colophon.web import state
 from tests.pagecheck import text
 
+pytestmark = pytest.mark.slow
+
 CASES_PER_OPERATION = 60
 # What a specification cannot say of a request: which parameters exclude each other, what stands in the catalogue, which
 # key was used and which state was seen.

@@ -98,6 +98,7 @@ records = st.fixed_dictionaries(
 
 
 @any_database
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", FORMATS)
 @given(st.lists(records, min_size=1, max_size=4))
 @settings(

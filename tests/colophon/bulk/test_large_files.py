@@ -73,7 +73,7 @@ PLANTS = [
     ({"year": "18 15"}, "year"),
 ]
 
-pytestmark = any_database
+pytestmark = [any_database, pytest.mark.slow]
 
 
 def isbn(number):

@@ -48,6 +48,7 @@ def test_migrating_twice_changes_nothing(fresh, caplog):
     assert not caplog.records
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_migrate_once(fresh_url):
     environment = os.environ | {"DATABASE_URL": fresh_url, "LOG_LEVEL": "warning"}
     command = [sys.executable, "-m", "colophon", "db", "upgrade"]

@@ -7,6 +7,8 @@ import pytest
 from tests.colophon.web.slowpages import SLOW, SlowPages, answer, visit
 from tests.conftest import Server
 
+pytestmark = pytest.mark.slow
+
 HEALTH = ("/healthz", "/readyz")
 PAGE = b"GET /about HTTP/1.1\r\nHost: localhost\r\n\r\n"
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -17,6 +17,8 @@ from tests.conftest import Server
 from tests.postgres import running
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
 PATIENCE = 20.0  # seconds that a visitor waits for an answer
 

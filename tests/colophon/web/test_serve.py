@@ -19,6 +19,8 @@ from tests import releases
 from tests.conftest import SETTING_NAMES, Server
 from tests.waiting import LONGEST
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

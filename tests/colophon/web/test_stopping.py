@@ -5,10 +5,14 @@ import os
 import signal
 import threading
 
+import pytest
+
 from tests.colophon.web.slowpages import SlowPages, answer, visit
 from tests.colophon.web.slowworker import ANSWER
 from tests.conftest import Server
 from tests.waiting import LONGEST
+
+pytestmark = pytest.mark.slow
 
 PATHS = ("/", "/books", "/books/emma", "/authors", "/api/v1/books")
 
