@@ -33,6 +33,7 @@ from tests.quick import (  # noqa: F401 -- pytest finds these hooks here
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+from tests.untraced import untraced
 from tests.waiting import LONGEST, until
 
 if TYPE_CHECKING:
@@ -73,6 +74,13 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flask, "jinja_options", {"bytecode_cache": cache})
+        yield
+
+
+@pytest.fixture
+def without_coverage() -> Iterator[None]:
+    """Nothing of the test is traced."""
+    with untraced():
         yield
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 from justhtml import JustHTML
 
+from tests.untraced import untraced
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -79,17 +81,19 @@ class PageClient:
         assert response.status_code == status, f"{path} answered {response.status_code}"
         assert response.mimetype == "text/html"
         html = response.get_data(as_text=True)
-        # The page of an error is none of the menu's, whatever its address.
-        broken = [
-            *broken_rules(html, response.request.path if status == 200 else ""),
-            *_another_release(Soup(html), response.headers.get(HEADER, "")),
-            *self._dead_links(html, path),
-        ]
+        with untraced():
+            soup = Soup(html)
+            # The page of an error is none of the menu's, whatever its address.
+            broken = [
+                *broken_rules(html, response.request.path if status == 200 else "", soup),
+                *_another_release(soup, response.headers.get(HEADER, "")),
+            ]
+        broken += self._dead_links(soup, path)
         assert not broken, f"{path}:\n  " + "\n  ".join(broken)
-        return Soup(html)
+        return soup
 
-    def _dead_links(self, html: str, path: str) -> Iterator[str]:
-        for link in Soup(html).select("a[href], link[href], img[src], script[src]"):
+    def _dead_links(self, soup: Soup, path: str) -> Iterator[str]:
+        for link in soup.select("a[href], link[href], img[src], script[src]"):
             target = attribute(link, "href") or attribute(link, "src")
             url = urldefrag(urljoin(f"http://localhost{path}", target)).url
             if target.startswith("#") or urlsplit(url).hostname != "localhost":
@@ -110,11 +114,11 @@ def _another_release(soup: Soup, announced: str) -> Iterator[str]:
         yield f"the header names the release {announced!r}, and the footer {shown!r}"
 
 
-def broken_rules(html: str, path: str = "/") -> Iterator[str]:
+def broken_rules(html: str, path: str = "/", soup: Soup | None = None) -> Iterator[str]:
     """Yield one sentence for each rule that a page breaks."""
     for error in JustHTML(html, collect_errors=True).errors:
         yield f"not HTML5: {error.code} in line {error.line}"
-    soup = Soup(html)
+    soup = soup or Soup(html)
     for rule in RULES:
         yield from rule(soup, path)
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 
+@pytest.fixture(autouse=True)
+def without_coverage(without_coverage: None) -> None:
+    """The coverage is the site's, of which nothing runs here."""
+
+
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line, as if by hand: outside any pipeline."""

@@ -18,7 +18,8 @@ from colophon.settings import Settings
 from colophon.web import state
 from tests.pagecheck import text
 
-pytestmark = pytest.mark.slow
+# test_reading.py and test_writing.py cover the same code; to trace thousands of requests would take half a minute.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_coverage")]
 
 CASES_PER_OPERATION = 60
 # What a specification cannot say of a request: which parameters exclude each other, what stands in the catalogue, which

@@ -75,7 +75,7 @@ def test_every_rule_is_broken_by_some_page():
 
 def test_a_link_that_leads_nowhere_is_caught(page, client):
     assert client.get("/nowhere").status_code == 404
-    dead = list(page._dead_links('<a href="/nowhere">x</a>', "/"))
+    dead = list(page._dead_links(Soup('<a href="/nowhere">x</a>'), "/"))
     assert dead == ["the link to /nowhere answers 404"]
 
 
