@@ -95,7 +95,7 @@ def test_a_changed_template_shows_on_the_next_request(copy):
 
 
 def test_a_changed_module_is_loaded_again(copy):
-    copy.change("src/colophon/templating.py", 'SITE_NAME = "Colophon"', 'SITE_NAME = "Another name"')
+    copy.change("src/colophon/web/templating.py", 'SITE_NAME = "Colophon"', 'SITE_NAME = "Another name"')
     until(lambda: "Another name" in copy.get("/")[1])
     assert "Another name" in copy.get("/")[1]
 

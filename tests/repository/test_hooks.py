@@ -12,6 +12,7 @@ import yaml
 
 from tests.repository.checkout import ROOT
 
+DOCSTRING = '"""Count."""\n\n'
 CONFIG = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
 
 
@@ -63,8 +64,8 @@ def hooked(clone):
 @pytest.mark.parametrize(
     ("name", "content", "hook"),
     [
-        ("a.py", "import os\n", "ruff check"),
-        ("a.py", "a = {'one':1}\n", "ruff format"),
+        ("a.py", f"{DOCSTRING}import os\n", "ruff check"),
+        ("a.py", f"{DOCSTRING}a = {{'one':1}}\n", "ruff format"),
         ("a.txt", "<<<<<<< HEAD\n=======\n>>>>>>> other\n", "check for merge conflicts"),
         ("a.txt", "1234567890" * 60_000, "check for added large files"),
     ],
@@ -77,12 +78,12 @@ def test_a_commit_with_a_fault_is_refused(hooked, name, content, hook):
 
 
 def test_a_good_commit_is_made_in_less_than_a_second_of_the_processor(hooked):
-    code, printed = hooked.commit("good", "a.py", "ONE = 1\n")
+    code, printed = hooked.commit("good", "a.py", f"{DOCSTRING}ONE = 1\n")
     assert code == 0
     assert printed.count("Passed") == sum(len(repository["hooks"]) for repository in CONFIG["repos"])
     assert hooked.commits() == ["good", "the first"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    hooked.commit("better", "a.py", "TWO = 2\n")
+    hooked.commit("better", "a.py", f"{DOCSTRING}TWO = 2\n")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 

@@ -60,7 +60,10 @@ def test_make_quick_lints_and_runs_the_quick_tests(menu, tmp_path):
 
 @pytest.mark.slow
 def test_the_quick_tests_need_no_browser_no_postgresql_and_no_running_site():
-    files = [f"tests/{name}.py" for name in ("unit/test_search", "browser/test_search", "server/test_stopping")]
+    files = [
+        f"tests/{name}.py"
+        for name in ("colophon/catalogue/test_search", "browser/test_search", "colophon/web/test_stopping")
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-n0", "-q", "--quick", "--collect-only", *files],
         cwd=ROOT,
@@ -70,7 +73,9 @@ def test_the_quick_tests_need_no_browser_no_postgresql_and_no_running_site():
     )
     kept = re.findall(r"^tests/\S+::.*", run.stdout, re.MULTILINE)
     assert kept
-    assert not [test for test in kept if "postgresql" in test or not test.startswith("tests/unit/test_search.py")]
+    assert not [
+        test for test in kept if "postgresql" in test or not test.startswith("tests/colophon/catalogue/test_search.py")
+    ]
     (told,) = re.findall(r"^Quick: these tests were left out: (.+)\. `make test`", run.stdout, re.MULTILINE)
     kinds = {re.sub(r"^\d+ ", "", kind) for kind in told.split(", ")}
     assert kinds == {"on PostgreSQL", "in a browser", "that are slow"}

@@ -118,7 +118,8 @@ class ListParameters(Schema):
 class AuthorsParameters(Schema):
     """The parameters of the list of authors."""
 
-    letter = fields.String(validate=Regexp(r"^[^\W_]$", error="Must be one letter."))
+    # Of ASCII, letters and digits; `\W` would mean another set to readers of the specification than to Python.
+    letter = fields.String(validate=Regexp(r"^[^\x00-/:-@\[-`{-\x7f]$", error="Must be one letter."))
     page = _number("Must be a whole number.", _PAGE)
 
     @post_load
