@@ -1,1 +1,1 @@
-"""How Colophon ships: the steps behind the menu. It knows of the site no more than its passport, release.json."""
+"""The delivery of Colophon: the steps behind the menu. It knows of the site only its passport, release.json."""

@@ -66,18 +66,22 @@ class AwsError(CommandError, CallError):
 
     @property
     def may_pass(self) -> bool:
+        """True if the same call may succeed later, with nothing changed."""
         return self.error in THROTTLED or self.error in PASSING or self.killed is not None
 
     @property
     def lasts(self) -> bool:
+        """True if the same call will fail until a person changes something."""
         return self.error in LASTING or "not authorized to perform" in self.said
 
     @property
     def may_be_done(self) -> bool:
+        """True if AWS may have carried the call out all the same."""
         return self.error in FAILED or self.killed is not None
 
     @property
     def cause(self) -> Cause:
+        """The cause of the failure, and what to change."""
         return _cause(self)
 
 

@@ -30,7 +30,7 @@ class Rollout:
 
     @property
     def begun(self) -> bool:
-        """Whether the target may have been changed."""
+        """True if the target may have been changed."""
         return self._change is not None and self._change.begun
 
     def complete(self, revision: Revision, tasks: int | None) -> None:

@@ -28,28 +28,36 @@ class Pipeline(Protocol):
 
     @property
     def automatic(self) -> bool:
-        """Whether this is a job of a pipeline, and not a person at a terminal."""
+        """True if this is a job of a pipeline, and not a person at a terminal."""
 
     @property
-    def branch(self) -> str | None: ...
+    def branch(self) -> str | None:
+        """The branch that the pipeline is of."""
+
     @property
     def protected(self) -> bool:
-        """Whether only some may change the branch."""
+        """True if only some may change the branch."""
 
     @property
     def protect(self) -> str:
-        """Where a branch is protected, as an instruction."""
+        """The instruction by which a branch is protected."""
 
     @property
     def ref(self) -> str | None:
         """The branch or tag that is built."""
 
     @property
-    def commit(self) -> str | None: ...
+    def commit(self) -> str | None:
+        """The commit that the pipeline is of."""
+
     @property
-    def url(self) -> str | None: ...
+    def url(self) -> str | None:
+        """The pipeline's page."""
+
     @property
-    def job_url(self) -> str | None: ...
+    def job_url(self) -> str | None:
+        """The job's page."""
+
     @property
     def began(self) -> str | None:
         """When the pipeline began, in ISO 8601."""
@@ -63,7 +71,8 @@ class Pipeline(Protocol):
         """The token by which a job proves to a target which pipeline it belongs to."""
 
     @property
-    def job(self) -> str: ...
+    def job(self) -> str:
+        """A name for the job in the target's own records."""
 
 
 class Conflict(Exception):  # noqa: N818 -- not an error: another writer was faster
@@ -113,9 +122,13 @@ class Running(Protocol):
         """The image by its digest; None before the first release."""
 
     @property
-    def digest(self) -> str | None: ...
+    def digest(self) -> str | None:
+        """The digest of that image."""
+
     @property
-    def commit(self) -> str | None: ...
+    def commit(self) -> str | None:
+        """The commit of that image."""
+
     @property
     def recorded(self) -> str | None:
         """The image that was recorded last as released."""
@@ -126,7 +139,7 @@ class Running(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no task is to run, as before the first release."""
+        """True if no task is to run, as before the first release."""
 
 
 class State(Enum):
@@ -141,7 +154,7 @@ class State(Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """True if nothing more will happen."""
         return self not in (State.GOING, State.UNDOING)
 
 
@@ -158,7 +171,9 @@ class Revision(Protocol):
     """A description of what is to run, which the target has taken in and does not run yet."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The target's name for it."""
+
     @property
     def difference(self) -> Sequence[str]:
         """The lines in which it differs from what runs, as a unified diff."""
@@ -168,15 +183,19 @@ class Change(Protocol):
     """One rollout, from the one call that begins it to its end. Every method raises CallError."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The target's name for it."""
+
     @property
     def begun(self) -> bool:
-        """Whether the target may have been changed."""
+        """True if the target may have been changed."""
 
     def begin(self, tasks: int | None = None) -> None:
         """Make the call and learn the change's id. `tasks` is the number to run, None for as many as now."""
 
-    def look(self) -> Progress: ...
+    def look(self) -> Progress:
+        """Return the progress at this moment."""
+
     def stop(self) -> None:
         """Tell the target to go back to what ran before. Does nothing to a change that has ended."""
 
@@ -191,18 +210,24 @@ class Target(Protocol[SomeRevision]):
     """The environment to deploy to. Every method raises CallError."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of what is deployed."""
+
     @property
     def identity(self) -> str:
         """The name that the target knows the caller by."""
 
     @property
-    def registry(self) -> Registry: ...
+    def registry(self) -> Registry:
+        """The images that can be deployed here."""
+
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """The place of the lock and the receipts."""
+
     @property
     def running(self) -> Running:
-        """What ran before the deployment."""
+        """The release that ran before the deployment."""
 
     @property
     def changes(self) -> Mapping[str, bool]:
@@ -245,7 +270,9 @@ class Gate(Protocol):
     """A condition that a finished rollout must meet; else what ran before runs again."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of its step, and of its evidence on the receipt."""
+
     def require(self) -> Json:
         """Return the evidence, for the receipt. Raises Refusal and CallError."""
 
@@ -267,20 +294,20 @@ class CallError(click.ClickException):
 
     @property
     def cause(self) -> Cause:
-        """Why, and what to change."""
+        """The cause of the failure, and what to change."""
         raise NotImplementedError
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same call may succeed later, with nothing changed."""
+        """True if the same call may succeed later, with nothing changed."""
         raise NotImplementedError
 
     @property
     def lasts(self) -> bool:
-        """Whether the same call will fail until a person changes something."""
+        """True if the same call will fail until a person changes something."""
         raise NotImplementedError
 
     @property
     def may_be_done(self) -> bool:
-        """Whether the target may have carried the call out all the same."""
+        """True if the target may have carried the call out all the same."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What runs a step: a job of a pipeline, or a person at a terminal."""
+"""The pipelines that run a step, and the person who does without one."""
 
 from __future__ import annotations
 

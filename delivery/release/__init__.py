@@ -1,1 +1,1 @@
-"""What is shipped: a commit, the evidence for it, its image."""
+"""The release: a commit, the evidence for it, its passport and its image."""

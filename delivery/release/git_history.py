@@ -17,7 +17,7 @@ MIGRATIONS = ":(glob)src/colophon/**/migrations/versions/*.py"
 
 
 class Order(Enum):
-    """Where a commit stands, seen from another."""
+    """The place of a commit in the history, seen from another."""
 
     SAME = "the same"
     NEWER = "newer"

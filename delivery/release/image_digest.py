@@ -1,4 +1,4 @@
-"""What an image holds: one digest over all its files, which two builds of one commit share.
+"""One digest over all files of an image, which two builds of one commit share.
 
 An image's own id differs between builds, for its configuration says when each was made.
 """

@@ -1,4 +1,4 @@
-"""What the test stage left in build/: how the tests ended, what they reached, what the scans found."""
+"""The reports of the test stage in build/: test totals, coverage, scans."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def of_image(folder: Path, site: str) -> dict[str, Any] | None:
 
 
 def verdict_on_image(folder: Path, site: str) -> str | None:
-    """Return whether a scan of this site `passed`, `failed` or was `not run`. None where none was asked for."""
+    """Return whether a scan of this site `passed`, `failed` or was `not run`. None where there was none."""
     found = of_image(folder, site)
     return str(found["verdict"]) if found else None
 

@@ -1,1 +1,1 @@
-"""What a person at a terminal sees, and the programs that are run for them."""
+"""The terminal: a deployment's display, and the commands that steps run."""

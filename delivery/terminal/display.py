@@ -1,4 +1,4 @@
-"""What people see while a deployment runs: on a terminal a live block, elsewhere a line when something changed."""
+"""A deployment's display: a live block on a terminal, elsewhere a line for each change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "refused": "red"}
 
 
 class Display:
-    """Where a deployment says what it does."""
+    """The display of one deployment."""
 
     def __init__(self) -> None:
         self._live = sys.stdout.isatty()
@@ -26,17 +26,17 @@ class Display:
         click.secho(f"== {title}", bold=True)
 
     def line(self, text: str, colour: str | None = None) -> None:
-        """Say something for good."""
+        """Print a line."""
         self.settle()
         click.secho(text, fg=colour)
 
     def check(self, name: str, verdict: str, found: str) -> None:
-        """Say what a check found."""
+        """Print the result of a check."""
         self.settle()
         click.echo(f"{click.style(f'{verdict:<8}', fg=COLOURS[verdict])} {name}: {found}")
 
     def block(self, lines: list[str], moving: str) -> None:
-        """Show how things stand, on a terminal in place; a change of `moving` alone is nothing new."""
+        """Show the progress, on a terminal in place; elsewhere only if `lines` changed, whatever `moving` counters say."""
         if not self._live:
             if lines != self._drawn:
                 click.echo("; ".join(filter(None, [*lines, moving])))
@@ -50,6 +50,6 @@ class Display:
         click.echo("\n".join(self._drawn))
 
     def settle(self) -> None:
-        """Leave what is shown where it is; what follows stands below."""
+        """Leave the live block where it is; what follows is printed below."""
         if self._live:
             self._drawn = []

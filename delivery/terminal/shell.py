@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-# By what a program is ended from outside. One that catches the signal first ends with 128 and its number.
+# The signals that end a program from outside. One that catches the signal first ends with 128 and its number.
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 
 
@@ -35,7 +35,7 @@ class CommandError(click.ClickException):
 
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """Return what commands run with: this process's variables, the given ones, and the tools of this environment.
+    """Return the variables of commands: this process's, the given ones, and a PATH with this environment's tools.
 
     A given None takes a variable away. A PATH that has the tools of this environment is left in the order it is in.
     """
@@ -46,7 +46,7 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
     return {name: value for name, value in changed.items() if value is not None}
 
 
-# What makes room before a command is printed, while something else is shown in place.
+# Called before a command is printed, so that a live display can step aside.
 make_room: list[Callable[[], None]] = []
 
 

@@ -9,9 +9,35 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # A folder whose Python is held to both rules is added here; what is held to the words alone, below it.
-PARTS = ("src", "bench")
-OTHERS = ("assets", "README.md", "CONTRIBUTING.md", "pyproject.toml")
-TEXTS = (".py", ".html", ".xml", ".txt", ".md", ".mako", ".toml", ".js", ".mjs", ".scss", "Dockerfile")
+PARTS = ("src", "bench", "delivery")
+OTHERS = (
+    "assets",
+    "ecs",
+    ".ci",
+    "README.md",
+    "CONTRIBUTING.md",
+    "pyproject.toml",
+    "Makefile",
+    ".gitlab-ci.yml",
+    ".gitlab",
+)
+TEXTS = (
+    ".py",
+    ".html",
+    ".xml",
+    ".txt",
+    ".md",
+    ".mako",
+    ".toml",
+    ".js",
+    ".mjs",
+    ".scss",
+    ".yml",
+    ".yaml",
+    ".json",
+    "Dockerfile",
+    "Makefile",
+)
 NOT_OURS = re.compile(r"requirements\.(txt|in)$")
 
 BANNED = re.compile(r"\b(asked|somebody|whoever|nobody|hears)\b", re.IGNORECASE)

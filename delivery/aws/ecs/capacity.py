@@ -1,4 +1,4 @@
-"""Whether one more task fits into the cluster."""
+"""Room for one more task in the cluster."""
 
 from __future__ import annotations
 

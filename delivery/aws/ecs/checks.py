@@ -33,6 +33,7 @@ class Checks:
         return {name: _of_no_candidate(getattr(self, name.replace(" ", "_"))) for name in NAMES}
 
     def cluster(self) -> str:
+        """Check that the cluster is there and active."""
         cluster = self._running.cluster
         name = self._context.names.project
         if cluster is None or cluster["status"] != "ACTIVE":
@@ -43,6 +44,7 @@ class Checks:
         return f"{name} is active"
 
     def service(self) -> str:
+        """Check that the service is active, undoes a failed rollout by itself, and has the site's container."""
         service = self._service()
         if service["status"] != "ACTIVE":
             raise Refusal(f"The service is {service['status']}.", "create it again: ecs/service.yml.")
@@ -60,6 +62,7 @@ class Checks:
         return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
 
     def deployments(self) -> str:
+        """Check that no other deployment is under way."""
         self._service()
         for each in self._running.deployments:
             if each["status"] in (
@@ -76,6 +79,7 @@ class Checks:
         return "none under way"
 
     def roles(self) -> str:
+        """Check that the task's two roles are there."""
         self._service()
         names = []
         for kind in ("taskRoleArn", "executionRoleArn"):
@@ -94,6 +98,7 @@ class Checks:
         return " and ".join(names)
 
     def secrets(self) -> str:
+        """Check that the secrets that the task reads are there."""
         self._service()
         keys: dict[str, list[str]] = {}
         elsewhere = []
@@ -124,12 +129,13 @@ class Checks:
             ) from None
         if found.get("DeletedDate"):
             raise Refusal(f"The secret {arn} is being deleted.", "`aws secretsmanager restore-secret` brings it back.")
-        # A secret's keys are in its value, which is nobody's to read here. RDS's own have these two
+        # A secret's keys are in its value, which nothing here may read. RDS's own have these two
         # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html); of others, ECS tells.
         if found.get("OwningService") == "rds" and (wrong := sorted({*keys} - {"username", "password", ""})):
             raise Refusal(f"The secret {arn} of RDS has no key {wrong[0]}.", "check ecs/service.yml, Secrets.")
 
     def target_group(self) -> str:
+        """Check that the load balancer sends visitors and health checks to the container's port."""
         balancers = self._service().get("loadBalancers") or []
         if not balancers:
             raise Refusal("The service stands behind no load balancer.", "check ecs/service.yml, LoadBalancers.")
@@ -161,6 +167,7 @@ class Checks:
         return f"port {port}, checked at /readyz"
 
     def log_group(self) -> str:
+        """Check that the group of the tasks' logs is there."""
         name = self._context.names.log_group
         found = self._context.aws.call("logs", "describe-log-groups", "--log-group-name-prefix", name)["logGroups"]
         if name not in (group["logGroupName"] for group in found):
@@ -170,6 +177,7 @@ class Checks:
         return name
 
     def capacity(self) -> str:
+        """Check that the cluster has room for one more task, or grows by itself."""
         room = capacity.room(self._context, self._service(), self._running.definition)
         if room.tasks or room.unbounded:
             return room.sentence
@@ -181,6 +189,7 @@ class Checks:
         )
 
     def address(self) -> str:
+        """Check that the site's address is known."""
         if not self._running.url:
             raise Refusal(
                 f"{self._context.names.site_url} does not say where the site is, and so nothing could be proven.",

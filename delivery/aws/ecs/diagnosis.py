@@ -112,7 +112,7 @@ def tells(task: Json) -> bool:
 
 
 def of_placement(failures: list[Json]) -> Cause:
-    """Return why ECS started no task when asked to run one (RunTask's failures)."""
+    """Return why ECS started no task (RunTask's failures)."""
     reasons = tuple(f"{each.get('arn') or 'the cluster'}: {each.get('reason')}" for each in failures)
     return _unplaced("; ".join(reasons))
 

@@ -70,7 +70,7 @@ class Running:
 
     @property
     def idle(self) -> bool:
-        """Whether no task is to run, as before the first release."""
+        """True if no task is to run, as before the first release."""
         return not (self.service or {}).get("desiredCount")
 
     @cached_property

@@ -52,7 +52,7 @@ class ServiceDeployment:
 
     @property
     def begun(self) -> bool:
-        """Whether the call was made and not refused."""
+        """True if the call was made and not refused."""
         return self._begun
 
     @property

@@ -1,4 +1,4 @@
-"""Why a task stopped: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+"""Causes of stopped tasks: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task has written to its log."""
+"""The log of a task."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ class Stack(NamedTuple):
 
     @property
     def file(self) -> str:
+        """The template's file name."""
         return f"{self.name}.yml"
 
     @property
