@@ -20,7 +20,7 @@ from delivery.deployment.cancellation import Cancellation, Poller
 from delivery.deployment.candidate import Candidate
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 from delivery.deployment.seam import CallError
-from delivery.release import checkout, image, trivy
+from delivery.release import image, trivy
 from delivery.settings import Settings, settings
 from delivery.terminal.shell import CommandError, output
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from delivery.environments import Environment
 
 root_option = click.option(
-    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=checkout.ROOT, hidden=True
+    "--root", type=click.Path(path_type=Path, exists=True, file_okay=False), default=environments.ROOT, hidden=True
 )
 commit_option = click.option(
     "--commit", metavar="COMMIT", help="The commit; by default the pipeline's, or the one that is checked out."

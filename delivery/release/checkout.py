@@ -6,14 +6,15 @@ import tarfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
-from pathlib import Path
 from subprocess import run
+from typing import TYPE_CHECKING
 
 import click
 
 from delivery.terminal.shell import CommandError, announce, output
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Checkout:
             archive.extractall(into)  # noqa: S202 -- Git's own archive of this very repository
 
 
-def read(root: Path = ROOT, ref: str | None = None) -> Checkout:
+def read(root: Path, ref: str | None = None) -> Checkout:
     """Return the commit that is checked out, by the branch or tag `ref` or its own. Raises ClickException for none."""
     try:
         commit = _git(root, "rev-parse", "--verify", "HEAD^{commit}")

@@ -36,7 +36,7 @@ class Display:
         click.echo(f"{click.style(f'{verdict:<8}', fg=COLOURS[verdict])} {name}: {found}")
 
     def block(self, lines: list[str], moving: str) -> None:
-        """Show the progress, on a terminal in place; elsewhere only if `lines` changed, whatever `moving` counters say."""
+        """Show the progress: in place on a terminal, elsewhere only if `lines` changed, not just `moving` counters."""
         if not self._live:
             if lines != self._drawn:
                 click.echo("; ".join(filter(None, [*lines, moving])))

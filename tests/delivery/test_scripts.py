@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from delivery.release.checkout import ROOT
+from delivery.environments import ROOT
 
 SCRIPTS = [
     path

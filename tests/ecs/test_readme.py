@@ -8,8 +8,7 @@ from importlib import import_module
 
 from delivery.aws.stacks import parameters, templates
 from delivery.aws.stacks.update import ECS, STACKS
-from delivery.environments import environment
-from delivery.release.checkout import ROOT
+from delivery.environments import ROOT, environment
 
 README = (ECS / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from colophon.settings import Settings
-from delivery.release.checkout import ROOT
+from delivery.environments import ROOT
 
 IMAGE = f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/colophon@sha256:{'a' * 64}"
 

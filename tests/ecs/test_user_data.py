@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from delivery.release.checkout import ROOT
+from delivery.environments import ROOT
 from tests.conftest import unavailable
 
 # Where .ci/packages unpacks it, and where Debian installs it.

@@ -9,7 +9,7 @@ import click
 
 from delivery.aws import client
 from delivery.aws.stacks import change_sets
-from delivery.release.checkout import ROOT
+from delivery.environments import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
