@@ -79,6 +79,6 @@ def region(environment: Mapping[str, str]) -> str:
             if error.code != 1:
                 raise
             raise click.ClickException(
-                "No AWS region is set: write it into delivery.toml, or set AWS_REGION, for example to eu-central-1."
+                "No AWS region is set: write it into delivery.toml, or set AWS_REGION."
             ) from None
     return given

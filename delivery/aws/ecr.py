@@ -8,15 +8,15 @@ from functools import cached_property
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from delivery.aws.ecs import task_definition
 from delivery.aws.errors import AwsError
 from delivery.deployment.outcomes import Cause
 from delivery.deployment.seam import Doubt, Image, Refusal
 from delivery.terminal.shell import output, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from delivery.aws.context import Context
-    from delivery.aws.ecs.service import Running
     from delivery.deployment.candidate import Candidate
     from delivery.deployment.seam import Json
 
@@ -25,11 +25,11 @@ IMAGES = ("application/vnd.docker.distribution.manifest.v2+json", "application/v
 
 
 class Registry:
-    """The images of the project's repository, for the service that is to run them. Every method raises AwsError."""
+    """The images of the project's repository, which tasks name by `repository()`. Every method raises AwsError."""
 
-    def __init__(self, context: Context, running: Running) -> None:
+    def __init__(self, context: Context, repository: Callable[[], str]) -> None:
         self._context, self._aws, self._project = context, context.aws, context.names.project
-        self._running = running
+        self._repository = repository
 
     @cached_property
     def uri(self) -> str:
@@ -46,12 +46,8 @@ class Registry:
         return Image(found["imageDigest"], tuple(found.get("imageTags", ())), unfit)
 
     def name(self, image: Image) -> str:
-        """Return REPOSITORY@DIGEST.
-
-        The service's image is always of this repository, even the one that there never was (ecs/service.yml).
-        """
-        present = task_definition.image(self._running.definition) or ""
-        return f"{task_definition.repository(present)}@{image.digest}"
+        """Return REPOSITORY@DIGEST, by which a task runs an image."""
+        return f"{self._repository()}@{image.digest}"
 
     def keep(self, image: Image, commit: str) -> None:
         """Tag an image `released-COMMIT`, which the registry's lifecycle never removes (ecs/registry.yml)."""

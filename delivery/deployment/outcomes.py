@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from delivery.deployment.seam import Json
 
 
 class Outcome(Enum):
@@ -50,7 +48,7 @@ class Cause:
         change = [f"Next step: {self.change}"] if self.change else []
         return "\n".join([self.sentence, *(f"  | {line}" for line in self.evidence), *change])
 
-    def as_json(self) -> Json:
+    def as_json(self) -> dict[str, Any]:
         """Return it as it stands on a receipt."""
         return asdict(self) | {"evidence": list(self.evidence)}
 

@@ -40,6 +40,11 @@ class Running:
         found: Json = self._context.aws.call("ecs", "describe-task-definition", task_definition=arn)["taskDefinition"]
         return found
 
+    @property
+    def repository(self) -> str:
+        """The repository of its image; also of the one that there never was, before the first (ecs/service.yml)."""
+        return task_definition.repository(task_definition.image(self.definition) or "")
+
     @cached_property
     def image(self) -> str | None:
         """The image that the service is set to run; None before the first release."""
