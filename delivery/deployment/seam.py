@@ -20,59 +20,21 @@ SomeRevision = TypeVar("SomeRevision", bound="Revision")  # of one target
 
 
 class Pipeline(Protocol):
-    """The program or person that runs a step. Each is None where there is no such thing."""
+    """The job or the person that runs a step. An attribute is None where there is no such thing."""
 
-    @property
-    def user(self) -> str:
-        """Who to ask about a deployment: a user by a job's URL, or a user at a machine."""
-
-    @property
-    def automatic(self) -> bool:
-        """True if this is a job of a pipeline, and not a person at a terminal."""
-
-    @property
-    def branch(self) -> str | None:
-        """The branch that the pipeline is of."""
-
-    @property
-    def protected(self) -> bool:
-        """True if only some may change the branch."""
-
-    @property
-    def protect(self) -> str:
-        """The instruction by which a branch is protected."""
-
-    @property
-    def ref(self) -> str | None:
-        """The branch or tag that is built."""
-
-    @property
-    def commit(self) -> str | None:
-        """The commit that the pipeline is of."""
-
-    @property
-    def url(self) -> str | None:
-        """The pipeline's page."""
-
-    @property
-    def job_url(self) -> str | None:
-        """The job's page."""
-
-    @property
-    def began(self) -> str | None:
-        """When the pipeline began, in ISO 8601."""
-
-    @property
-    def pushed_image(self) -> str | None:
-        """The image that an earlier job pushed, REPOSITORY@DIGEST."""
-
-    @property
-    def identity_token(self) -> str | None:
-        """The token by which a job proves to a target which pipeline it belongs to."""
-
-    @property
-    def job(self) -> str:
-        """A name for the job in the target's own records."""
+    user: str  # to ask about a deployment: a name with the job's page, or with the machine's name
+    automatic: bool = False  # a job of a pipeline, not a person at a terminal
+    branch: str | None = None
+    protected: bool = False  # the branch, which only some may change
+    protect: str = ""  # the instruction by which a branch is protected
+    ref: str | None = None  # the branch or tag that is built
+    commit: str | None = None
+    url: str | None = None
+    job_url: str | None = None
+    began: str | None = None  # in ISO 8601
+    pushed_image: str | None = None  # by an earlier job, REPOSITORY@DIGEST
+    identity_token: str | None = None  # proves to a target which pipeline a job belongs to
+    job: str = "by-hand"  # its name in the target's own records
 
 
 class Conflict(Exception):  # noqa: N818 -- not an error: another writer was faster

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from delivery.deployment.seam import Pipeline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class GitLab:
+class GitLab(Pipeline):
     """A job, by its variables. An image that an earlier job pushed comes as IMAGE, from build/image.env."""
 
     automatic = True
