@@ -47,10 +47,8 @@ class EcsTarget:
         self._context = context
         self.name, self.identity, self.changes = context.names.project, context.identity, context.aws.changes
         self.running = Running(context)
-        self.registry, self.store = (
-            Registry(context, lambda: self.running.repository),
-            Bucket(context.aws, context.names.bucket),
-        )
+        self.registry = Registry(context, lambda: self.running.repository)
+        self.store = Bucket(context.aws, context.names.bucket)
         self.checks = {"scan": self.registry.scan} | Checks(context, self.running).by_name()
 
     def prepare(self, image: Image) -> Revision:
