@@ -12,7 +12,7 @@ from werkzeug.routing import Map, Rule
 from tests.conftest import unavailable
 from tests.pagecheck import Soup, attribute
 
-ROUTES = Path(__file__).parents[1] / "pages" / "routes.txt"
+ROUTES = Path(__file__).parents[1] / "colophon" / "routes.txt"
 # Routes that answer programs: by the ending of their path, or by name.
 FILE = re.compile(r"\.(ico|svg|txt|xml|atom|json)$")
 FOR_PROGRAMS = ("/healthz", "/readyz", "/api/v1")

@@ -36,9 +36,9 @@ def menu(tmp_path):
 def test_make_test_with_tests_runs_those_and_nothing_else(menu, tmp_path):
     (tmp_path / "build").mkdir()
     (tmp_path / "build/tested").write_text("a commit\n")
-    (line,) = menu("test", "TESTS=tests/pages -x")
+    (line,) = menu("test", "TESTS=tests/colophon/pages -x")
     assert line.startswith("python -m pytest ")
-    assert line.endswith(" tests/pages -x")
+    assert line.endswith(" tests/colophon/pages -x")
     assert "--cov" not in line
     assert (tmp_path / "build/tested").read_text() == "a commit\n", "the evidence of a whole run was lost"
 

@@ -71,7 +71,7 @@ STACKS = (
 
 
 def region() -> str:
-    """Return the region's name. Raises click.ClickException when it has not the zones that the network needs."""
+    """Return the region's name. Raises click.ClickException when it lacks the zones that the network needs."""
     zones = client.call("ec2", "describe-availability-zones", "--filters", "Name=zone-type,Values=availability-zone")
     names = [zone["RegionName"] for zone in zones["AvailabilityZones"]]
     if len(names) < ZONES:

@@ -115,11 +115,16 @@ class ListParameters(Schema):
             raise ValidationError("Must not be before year_from.", "year_to")
 
 
+def _letters(value: str) -> None:
+    if len(value) == 1 and not value.isalnum():
+        raise ValidationError("Must be one letter.")
+
+
 class AuthorsParameters(Schema):
     """The parameters of the list of authors."""
 
-    # Of ASCII, letters and digits; `\W` would mean another set to readers of the specification than to Python.
-    letter = fields.String(validate=Regexp(r"^[^\x00-/:-@\[-`{-\x7f]$", error="Must be one letter."))
+    # A pattern would mean other letters to readers of the specification than to Python.
+    letter = fields.String(validate=[Length(equal=1, error="Must be one letter."), _letters])
     page = _number("Must be a whole number.", _PAGE)
 
     @post_load
