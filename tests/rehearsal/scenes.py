@@ -207,7 +207,7 @@ def a_rollback(stage: Stage) -> Ended:
     return ended
 
 
-NO_ROLE = "does not give this pipeline the role"
+NO_ROLE = "does not give this pipeline its role"
 AT_ONCE = broken("End at once", changes.EXITS, "This release ends at once")
 NOT_UNIQUE = broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language")
 LIVE, REFUSED, ROLLED_BACK, CANCELLED = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.CANCELLED
@@ -226,7 +226,7 @@ SCENES = (
     Scene("missing secret", a_missing_secret, REFUSED, "is being deleted"),
     Scene("secret without its key", a_secret_without_its_key, MIGRATION, "has no key password"),
     Scene("image cannot be pulled", an_image_that_vanishes, ROLLED_BACK, "cannot be pulled"),
-    Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "may not ecr:BatchGetImage"),
+    Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "does not allow ecr:BatchGetImage"),
     Scene("failing migration", NOT_UNIQUE, MIGRATION, "Preparing the database"),
     Scene("token of another branch", with_a_token(branch="feature/covers"), REFUSED, NO_ROLE, short=True),
     Scene("token of another project", with_a_token(project="another/project"), REFUSED, NO_ROLE),
