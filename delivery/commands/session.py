@@ -62,8 +62,8 @@ def session(root: Path) -> Iterator[Session]:
 
     SIGTERM ends this as Ctrl-C does, so that no token is left behind. A deployment records both instead.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     environment, pipeline, chosen = environments.environment(root), pipelines.current(), settings()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     poller = Poller(chosen.poll, Cancellation())
     changes: dict[str, bool] = {}
     try:
