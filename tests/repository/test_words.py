@@ -20,6 +20,7 @@ OTHERS = (
     "Makefile",
     ".gitlab-ci.yml",
     ".gitlab",
+    "tests/repository/messages.txt",
 )
 TEXTS = (
     ".py",
