@@ -120,7 +120,7 @@ books.add_command(commands.export_books)
 
 @main.group(name="tokens")
 def token_commands() -> None:
-    """Manage the tokens that programs write with."""
+    """Manage the API's tokens."""
 
 
 def _one_line(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -140,7 +140,7 @@ def create_token(config: settings.Settings, name: str, scope: str, days: int) ->
     """Create a token for NAME and print it. Only its hash is stored, so it is not shown again."""
     with revisions.ready(config.database_url) as engine, database.transaction(engine) as connection:
         token = tokens.create(connection, name, scope, timedelta(days=days))
-    click.echo(f"The token of {name}, which is shown only now:", err=True)
+    click.echo(f"The token of {name}, which will not be shown again:", err=True)
     click.echo(token)
 
 

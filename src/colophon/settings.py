@@ -99,7 +99,7 @@ def load() -> Settings:
         wrong = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
         raise SettingsError(" ".join(wrong)) from None
     except UnicodeDecodeError:
-        raise SettingsError("A file that a setting's NAME_FILE names is not text in UTF-8.") from None
+        raise SettingsError("A file that a NAME_FILE setting names is not UTF-8 text.") from None
     except ValueError as error:  # a NAME_FILE that cannot be read
         raise SettingsError(str(error)) from None
     _refuse_unsafe(settings)
@@ -152,7 +152,7 @@ def _check_database(address: str) -> None:
         if not url.database:
             raise SettingsError("DATABASE_URL: name the database, as in postgresql://user:password@host:5432/name.")
         if url.port is not None and not 1 <= url.port <= 65535:
-            raise SettingsError("DATABASE_URL: its port is not a number from 1 to 65535.")
+            raise SettingsError("DATABASE_URL: the port is not a number from 1 to 65535.")
         return
     if url.drivername != "sqlite":
         raise SettingsError(

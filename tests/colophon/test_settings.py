@@ -105,7 +105,7 @@ def test_a_secret_s_file_that_is_missing_is_named(monkeypatch, tmp_path):
 def test_a_secret_s_file_that_is_no_text_is_said_to_be(monkeypatch, tmp_path):
     (tmp_path / "secret").write_bytes(b"\xff\xfe")
     monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "secret"))
-    with pytest.raises(SettingsError, match="not text in UTF-8"):
+    with pytest.raises(SettingsError, match="not UTF-8 text"):
         settings.load()
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @blueprint.get("/authors")
 @operation(
     summary="List authors",
-    details="By filing name, a hundred a page.",
+    details="By filing name, a hundred per page.",
     parameters=AuthorsParameters,
     answers={200: AuthorList},
     errors=(404,),

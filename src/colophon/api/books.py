@@ -121,7 +121,7 @@ def get_book(name: str) -> Response:
 @blueprint.post("/books")
 @operation(
     summary="Add a book",
-    details="With an Idempotency-Key header, a call that is repeated within a day gets the response of the first, and "
+    details="With an Idempotency-Key header, a call that is repeated within a day gets the response to the first, and "
     "adds nothing.",
     scope="write",
     body=BookSchema,
@@ -133,7 +133,7 @@ def create_book(sent: object) -> Response:
     """Add a book, unless its key was used for the same request."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise Problem(400, f"An Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters.")
+        raise Problem(400, f"An Idempotency-Key must have 1 to {LONGEST_KEY} printable ASCII characters.")
     book: NewBook = load(BookSchema(), sent)
     with database.transaction(state.current().engine) as db:
         before = _recalled(db, key, sent) if key else None
@@ -178,7 +178,7 @@ def replace_book(name: str, sent: object) -> Response:
 @blueprint.patch("/books/<name>")
 @operation(
     summary="Change some fields of a book",
-    details="A JSON merge patch (RFC 7396): fields that are present are changed, null empties one.",
+    details="A JSON merge patch (RFC 7396): fields that are present are changed, and null empties a field.",
     scope="write",
     body=BookSchema,
     content_types=(MERGE_PATCH, JSON),
@@ -189,7 +189,7 @@ def replace_book(name: str, sent: object) -> Response:
 def change_book(name: str, sent: object) -> Response:
     """Apply a merge patch to a book."""
     if not isinstance(sent, dict):
-        raise Problem(422, "A merge patch of a book is a JSON object.")
+        raise Problem(422, "A merge patch must be a JSON object.")
 
     unknown = [(name, "Is not a field that can be written.") for name in sent if name not in BookSchema().fields]
     if unknown:

@@ -127,12 +127,12 @@ class ProblemDetails(Schema):
         required=True,
         metadata={
             "format": "uri-reference",
-            "description": "about:blank where the status says it all, else the address of the kind's documentation.",
+            "description": "about:blank if the status says it all, otherwise the address of the kind's documentation.",
         },
     )
     title = fields.String(required=True)
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     errors = fields.List(fields.Nested(FieldProblem), required=True)
-    book = fields.Url(metadata={"description": "Of a conflict: the book that has the ISBN."})
-    reference = fields.String(metadata={"description": "Of an error of the site: the id of the request in its log."})
+    book = fields.Url(metadata={"description": "In a conflict: the book that has the ISBN."})
+    reference = fields.String(metadata={"description": "In a server error: the id of the request in the log."})

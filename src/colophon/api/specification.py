@@ -30,17 +30,17 @@ def _header(description: str, *, always: bool = True, **schema: Any) -> dict[str
 
 
 HEADERS = {
-    "ETag": _header("The version of the representation, for If-None-Match, or for If-Match in a change."),
+    "ETag": _header("The version of the representation, to send in If-None-Match, or with a change in If-Match."),
     "Link": _header("Other pages of the list: first, prev, next, last (RFC 8288).", always=False),
     "Location": _header("The address of the new book.", format="uri"),
     "Idempotency-Replayed": _header("The key was used before: nothing was added.", always=False, enum=["true"]),
-    "WWW-Authenticate": _header("The scheme of authentication, and the error of the token (RFC 6750).", always=False),
-    "Allow": _header("The methods of this address."),
+    "WWW-Authenticate": _header("The authentication scheme, and the token's error (RFC 6750).", always=False),
+    "Allow": _header("The methods that this address accepts."),
     "Accept-Post": _header("The content types that may be sent.", always=False),
     "Accept-Patch": _header("The content types that may be sent.", always=False),
     "Retry-After": _header("Seconds to wait before the next request.", type="integer"),
-    "RateLimit-Policy": _header("The limit that this request counted for.", always=False),
-    "RateLimit": _header("The uses that remain, and the seconds until the limit starts again.", always=False),
+    "RateLimit-Policy": _header("The limit that this request counts towards.", always=False),
+    "RateLimit": _header("The uses that remain, and the seconds until the limit is reset.", always=False),
 }
 LIMITS = ("RateLimit-Policy", "RateLimit")
 OF_PROBLEMS = {

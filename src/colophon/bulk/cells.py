@@ -78,7 +78,7 @@ def read_truth(text: str) -> bool:
     try:
         return _TRUTHS[text.casefold()]
     except KeyError:
-        raise ValueError("Is neither true nor false; yes, no, 1 and 0 are valid, too.") from None
+        raise ValueError("Is neither true nor false; yes, no, 1 and 0 are also valid.") from None
 
 
 def read_language(text: str) -> str:

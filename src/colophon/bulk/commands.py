@@ -134,7 +134,7 @@ def _format_of(file: str) -> str:
         return _ENDINGS[Path(file).suffix.casefold()]
     except KeyError:
         raise click.UsageError(
-            f"The name '{file}' does not tell the format. Use --format csv or --format jsonl."
+            f"The name '{file}' does not say which format it has. Use --format csv or --format jsonl."
         ) from None
 
 

@@ -96,7 +96,7 @@ class CsvReader:
         else:
             reason = 'Text follows the quotation mark that closes a cell; within a cell, write it twice ("").'
         if end > start or not self._headers:
-            rest = f" The rows between cannot be separated, and nothing after row {end} was read." * (end > start)
+            rest = f" The rows in between cannot be told apart, and nothing after row {end} was read." * (end > start)
             raise UnreadableError(Problem(start, None, None, reason + rest))
         self._lines.take_wrong_byte()
         return unread(start, reason)

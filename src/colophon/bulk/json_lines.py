@@ -67,4 +67,4 @@ def _row(number: int, text: str) -> Row:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

@@ -210,7 +210,7 @@ def _known_revision(engine: Engine) -> str | None:
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
     if current is not None and current not in known:
         raise DatabaseUnusableError(
-            f"The database {_name(engine)} is of a newer release: its schema is at revision {current}, which this "
+            f"The database {_name(engine)} belongs to a newer release: its schema is at revision {current}, which this "
             f"release does not know. Run that release, or name another database with DATABASE_URL."
         )
     return current

@@ -80,5 +80,5 @@ def _task(task: dict[str, Any]) -> Task:
     arn = _TASK.fullmatch(task["TaskARN"])
     family, revision, zone = task["Family"], int(task["Revision"]), task.get("AvailabilityZone")
     if not arn or not _FAMILY.fullmatch(family):
-        raise ValueError("the name of the task is not one of ECS's")
+        raise ValueError("the name of the task is not one that ECS gives")
     return Task(arn[1], f"{family}:{revision}", zone if zone and _ZONE.fullmatch(zone) else None)

@@ -55,20 +55,20 @@ PARAMETERS = Kind(
     "parameters",
     400,
     "Parameters are wrong",
-    "The member errors names each wrong or unknown parameter, with the reason.",
+    "The errors member names each wrong or unknown parameter, with the reason.",
 )
 FIELDS = Kind(
     "fields",
     422,
     "Fields are wrong",
-    "The member errors names each wrong, missing or unknown field by a path such as authors.0.name, with the reason.",
+    "The errors member names each wrong, missing or unknown field by a path such as authors.0.name, with the reason.",
 )
-CONFLICT = Kind("conflict", 409, "Another book has the ISBN", "The member book is the address of that book.")
+CONFLICT = Kind("conflict", 409, "Another book has the ISBN", "The book member is the address of that book.")
 KEY_REUSED = Kind(
     "key-reused",
     422,
     "The Idempotency-Key was used for another request",
-    "Within the last day the key came with another body. Send this one with a new key.",
+    "The key was sent with another body within the last day. Send this one with a new key.",
 )
 KINDS = (PARAMETERS, FIELDS, CONFLICT, KEY_REUSED)
 

@@ -49,9 +49,9 @@ def _request_pages(app: Flask, deadline: float) -> None:
     client = Client(app, use_cookies=False)
     for path in PATHS:
         if time.monotonic() > deadline:
-            log.warning("the warm-up ends before %s: the database is slow", path)
+            log.warning("the warm-up stopped before %s: the database is slow", path)
             return
         response = client.get(path, base_url=state.of(app).settings.site_url, headers={"Accept-Encoding": "gzip"})
         if response.status_code != 200:
-            log.warning("the warm-up ends at %s, which gave %s", path, response.status)
+            log.warning("the warm-up stopped at %s, which answered %s", path, response.status)
             return

@@ -63,7 +63,7 @@ def test_each_wrong_field_of_an_object_is_named(load, books, change, sentence):
         ('{"title" "Emma"}', "row 2: Is not a JSON object: Expecting ':' delimiter at character 10."),
         ("[1, 2]", "row 2: Is not a JSON object; each line must have one. To convert"),
         ("7", "row 2: Is not a JSON object; each line must have one."),
-        ('{"year": NaN}', "row 2: Is not valid JSON: NaN is no number."),
+        ('{"year": NaN}', "row 2: Is not valid JSON: NaN is not a number."),
         ('{"year": ' + "1" * 5000 + "}", "row 2: Is not valid JSON: "),
         ("[" * 100_000, "row 2: Is not valid JSON: "),
         (b'{"title": "\xe9"}', "row 2: The byte 0xE9, at position"),

@@ -220,7 +220,7 @@ def test_it_starts_without_its_database_and_says_so_on_standard_output_alone(tmp
         finally:
             server.terminate()
         _, errors = server.communicate(timeout=LONGEST)
-    assert "the warm-up ends at /readyz" in said[-1]
+    assert "the warm-up stopped at /readyz" in said[-1]
     assert answers == [200, 503]
     assert (server.returncode, errors) == (0, "")
 

@@ -56,11 +56,11 @@ def test_a_warm_up_is_no_visit(site, caplog):
 def test_a_database_that_is_away_stops_nothing(make_app, said, tmp_path):
     warm_up(make_app(database_url=f"sqlite:///{tmp_path}/nowhere/colophon.db"))
     gc.unfreeze()
-    assert said() == ["the warm-up ends at /readyz, which gave 503 SERVICE UNAVAILABLE"]
+    assert said() == ["the warm-up stopped at /readyz, which answered 503 SERVICE UNAVAILABLE"]
 
 
 @any_database
 def test_a_database_that_is_slow_does_not_keep_the_site_from_starting(site, said, monkeypatch):
     monkeypatch.setattr(warmup, "SECONDS", -1)
     warm_up(site)
-    assert said() == [f"the warm-up ends before {PATHS[0]}: the database is slow"]
+    assert said() == [f"the warm-up stopped before {PATHS[0]}: the database is slow"]
