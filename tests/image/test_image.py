@@ -78,7 +78,7 @@ def test_it_has_no_compiler_no_tests_and_no_caches(image):
 
 def test_every_module_that_it_starts_with_is_compiled_already(image):
     script = (
-        "import sys, os, colophon, colophon.server, gunicorn.app.wsgiapp; colophon.create_app();"
+        "import sys, os, colophon, colophon.web.worker, gunicorn.app.wsgiapp; colophon.create_app();"
         "print([m.__name__ for m in list(sys.modules.values())"
         " if (c := getattr(m, '__cached__', None)) and not os.path.exists(c)])"
     )
