@@ -13,7 +13,7 @@ endif
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: ## Make .venv, or mend it; every other line does so by itself (FOR="test delivery" says what it is for)
+setup: ## Create or repair .venv; every other line does so by itself (FOR="test delivery" says what it is for)
 	@$(SETUP) $(FOR)
 
 run: setup-run ## Serve the site on http://127.0.0.1:8000 (PORT=, HOST=, DATABASE_URL=, and the README's other settings)
@@ -50,19 +50,19 @@ check: setup-test ## Lint, check types and the walls between modules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-scan: setup-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 does without the last)
+scan: setup-delivery ## Look for secrets, misconfigurations, licences and vulnerabilities (SCAN_OFFLINE=1 skips the last)
 	@$(BIN)/python -m delivery scan
 
 build: setup-delivery ## Build the image of the commit that is checked out, its passport baked in (needs Docker; BASE= names another base)
 	@$(BIN)/python -m delivery build
 
-scan-image: setup-delivery ## Scan that image, its operating system too, and write the verdict into its passport; without, it is not pushed
+scan-image: setup-delivery ## Scan that image, its operating system too, and write the verdict into its passport; required before push
 	@$(BIN)/python -m delivery scan-image
 
 push: setup-delivery ## Push that image to the registry, tagged with its commit
 	@exec $(BIN)/python -m delivery push $(ARGS)
 
-plan: setup-delivery ## Say what deploy would change on AWS
+plan: setup-delivery ## Show what deploy would change on AWS
 	@exec $(BIN)/python -m delivery plan $(ARGS)
 
 preflight: setup-delivery ## Check everything that deploy needs, and change nothing
@@ -74,7 +74,7 @@ deploy: setup-delivery ## Release the commit that is checked out, and prove that
 rollback: setup-delivery ## Go back to the last release that was proven
 	@exec $(BIN)/python -m delivery rollback $(ARGS)
 
-status: setup-delivery ## Say what runs
+status: setup-delivery ## Show what runs
 	@exec $(BIN)/python -m delivery status $(ARGS)
 
 history: setup-delivery ## List the deployments by their receipts

@@ -66,8 +66,8 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     # The stacks' own rule (ecs/network.yml).
     if len(found.project) > 20 or not re.fullmatch(r"(?!aws|ecs|fargate)[a-z][a-z0-9]*(-[a-z0-9]+)*", found.project):
         raise click.ClickException(
-            f"{path}: [{name}] project is {found.project!r}, and must be up to 20 small letters, digits and single "
-            "hyphens."
+            f"{path}: [{name}] project is {found.project!r}, and must be up to 20 lower-case letters, digits and "
+            "single hyphens."
         )
     return found
 
@@ -83,7 +83,7 @@ def _tables(path: Path) -> dict[str, dict[str, object]]:
         raise click.ClickException(f"{path} is not TOML: {error}.") from None
     for name, values in tables.items():
         if not isinstance(values, dict):
-            raise click.ClickException(f"{path}: {name} stands outside every table; put it under [{DEFAULT}].")
+            raise click.ClickException(f"{path}: {name} is outside any table; put it under [{DEFAULT}].")
     return tables
 
 
@@ -98,4 +98,4 @@ def _text(value: object, where: str) -> str:
         return "true" if value else "false"
     if isinstance(value, str | int | float):
         return str(value)
-    raise click.ClickException(f"{where} must be a text, a number, true or false.")
+    raise click.ClickException(f"{where} must be a string, a number, true or false.")

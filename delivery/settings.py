@@ -42,5 +42,5 @@ def settings(environment: Mapping[str, str] = os.environ) -> Settings:
             except ValueError:
                 raise click.UsageError(f"{name}: {given!r} is not a number.") from None
             if not 0 <= numbers[each.name] < float("inf"):
-                raise click.UsageError(f"{name}: {given} is not a number from 0 up.")
+                raise click.UsageError(f"{name}: {given} must be 0 or more.")
     return Settings(**numbers)

@@ -54,7 +54,7 @@ def session(
         if token:
             role = environment.get("AWS_ROLE_ARN")
             if not role:
-                raise click.ClickException("AWS_ID_TOKEN is set but AWS_ROLE_ARN, the role to take with it, is not.")
+                raise click.ClickException("AWS_ID_TOKEN is set but AWS_ROLE_ARN, the role to assume with it, is not.")
             path = Path(folder, "token")
             path.touch(mode=0o600)
             path.write_text(token, encoding="utf-8")

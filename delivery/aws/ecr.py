@@ -167,7 +167,7 @@ def _not_an_image(commit: str, found: Json) -> Cause:
         "not-an-image",
         f"What the registry has of {commit[:12]} is no image but {kind}, which it cannot scan.",
         (found["imageDigest"],),
-        "find what pushed it; then `make build scan-image push` of a new commit, for a tag never moves.",
+        "find out what pushed it, then `make build scan-image push` a new commit: a tag never moves.",
     )
 
 

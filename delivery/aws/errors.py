@@ -96,19 +96,19 @@ def _cause(error: AwsError) -> Cause:
     if error.code == 127:
         return Cause("no-aws", "The aws CLI is not installed.", said, "`make setup FOR=delivery` installs it.")
     if error.killed:
-        return Cause("interrupted", f"{error.message}, time and again.", (), "find what ends programs on this machine.")
+        return Cause("interrupted", f"{error.message}, on every attempt.", (), "find out what kills processes here.")
     if error.error in EXPIRED or ("token" in error.said.lower() and "expired" in error.said.lower()):
         return Cause(
             "expired-token",
-            "The token or the session that this runs with has expired.",
+            "The token or session in use has expired.",
             said,
-            "in a pipeline, run the job again, for a token is as old as its job; by hand, log in again. A job that "
-            f"takes longer than its session needs a longer MaxSessionDuration in {DELIVERY}.",
+            "in a pipeline, run the job again, for a token lives only as long as its job; by hand, log in again. A job "
+            f"that takes longer than its session needs a longer MaxSessionDuration in {DELIVERY}.",
         )
     if error.operation == "AssumeRoleWithWebIdentity":
         return Cause(
             "token-refused",
-            "AWS does not give this pipeline its role.",
+            "AWS does not let this pipeline assume the role.",
             said,
             "none, if this is not the pipeline of the protected release branch: no other may deploy. If it is, the "
             f"project's path, the issuer or the audience in {DELIVERY} is not this GitLab's.",
@@ -140,5 +140,5 @@ def _cause(error: AwsError) -> Cause:
             ".gitlab-ci.yml.",
         )
     if error.error in PASSING:
-        return Cause("aws-unreachable", "AWS cannot be reached, or is not well.", said, "run this again later.")
+        return Cause("aws-unreachable", "AWS cannot be reached, or has an outage.", said, "run this again later.")
     return Cause("aws-error", f"AWS refused {error.operation or 'a call'}: {error.said}")

@@ -12,7 +12,7 @@ from delivery.release import checkout, image
 from delivery.release.passport import Origin
 
 base_option = click.option(
-    "--base", envvar="BASE", metavar="IMAGE", help="Another base than the one that src/Dockerfile pins."
+    "--base", envvar="BASE", metavar="IMAGE", help="A base image other than the one that src/Dockerfile pins."
 )
 reports_option = click.option(
     "--reports",
@@ -24,7 +24,7 @@ reports_option = click.option(
 
 @click.command()
 @base_option
-@click.option("--no-cache", is_flag=True, help="Build every layer anew.")
+@click.option("--no-cache", is_flag=True, help="Build every layer again.")
 @reports_option
 @root_option
 def build(base: str | None, no_cache: bool, reports_folder: Path | None, root: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "--desired-count", type=click.IntRange(1), metavar="N", help="How many tasks; by default, as many as now."
 )
 @wait_option
-@click.option("--force", is_flag=True, help="Make a new deployment even of what is live and proven.")
+@click.option("--force", is_flag=True, help="Deploy even what is live and proven already.")
 @allow_older_option
 @root_option
 def deploy(

@@ -42,9 +42,9 @@ def push(keep_existing: bool, root: Path) -> None:
             found = _pushed(on, commit)
             click.secho(f"{commit} is pushed.", fg="green")
         elif registry.is_same(found, built["id"]):
-            click.echo(f"{commit} was pushed before, and is this very image.")
+            click.echo(f"{commit} is already in the registry, as this same image.")
         elif keep_existing:
-            click.secho(f"{commit} was pushed before, by another build; that one is taken.", fg="yellow")
+            click.secho(f"{commit} is already in the registry, from another build; using that one.", fg="yellow")
             built |= {"scan": "not run"}  # of that one nothing is known
         else:
             raise Ended(Outcome.REFUSED, _other_build(commit, found.digest, built["id"]))
@@ -62,7 +62,7 @@ def _pushed(on: Session, commit: str) -> Image:
         found = on.target.registry.find(commit)
         if found:
             return found
-    raise click.ClickException(f"The push went well, but the registry has no image of {commit}.")
+    raise click.ClickException(f"The push succeeded, but the registry has no image of {commit}.")
 
 
 def _not_scanned(built: Json) -> Cause:
@@ -71,7 +71,7 @@ def _not_scanned(built: Json) -> Cause:
         "not-scanned",
         f"{built['image']} {'did not pass its scan' if found else 'was not scanned'}, so it is not pushed.",
         (),
-        "mend what `make scan-image` found: src/requirements.txt, the base in src/Dockerfile, or an exception with an "
+        "fix what `make scan-image` found: src/requirements.txt, the base in src/Dockerfile, or an exception with an "
         "end in delivery/exceptions.yaml."
         if found
         else "`make scan-image` first.",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=exit_codes())
-@click.option("--yes", is_flag=True, help="Go back without a question.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @wait_option
 @root_option
 def rollback(yes: bool, wait: float, root: Path) -> None:
@@ -53,7 +53,7 @@ def _last_proven(target: EcsTarget) -> Json:
         Outcome.REFUSED,
         Cause(
             "nothing-to-go-back-to",
-            "No receipt tells of a release that was proven, other than the one that runs.",
+            "No receipt shows a proven release other than the running one.",
             (),
             "deploy a commit that works, with --allow-older if it is an old one.",
         ),
@@ -70,7 +70,7 @@ def _intent(goal: Json, now: Running, root: Path) -> list[str]:
     try:
         stay = git_history.migrations(root, goal["commit"], now.commit) if now.commit else []
     except click.ClickException as unknown:
-        return [*lines, f"Which migrations lie between cannot be told: {unknown.message}"]
+        return [*lines, f"The migrations in between are not known: {unknown.message}"]
     if stay:
         lines.append(f"These migrations stay, as they cannot be undone: {', '.join(stay)}.")
     return lines

@@ -20,7 +20,7 @@ offline_option = click.option(
     "--offline",
     is_flag=True,
     envvar="SCAN_OFFLINE",
-    help="Do without the scan for vulnerabilities, whose database must be downloaded. The passport will say so.",
+    help="Skip the scan for vulnerabilities, whose database must be downloaded. The passport will say so.",
 )
 
 

@@ -45,7 +45,9 @@ def scan_image(offline: bool, base: str | None, reports_folder: Path | None, roo
     require(scans, offline=offline)
     built = image.build(source, Origin(by.url, by.began), base, reports_folder)
     if built["scan"] != verdict:
-        raise click.ClickException("The engine has built another site than was scanned: run `make scan-image` again.")
+        raise click.ClickException(
+            "The engine built a different site from the one scanned: run `make scan-image` again."
+        )
     with suppress(CommandError):  # it may be gone already
         tags = output("docker", "image", "inspect", "--format", "{{.RepoTags}}", described["id"], quiet=True)
         if tags.strip() == "[]":

@@ -117,7 +117,7 @@ def whole_commit(root: Path, given: str | None) -> str:
     try:
         return output("git", "rev-parse", "--verify", f"{name}^{{commit}}", cwd=root, quiet=True).strip()
     except CommandError:
-        raise click.UsageError(f"{given or root} is no commit of this checkout.") from None
+        raise click.UsageError(f"{given or root} is not a commit of this checkout.") from None
 
 
 def _other_account(environment: Environment, account: str) -> Cause:
@@ -125,5 +125,5 @@ def _other_account(environment: Environment, account: str) -> Cause:
         "other-account",
         f"The credentials are of the account {account}, and {environment.name} is in {environment.account}.",
         (),
-        "use that account's credentials, or mend `account` in delivery.toml.",
+        "use that account's credentials, or correct `account` in delivery.toml.",
     )

@@ -23,9 +23,9 @@ from delivery.commands.session import root_option
     multiple=True,
     help="Choose a parameter; it goes before the one in delivery.toml.",
 )
-@click.option("--only", type=click.Choice([stack.name for stack in STACKS]), help="Look at one stack alone.")
+@click.option("--only", type=click.Choice([stack.name for stack in STACKS]), help="Only this stack.")
 @click.option("--diff", is_flag=True, help="Show the differences and make none.")
-@click.option("--yes", is_flag=True, help="Make the changes without a question.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--templates", "folder", type=click.Path(path_type=Path), default=ECS, hidden=True)
 @root_option
 def stacks(given: tuple[str, ...], only: str | None, diff: bool, yes: bool, folder: Path, root: Path) -> None:
@@ -46,7 +46,7 @@ def stacks(given: tuple[str, ...], only: str | None, diff: bool, yes: bool, fold
         own["SiteUrl"] = environment.address.rstrip("/")
     values = parameters.complete(choices, declared, own)
     if not (diff or yes or is_interactive()):
-        raise click.ClickException("This is not a terminal: say --yes to make the changes, or --diff to see them.")
+        raise click.ClickException("This is not a terminal: use --yes to make the changes, or --diff to see them.")
     if environment.region:
         os.environ |= {"AWS_REGION": environment.region, "AWS_DEFAULT_REGION": environment.region}
     account = client.call("sts", "get-caller-identity")["Account"]

@@ -38,7 +38,7 @@ def status(root: Path) -> None:
 def _recorded(now: Running) -> str:
     if now.recorded is None:
         return "nothing was released yet"
-    return "this image" if now.recorded == now.image else f"another one: {now.recorded}"
+    return "this image" if now.recorded == now.image else f"a different image: {now.recorded}"
 
 
 def _site(now: Running) -> str:

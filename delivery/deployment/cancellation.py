@@ -45,10 +45,10 @@ class Cancellation:
             signal.signal(number, handler)
 
     def _record(self, number: int, _frame: FrameType | None) -> None:
-        message = b"This is being stopped already; wait until it has ended.\n"
+        message = b"Already stopping; please wait.\n"
         if self.requested is None:
             self.requested = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-            message = f"{self.requested}: stopping where it leaves the service whole.\n".encode()
+            message = f"{self.requested}: stopping at the next safe point.\n".encode()
         os.write(2, message)  # a print could be in the middle of another
 
     def check(self) -> None:

@@ -72,7 +72,7 @@ class Deployment:
             end = Ended(Outcome.CANCELLED, _cancelled(cancelled))
         except Lost:
             lost = "The lock expired before the service was changed, and another deployment has it."
-            end = Ended(Outcome.REFUSED, Cause("lock-lost", lost, (), "`make status` shows what that one does."))
+            end = Ended(Outcome.REFUSED, Cause("lock-lost", lost, (), "`make status` shows that deployment."))
         except click.ClickException as error:
             cause = error.cause if isinstance(error, CallError) else Cause("error", error.message)
             end = Ended(Outcome.FAILED if self._rollout and self._rollout.begun else Outcome.REFUSED, cause)
@@ -88,7 +88,7 @@ class Deployment:
         except CallError as error:
             why = error.cause
             if outcome is Outcome.LIVE:
-                sentence = f"The site serves it, and that was proven, but no receipt could be written: {why.sentence}"
+                sentence = f"The release is live and proven, but no receipt could be written: {why.sentence}"
                 raise Ended(Outcome.FAILED, replace(why, sentence=sentence)) from None
             click.secho(f"No receipt could be written: {why.sentence}", fg="yellow", err=True)
         else:
@@ -105,7 +105,7 @@ class Deployment:
             facts["previous"] = {"commit": now.commit, "digest": now.digest}
         if self._runs_already():
             if now.recorded == candidate.name:
-                self._display.line("Nothing to do: it is live, and proven. --force makes a new deployment.", "green")
+                self._display.line("Nothing to do: this commit is live and proven. --force deploys it again.", "green")
                 return False
         else:
             self._poller.cancellation.check()
@@ -146,12 +146,12 @@ class Deployment:
         """Tell whether the candidate runs already, and is proven anew."""
         if self._force or self._running.idle or self._running.image != self._candidate.name:
             return False
-        self._display.step("Proof, for it runs already")
+        self._display.step("Proof (it runs already)")
         try:
             with self._receipt.timed("proof"):
                 self._receipt.facts["proof"] = self._proof().require(cancellable=True)
         except Refusal as refusal:
-            self._display.line(f"{refusal} So it is deployed again.", "yellow")
+            self._display.line(f"{refusal} Deploying it again.", "yellow")
             return False
         return True
 
@@ -191,7 +191,7 @@ class Deployment:
         try:
             self._poller.until_answered(lambda: self._target.record(self._candidate.image))
         except CallError as error:
-            sentence = f"The site serves it, and that was proven, but it could not be recorded: {error.cause.sentence}"
+            sentence = f"The release is live and proven, but it could not be recorded: {error.cause.sentence}"
             raise Ended(Outcome.FAILED, replace(error.cause, sentence=sentence)) from None
 
 

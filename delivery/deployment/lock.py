@@ -65,7 +65,7 @@ class Lock:
                 poller.meanwhile = lambda _: None
                 if cancellable and not self.may_be_lost:
                     raise
-                _warn("The lock expired, and another deployment has it; this one goes on to its end.")
+                _warn("The lock expired and another deployment took it; this one continues to its end.")
 
         poller.meanwhile = keep
         try:
@@ -142,7 +142,7 @@ class Lock:
         try:
             self._write(None, self._version)
         except Conflict:
-            _warn("The lock expired meanwhile, and another deployment has it.")
+            _warn("The lock expired, and another deployment has taken it.")
         except CallError as error:
             _warn(f"The lock could not be released ({error.message}); it expires within {self._seconds:.0f} s.")
 
@@ -162,6 +162,6 @@ def _left(lock: Json) -> float:
 def _held(lock: Json) -> Cause:
     return Cause(
         "lock-held",
-        f"{lock['holder']} is deploying, since {lock.get('since')}, and has the lock until {lock['until']}.",
+        f"{lock['holder']} has been deploying since {lock.get('since')} and holds the lock until {lock['until']}.",
         change="run this again when that has ended, or with --wait; a lock that is not renewed expires by itself.",
     )

@@ -16,13 +16,13 @@ class Outcome(Enum):
     """An outcome: its name in receipts, its exit code, and what it means. 2 is click's, for wrong usage."""
 
     LIVE = "live", 0, "the site serves this commit, and that was proven"
-    FAILED = "failed", 1, "it broke off and was not undone; `make status` shows what runs"
-    REFUSED = "refused", 3, "a check, the target or another deployment's lock said no; the service was not changed"
+    FAILED = "failed", 1, "it failed part-way and was not undone; `make status` shows what runs"
+    REFUSED = "refused", 3, "a check, the target or another deployment's lock refused it; the service was not changed"
     MIGRATION_FAILED = "migration failed", 4, "the database could not be prepared; the service was not changed"
-    ROLLED_BACK = "rolled back", 5, "what ran before runs again: the release did not come up, or was not proven"
-    TIMED_OUT = "timed out", 6, "what ran before runs again: the release was not up in time"
+    ROLLED_BACK = "rolled back", 5, "the previous release runs again: the new one did not start, or was not proven"
+    TIMED_OUT = "timed out", 6, "the previous release runs again: the new one was not up in time"
     SUPERSEDED = "superseded", 7, "another deployment replaced this one"
-    CANCELLED = "cancelled", 8, "a signal or a person cancelled it; what ran before runs"
+    CANCELLED = "cancelled", 8, "a signal or a person cancelled it; the previous release runs"
 
     def __init__(self, title: str, code: int, meaning: str) -> None:
         self.title, self.code, self.meaning = title, code, meaning

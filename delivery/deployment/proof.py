@@ -53,7 +53,7 @@ class Proof:
                     return {"url": f"{self._url}/release.json", "answers": row, "tasks": len(tasks)}
             last = wrong or last
         raise Refusal(
-            f"The rollout was completed, but {self._url} did not prove to serve {self._candidate.commit[:12]}.",
+            f"The rollout was completed, but {self._url} was not proven to serve {self._candidate.commit[:12]}.",
             self._target.advice["unproven"],
             (last or "there was no time for a request",),
         )
@@ -67,10 +67,10 @@ class Proof:
         except (OSError, ValueError) as error:
             return f"{url}/release.json: {error}"
         if passport.get("commit") != commit:
-            return f"{url}/release.json says that it is {passport.get('commit') or 'no release'}"
+            return f"{url}/release.json names {passport.get('commit') or 'no release'}"
         # A task knows its digest only where the target tells it.
         if passport.get("image_digest") not in (None, digest):
-            return f"{url}/release.json says that its image is {passport['image_digest']}"
+            return f"{url}/release.json names the image {passport['image_digest']}"
         return None
 
     def _wrong_task(self, tasks: Mapping[str, str | None]) -> str | None:

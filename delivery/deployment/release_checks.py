@@ -22,7 +22,7 @@ def branch(candidate: Candidate) -> str:
     if pipeline.automatic:
         if pipeline.branch != released:
             raise Refusal(
-                f"This pipeline is of {pipeline.branch or 'no branch'}, and only {released} is released.",
+                f"This pipeline runs for {pipeline.branch or 'no branch'}, and only {released} is released.",
                 f"merge into {released}, whose pipeline deploys.",
             )
         if not pipeline.protected:
@@ -46,7 +46,7 @@ def commit(candidate: Candidate) -> str:
     if now.idle:
         return f"{wanted}, the first to run"
     if now.commit is None:
-        raise Doubt("the running image bears no commit in the registry, so which one is newer is unknown")
+        raise Doubt("the running image has no commit tag in the registry, so it is not known which one is newer")
     running = now.commit[:12]
     if candidate.rollback or candidate.allow_older:
         return f"{wanted} instead of {running}, older or not"
@@ -58,12 +58,12 @@ def commit(candidate: Candidate) -> str:
         case Order.OLDER:
             raise Refusal(
                 f"{wanted} is older than {running}, which runs: a newer pipeline was faster.",
-                "none, if that is so; to go back on purpose, `make rollback`, or --allow-older.",
+                "none, if a newer release is meant to run; to go back on purpose, `make rollback`, or --allow-older.",
             )
         case Order.DIVERGED:
             raise Refusal(
                 f"{wanted} and the running {running} have diverged: deploying one would undo the other.",
-                f"merge the running commit into {candidate.branch} first; --allow-older does without.",
+                f"merge the running commit into {candidate.branch} first; --allow-older skips this check.",
             )
 
 

@@ -61,7 +61,7 @@ class Rollout:
         self._require_no_successor(change, progress)
         progress = self._undo(change, progress)
         if progress.state is State.DONE:
-            self._display.line("It was done before it could be undone.", "yellow")
+            self._display.line("It finished before it could be undone.", "yellow")
             return
         self._require_no_successor(change, progress)
         self._end(outcome, cause, progress)
@@ -120,7 +120,7 @@ class Rollout:
 
     def _go_back(self) -> Progress:
         """Deploy what ran before, or nothing where nothing ran, and return that change's progress as an undoing."""
-        self._display.line("Going back to what ran before.", "yellow")
+        self._display.line("Going back to the previous release.", "yellow")
         change = self._target.restore()
         change.begin()
         progress = self._follow(change, ENDED, cancellable=False)
@@ -130,7 +130,7 @@ class Rollout:
         if progress.state is State.UNDONE:
             raise Ended(outcome, cause)
         word = f" ({progress.word})" if progress.word else ""
-        raise Ended(Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} And it could not be undone{word}."))
+        raise Ended(Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} It could not be undone{word}."))
 
 
 ENDED = {state for state in State if state.ended}

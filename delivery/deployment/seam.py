@@ -111,7 +111,7 @@ class State(Enum):
     DONE = "done"
     UNDOING = "being undone"
     UNDONE = "undone"
-    REPLACED = "stopped, as another change took its place"
+    REPLACED = "replaced by another change"
     FAILED = "failed, and not undone"
 
     @property

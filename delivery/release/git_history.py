@@ -74,7 +74,7 @@ def _require(root: Path, commit: str) -> None:
             ) from None
         if _knows(root, commit):
             return
-    raise click.ClickException(f"This checkout does not know the commit {commit[:12]}. `git fetch` may bring it.")
+    raise click.ClickException(f"This checkout does not know the commit {commit[:12]}. Try `git fetch`.")
 
 
 def _knows(root: Path, commit: str) -> bool:

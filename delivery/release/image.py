@@ -46,7 +46,7 @@ def build(
         image = _docker_build(context, "release", options + arguments, names)
         # It must accept its own passport, or it would not start.
         if _passport_of(image) != release:
-            raise click.ClickException(f"{tag} shows another passport than the one it was given.")
+            raise click.ClickException(f"{tag} has a different passport from the one it was built with.")
         described = {
             "image": tag,
             "id": output("docker", "image", "inspect", "--format", "{{.Id}}", image, quiet=True).strip(),
@@ -67,7 +67,9 @@ def described(root: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise click.ClickException("build/image.json is not there: no image was built. `make build` first.") from None
+        raise click.ClickException(
+            "build/image.json does not exist: no image has been built. `make build` first."
+        ) from None
     except ValueError as error:
         raise click.ClickException(f"build/image.json is damaged ({error}). `make build` writes it again.") from None
     return found

@@ -73,5 +73,5 @@ def _is_of(checkout: Checkout, commit: str | None, what: str, line: str) -> bool
     if commit == checkout.commit:
         return True
     of = f"are of {commit[:7]}{' with changes' if commit.endswith('-dirty') else ''}" if commit else "have not run"
-    click.secho(f"The {what} {of}: this release's passport will name none. `{line}` makes them.", fg="yellow", err=True)
+    click.secho(f"The {what} {of}: this release's passport will have none. `{line}` makes them.", fg="yellow", err=True)
     return False

@@ -29,7 +29,7 @@ class CommandError(click.ClickException):
     def __init__(self, command: tuple[str, ...], code: int, errors: str) -> None:
         self.command, self.code, self.errors = command, code, errors
         self.killed = next((each.name for each in ENDING if code in (-each, 128 + each)), None)
-        last = errors.strip().rsplit("\n", 1)[-1] or "it said nothing"
+        last = errors.strip().rsplit("\n", 1)[-1] or "no output"
         end = f"was ended by {self.killed}" if self.killed else f"ended with exit code {code}: {last}"
         super().__init__(f"`{shlex.join(command)}` {end}")
 
@@ -100,4 +100,4 @@ def run(*command: str, cwd: Path | None = None, env: Mapping[str, str | None] | 
     except FileNotFoundError as error:
         raise CommandError(command, 127, f"{error.filename} is not there") from None
     if code:
-        raise CommandError(command, code, "what it said stands above")
+        raise CommandError(command, code, "see its output above")

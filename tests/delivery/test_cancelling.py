@@ -134,7 +134,7 @@ def test_ctrl_c_at_a_terminal_does_not_reach_the_calls_to_aws(aws, commits, root
     aws.at("ecs", "update-service", lambda: os.killpg(started.pid, signal.SIGINT))
     output, _ = started.communicate(timeout=120)
     assert started.returncode == Outcome.CANCELLED.code, output
-    assert "Ctrl-C: stopping where it leaves the service whole." in output
+    assert "Ctrl-C: stopping at the next safe point." in output
     assert is_whole(aws, commits.old)
 
 

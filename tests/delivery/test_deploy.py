@@ -173,7 +173,7 @@ def test_a_broken_release_is_rolled_back_and_diagnosed(deploy, aws, commits):
     aws.stopped, aws.log = [EXITED, EXITED], ["ModuleNotFoundError: No module named 'flask'"]
     result = deploy()
     assert result.exit_code == Outcome.ROLLED_BACK.code
-    assert "The new tasks exit by themselves, with code 1." in result.output
+    assert "The new tasks exit on their own, with code 1." in result.output
     assert "  | ModuleNotFoundError: No module named 'flask'" in result.output
     assert is_whole(aws, commits.old)
     assert receipt(aws)["diagnosis"]["kind"] == "exits"
@@ -263,7 +263,7 @@ def test_a_site_that_does_not_serve_what_was_rolled_out_gets_back_what_ran(deplo
     aws.site_says = {"commit": commits.old}
     result = deploy()
     assert result.exit_code == Outcome.ROLLED_BACK.code
-    assert f"says that it is {commits.old}" in result.output
+    assert f"names {commits.old}" in result.output
     assert is_whole(aws, commits.old)
     assert receipt(aws)["diagnosis"]["kind"] == "unproven"
     assert not receipt(aws)["proven"]
@@ -280,7 +280,7 @@ def test_going_back_is_followed_itself_and_not_the_deployment_that_went_there_be
     aws.scripts = [["SUCCESSFUL"], ["IN_PROGRESS", "ROLLBACK_FAILED"]]
     result = deploy()
     assert result.exit_code == Outcome.FAILED.code
-    assert "And it could not be undone" in result.output
+    assert "It could not be undone" in result.output
 
 
 def test_a_task_with_another_digest_is_no_proof(deploy, aws, commits, monkeypatch):
@@ -298,7 +298,7 @@ def test_a_rollback_of_ecs_that_fails_is_said_to_have_failed(deploy, aws, commit
     aws.stopped = [EXITED]
     result = deploy()
     assert result.exit_code == Outcome.FAILED.code
-    assert "And it could not be undone (ROLLBACK_FAILED)." in result.output
+    assert "It could not be undone (ROLLBACK_FAILED)." in result.output
 
 
 def test_a_migration_that_fails_leaves_the_service_alone(deploy, aws, commits):
@@ -360,7 +360,7 @@ def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(d
     aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
     result = deploy()
     assert result.exit_code == Outcome.TIMED_OUT.code
-    assert "Not all of the evidence can be read" in result.output
+    assert "Some of the evidence cannot be read" in result.output
     assert is_whole(aws, commits.old)
 
 
@@ -453,7 +453,7 @@ def test_a_release_that_is_proven_but_cannot_be_recorded_is_said_to_be_proven(de
     aws.fail("ssm", "put-parameter", Fault("AccessDeniedException", "not authorized to perform: ssm:PutParameter"))
     result = deploy()
     assert result.exit_code == Outcome.FAILED.code
-    assert "The site serves it, and that was proven, but it could not be recorded" in result.output
+    assert "The release is live and proven, but it could not be recorded" in result.output
     assert receipt(aws)["proven"]
 
 

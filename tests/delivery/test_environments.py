@@ -44,15 +44,18 @@ def test_a_stack_s_parameters_stand_under_it(written):
     ("text", "sentence"),
     [
         ("[production\n", "is not TOML: "),
-        ('project = "x"\n', "project stands outside every table; put it under [production]."),
+        ('project = "x"\n', "project is outside any table; put it under [production]."),
         ('[production]\nprojekt = "x"\n', "[production] has no key projekt. It may have account, address,"),
-        ("[production]\nregion = [1]\n", "[production] region must be a text, a number, true or false."),
+        ("[production]\nregion = [1]\n", "[production] region must be a string, a number, true or false."),
         ("[production]\nstacks = 1\n", "write a stack's parameters under it, as in [production.stacks.network]."),
         ("[production.stacks]\nnetwork = 1\n", "write a stack's parameters under it"),
-        ("[production.stacks.network]\nNat = [1]\n", "[production.stacks.network] Nat must be a text"),
+        ("[production.stacks.network]\nNat = [1]\n", "[production.stacks.network] Nat must be a string"),
         ('[production]\ntarget = "moon"\n', "[production] target is 'moon', and must be ecs."),
         *(
-            (f'[production]\nproject = "{project}"\n', f"project is '{project}', and must be up to 20 small letters")
+            (
+                f'[production]\nproject = "{project}"\n',
+                f"project is '{project}', and must be up to 20 lower-case letters",
+            )
             for project in ("Colophon", "a" * 21, "aws-books", "a--b")
         ),
     ],

@@ -40,7 +40,7 @@ def test_whoever_comes_second_is_told_who_deploys_and_until_when(lock, poller, a
         with pytest.raises(Ended) as refused, lock("Bert").held(poller, 0):
             pass
     assert refused.value.outcome is Outcome.REFUSED
-    assert "Ada is deploying" in refused.value.cause.sentence
+    assert "Ada has been deploying" in refused.value.cause.sentence
     assert until in refused.value.cause.sentence
 
 
@@ -124,7 +124,7 @@ def test_one_that_another_deployment_took_over_is_lost(lock, poller, aws, capsys
         with pytest.raises(Lost):
             mine.renew(now=True)
     assert aws.lock["holder"] == "Bert"
-    assert "another deployment has it" in capsys.readouterr().err
+    assert "another deployment has taken it" in capsys.readouterr().err
 
 
 def test_a_write_whose_answer_was_lost_is_found_to_be_ones_own(lock, poller, aws, tmp_path):
@@ -149,7 +149,7 @@ def test_a_second_deployment_is_refused_while_one_runs(deploy, aws, commits):
     aws.hold_lock("another job", seconds=60)
     result = deploy()
     assert result.exit_code == Outcome.REFUSED.code
-    assert "another job is deploying" in result.output
+    assert "another job has been deploying" in result.output
     assert not [call for call in aws.operations if call.startswith("ecs")]
 
 
@@ -179,7 +179,7 @@ def test_a_deployment_that_loses_its_lock_later_is_followed_to_its_end(deploy, a
     aws.at("ecs", "describe-service-deployments", lambda: aws.hold_lock("Bert", seconds=3600))
     result = deploy()
     assert result.exit_code == 0
-    assert "this one goes on to its end" in result.output
+    assert "this one continues to its end" in result.output
     assert aws.lock["holder"] == "Bert"
 
 

@@ -46,8 +46,8 @@ def test_all_that_is_wrong_is_said_at_once():
     with pytest.raises(ParametersError) as refused:
         complete({"netwrk": {}, "network": {"Nat": "1", "Project": "x"}})
     assert refused.value.message.splitlines() == [
-        "The stacks of delivery.toml and --set do not fit the templates.",
-        "[netwrk] is no stack: there are network, load-balancer.",
+        "The stacks of delivery.toml and --set do not match the templates.",
+        "[netwrk] is no stack; the stacks are network, load-balancer.",
         "[network] has no parameter Nat: it has NatGateways.",
         "[network] Project follows from other keys of delivery.toml; leave it out.",
         "[load-balancer] lacks Domain. The host name that visitors use.",

@@ -73,7 +73,7 @@ def fill(aws):
         ),
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
-        ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site is not there"),
+        ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site does not exist"),
         ("capacity", fill, "No instance has 512"),
         ("address", lambda aws: aws.parameters.pop("/colophon/site-url"), "does not say where the site is"),
     ],
@@ -96,7 +96,7 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
             "X: not in",
         ),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
-        ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "bears no commit"),
+        ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),
     ],
 )
 def test_what_cannot_be_told_is_a_warning(check, aws, commits, name, spoil, said):
@@ -227,9 +227,9 @@ def test_by_hand_another_branch_is_refused(check, aws, commits, git):
 @pytest.mark.parametrize(
     ("branch", "protected", "said"),
     [
-        ("feature", "true", "This pipeline is of feature"),
-        ("master-2", "true", "This pipeline is of master-2"),
-        ("", "true", "This pipeline is of no branch"),
+        ("feature", "true", "This pipeline runs for feature"),
+        ("master-2", "true", "This pipeline runs for master-2"),
+        ("", "true", "This pipeline runs for no branch"),
         ("master", "false", "master is not protected"),
     ],
 )

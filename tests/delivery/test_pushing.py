@@ -69,7 +69,7 @@ def test_the_same_image_again_is_harmless(push, aws, built, docker, root):
     aws.push(COMMIT)
     result = push()
     assert result.exit_code == 0
-    assert "was pushed before, and is this very image" in result.output
+    assert "is already in the registry, as this same image" in result.output
     assert not docker.exists()
     assert (root / "build/image.env").exists()
 
@@ -106,7 +106,7 @@ def test_an_engine_that_names_images_by_their_manifest_is_understood(push, aws, 
     aws.before.clear()
     digest = aws.push(COMMIT)
     (root / "build/image.json").write_text(json.dumps(built | {"id": digest}))
-    assert "is this very image" in push().output
+    assert "as this same image" in push().output
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_push_that_is_cancelled_says_that_it_may_have_been_done(push, aws, bui
 def test_without_a_build_there_is_nothing_to_push(push, aws, root):
     result = push()
     assert result.exit_code == 1
-    assert "build/image.json is not there" in result.output
+    assert "build/image.json does not exist" in result.output
 
 
 def test_a_damaged_build_is_said_to_be(push, aws, root):

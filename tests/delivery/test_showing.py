@@ -33,7 +33,7 @@ def test_the_status_says_when_what_runs_was_never_proven(deliver, aws, commits):
     aws.server.shutdown()
     aws.server.server_close()
     shown = rows(deliver("status").output)
-    assert shown["released"] == "another one: elsewhere@sha256:0"
+    assert shown["released"] == "a different image: elsewhere@sha256:0"
     assert "shows no passport" in shown["site"]
     assert shown["last receipt"] == "none"
 

@@ -183,7 +183,7 @@ def test_a_difference_alone_makes_nothing(made, stacks):
 
 def test_the_difference_of_a_stack_that_is_not_there_is_that_it_is_not_there(cloud, stacks):
     result = stacks("--diff", "--only", "network")
-    assert result.stdout.endswith("colophon-network: is not there; it would be made.\n")
+    assert result.stdout.endswith("colophon-network: does not exist; it would be created.\n")
     assert not cloud.called("create-change-set")
 
 
@@ -199,7 +199,7 @@ def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
 def test_where_nobody_can_be_asked_nothing_is_begun(cloud, stacks):
     result = stacks()
     assert result.exit_code == 1
-    assert result.stderr == "Error: This is not a terminal: say --yes to make the changes, or --diff to see them.\n"
+    assert result.stderr == "Error: This is not a terminal: use --yes to make the changes, or --diff to see them.\n"
     assert cloud.calls == []
 
 
@@ -425,7 +425,7 @@ def test_an_interrupted_change_goes_on_without_us(made, stacks):
     made.on = {"execute-change-set": execute}
     result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
     assert result.exit_code == 1
-    assert "CloudFormation goes on with colophon-network by itself." in result.stdout
+    assert "CloudFormation continues with colophon-network by itself." in result.stdout
     assert not made.called("delete-change-set")
     assert not made.called("delete-stack")
 

@@ -207,7 +207,7 @@ def a_rollback(stage: Stage) -> Ended:
     return ended
 
 
-NO_ROLE = "does not give this pipeline its role"
+NO_ROLE = "does not let this pipeline assume the role"
 AT_ONCE = broken("End at once", changes.EXITS, "This release ends at once")
 NOT_UNIQUE = broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language")
 LIVE, REFUSED, ROLLED_BACK, CANCELLED = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.CANCELLED
@@ -219,7 +219,7 @@ SCENES = (
     Scene("release with a migration", a_release_with_a_migration, LIVE),
     Scene("same release again", the_same_release_again, LIVE, short=True),
     Scene("stacks made again", the_stacks_again, LIVE, short=True),
-    Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit by themselves", short=True),
+    Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit on their own", short=True),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz, with 503"),
     Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "were not listening"),
     Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "used more memory"),
@@ -231,9 +231,9 @@ SCENES = (
     Scene("token of another branch", with_a_token(branch="feature/covers"), REFUSED, NO_ROLE, short=True),
     Scene("token of another project", with_a_token(project="another/project"), REFUSED, NO_ROLE),
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
-    Scene("second deployment at once", a_second_deployment, REFUSED, "is deploying"),
+    Scene("second deployment at once", a_second_deployment, REFUSED, "has been deploying"),
     Scene("cancelled in the middle", a_cancelled_deployment, CANCELLED, "SIGTERM during the rollout", short=True),
-    Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors went off"),
+    Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors fired"),
     Scene("older commit", an_older_commit, REFUSED, "is older than", needs=2),
     Scene("rollback", a_rollback, LIVE, needs=2, short=True),
 )

@@ -96,8 +96,7 @@ def test_a_changed_template_shows_on_the_next_request(copy):
 
 def test_a_changed_module_is_loaded_again(copy):
     copy.change("src/colophon/web/templating.py", 'SITE_NAME = "Colophon"', 'SITE_NAME = "Another name"')
-    until(lambda: "Another name" in copy.get("/")[1])
-    assert "Another name" in copy.get("/")[1]
+    assert until(lambda: "Another name" in copy.get("/")[1])
 
 
 def test_an_error_opens_the_debugger(copy):

@@ -39,7 +39,7 @@ class Checks:
         if cluster is None or cluster["status"] != "ACTIVE":
             raise Refusal(
                 f"The cluster {name} is {cluster['status'] if cluster else 'not there'}.",
-                "create the stacks (ecs/README.md), or mend `project` in delivery.toml.",
+                "create the stacks (ecs/README.md), or correct `project` in delivery.toml.",
             )
         return f"{name} is active"
 
@@ -51,7 +51,7 @@ class Checks:
         breaker = service.get("deploymentConfiguration", {}).get("deploymentCircuitBreaker", {})
         if not (breaker.get("enable") and breaker.get("rollback")):
             raise Refusal(
-                "The service does not undo a rollout that fails: its circuit breaker is off.",
+                "The service does not roll back a failed rollout: its circuit breaker is off.",
                 "check ecs/service.yml, DeploymentCircuitBreaker.",
             )
         if task_definition.image(self._running.definition) is None:
@@ -138,7 +138,7 @@ class Checks:
         """Check that the load balancer sends visitors and health checks to the container's port."""
         balancers = self._service().get("loadBalancers") or []
         if not balancers:
-            raise Refusal("The service stands behind no load balancer.", "check ecs/service.yml, LoadBalancers.")
+            raise Refusal("The service has no load balancer.", "check ecs/service.yml, LoadBalancers.")
         arn, name, port = (balancers[0].get(key) for key in ("targetGroupArn", "containerName", "containerPort"))
         definition = self._running.definition
         container = next((each for each in definition["containerDefinitions"] if each["name"] == name), None)
@@ -172,7 +172,8 @@ class Checks:
         found = self._context.aws.call("logs", "describe-log-groups", "--log-group-name-prefix", name)["logGroups"]
         if name not in (group["logGroupName"] for group in found):
             raise Refusal(
-                f"The log group {name} is not there, and no task starts without it.", "check ecs/service.yml, LogGroup."
+                f"The log group {name} does not exist, and no task starts without it.",
+                "check ecs/service.yml, LogGroup.",
             )
         return name
 

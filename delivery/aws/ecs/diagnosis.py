@@ -55,7 +55,7 @@ def of_rollout(evidence: Evidence) -> Cause:
         names = alarms.get("triggeredAlarmNames") or alarms.get("alarmNames") or ["an alarm"]
         return Cause(
             "alarm",
-            f"{', '.join(names)} went off while the new tasks were taking over.",
+            f"{', '.join(names)} fired while the new tasks were taking over.",
             _reasons(evidence) + shown(evidence.logs),
             "check what the alarm measures (ecs/service.yml): errors, unfit tasks or slow pages of this release.",
         )
@@ -80,7 +80,7 @@ def of_rollout(evidence: Evidence) -> Cause:
     if throttled:
         return Cause(
             "throttled",
-            "AWS limits the calls that ECS makes for this service.",
+            "AWS throttles the calls that ECS makes for this service.",
             (throttled,),
             "run this again later. If it comes back, something else uses up the account's calls (CloudTrail).",
         )
@@ -91,7 +91,7 @@ def of_rollout(evidence: Evidence) -> Cause:
         "unknown",
         "ECS gave up on the rollout, and no task says why.",
         _reasons(evidence) + shown(happened, 5) + shown(evidence.logs),
-        "look at the service's events and at the log, which stand above.",
+        "read the service's events and the log above.",
     )
 
 
@@ -127,7 +127,7 @@ def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
         "migration-failed",
         f"Preparing the database ended with exit code {code}."
         if code is not None
-        else "Preparing the database was ended.",
+        else "The task that prepares the database was stopped.",
         shown(logs) or shown([str(task.get("stoppedReason"))]),
         "check the newest migration in src/colophon/database/migrations/versions/. Each one runs as a whole or not at "
         "all, so the release that is running keeps the schema it had.",
@@ -138,7 +138,7 @@ def _unplaced(said: str) -> Cause:
     if re.search(r"\bports?\b", said, re.IGNORECASE):
         return Cause(
             "port-clash",
-            "Every instance already has something on a port that the task needs for itself.",
+            "On every instance, a port that the task needs is already in use.",
             (said,),
             "check PortMappings in ecs/service.yml: with NetworkMode awsvpc and no HostPort, no two tasks can clash.",
         )

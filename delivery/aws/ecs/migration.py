@@ -140,5 +140,5 @@ def _stop(context: Context, task: Json, log: task_log.Log) -> None:
         _follow(context, task, log, context.settings.migration, cancellable=False)
     except AwsError as error:
         click.secho(
-            f"{task['taskArn']}, which prepares the database, could not be ended: {error.said}", fg="yellow", err=True
+            f"{task['taskArn']}, which prepares the database, could not be stopped: {error.said}", fg="yellow", err=True
         )

@@ -191,7 +191,7 @@ class ServiceDeployment:
         try:
             self._gather()
         except AwsError as error:
-            click.secho(f"Not all of the evidence can be read: {error.message}", fg="yellow", err=True)
+            click.secho(f"Some of the evidence cannot be read: {error.message}", fg="yellow", err=True)
         return diagnosis.of_rollout(self.evidence)
 
     def _gather(self) -> None:

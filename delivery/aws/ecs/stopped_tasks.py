@@ -31,7 +31,7 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
     if "port is already allocated" in text or "address already in use" in text:
         return Cause(
             "port-clash",
-            "A port that the task needs is taken on its instance.",
+            "A port that the task needs is already in use on its instance.",
             said,
             "check PortMappings in ecs/service.yml: with NetworkMode awsvpc and no HostPort, no two tasks can clash.",
         )
@@ -41,12 +41,12 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
             "memory",
             f"The task used more memory than its limit{f' of {limit} MiB' if limit else ''}, and was killed.",
             said + shown(logs, 5),
-            "check what uses it in this release; or Memory in ecs/service.yml, or fewer WebConcurrency workers there.",
+            "check what uses the memory in this release; or Memory in ecs/service.yml, or WebConcurrency there.",
         )
     if "exec format error" in text or any("exec format error" in line for line in logs):
         return Cause(
             "architecture",
-            "The image was built for another kind of processor.",
+            "The image was built for another processor architecture.",
             said + shown(logs, 3),
             "check where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
         )
@@ -60,7 +60,7 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
     if exited:
         return Cause(
             "exits",
-            f"The new tasks exit by themselves{f', with code {code}' if code is not None else ''}.",
+            f"The new tasks exit on their own{f', with code {code}' if code is not None else ''}.",
             shown(logs) or said,
             "check what the log says, in src/; without a log, CMD in src/Dockerfile.",
         )
@@ -81,7 +81,7 @@ def _initialisation(text: str, said: tuple[str, ...]) -> Cause:
     if denied:
         return Cause(
             "access-denied",
-            f"The execution role does not allow {denied[1]}, which starting a task needs.",
+            f"The execution role does not allow {denied[1]}, which is needed to start a task.",
             said,
             "check ExecutionPolicy in ecs/service.yml.",
         )

@@ -66,7 +66,7 @@ def describe(stack: str) -> Mapping[str, Any] | None:
         raise StackError(f"{stack} is just being changed ({status}). Wait until that has ended, then try again.")
     if status in _NEVER_MADE:
         raise StackError(
-            f"{stack} could not be made or deleted the last time ({status}). See why in its events, delete it "
+            f"{stack} could not be created or deleted last time ({status}). See why in its events, delete it "
             f"(aws cloudformation delete-stack --stack-name {stack}), then try again."
         )
     if status == "UPDATE_ROLLBACK_FAILED":
@@ -151,7 +151,7 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
     try:
         status, causes = _follow(change_set.stack, known, report)
     except KeyboardInterrupt:
-        report(f"CloudFormation goes on with {change_set.stack} by itself.")
+        report(f"CloudFormation continues with {change_set.stack} by itself.")
         raise
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         cause = causes[0] if causes else "none of its resources says why"

@@ -37,7 +37,9 @@ def complete(
     `declared` has each stack's parameters, `own` the values that follow from other keys. Raises ParametersError, which
     names all that is wrong.
     """
-    wrong = [f"[{stack}] is no stack: there are {', '.join(declared)}." for stack in choices if stack not in declared]
+    wrong = [
+        f"[{stack}] is no stack; the stacks are {', '.join(declared)}." for stack in choices if stack not in declared
+    ]
     values: Parameters = {}
     for stack, parameters in declared.items():
         chosen = choices.get(stack, {})
@@ -56,5 +58,5 @@ def complete(
             else:
                 values[stack][name] = value
     if wrong:
-        raise ParametersError("\n".join(["The stacks of delivery.toml and --set do not fit the templates.", *wrong]))
+        raise ParametersError("\n".join(["The stacks of delivery.toml and --set do not match the templates.", *wrong]))
     return values

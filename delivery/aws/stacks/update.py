@@ -95,7 +95,7 @@ class Update:
         name = f"{self.project}-{stack.name}"
         present = change_sets.describe(name)
         if present is None and self.diff:
-            click.echo(f"{name}: is not there; it would be made.")
+            click.echo(f"{name}: does not exist; it would be created.")
             return
         if present and RELEASED_IMAGE in values:
             self._catch_up(stack, name, present, values[RELEASED_IMAGE])

@@ -106,7 +106,7 @@ def test_a_commit_without_an_image_is_refused(deploy, target, git):
     ("states", "outcome", "sentence"),
     [
         ([State.GOING, State.UNDOING, State.UNDONE], Outcome.ROLLED_BACK, "It is broken."),
-        ([State.FAILED], Outcome.FAILED, "It is broken. And it could not be undone (FAILED)."),
+        ([State.FAILED], Outcome.FAILED, "It is broken. It could not be undone (FAILED)."),
         ([State.GOING], Outcome.TIMED_OUT, "Not done after 0 s. It is broken."),
     ],
 )
