@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.cli import main
-from tests.fakeaws import RUN
-from tests.fakesite import REGION, FakeSite
+from tests.delivery.aws.fake_account import REGION, FakeSite
+from tests.delivery.aws.fake_cli import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

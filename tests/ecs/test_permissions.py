@@ -7,8 +7,8 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 from delivery.aws.stacks.update import STACKS
-from tests.deliverycalls import DEPLOY, PUSH
-from tests.policies import allowed, listed
+from tests.delivery.aws.calls import DEPLOY, PUSH
+from tests.ecs.policies import allowed, listed
 
 ECS = "arn:aws:ecs:eu-central-1:123456789012"
 SSM = "arn:aws:ssm:eu-central-1:123456789012:parameter/colophon"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.policies import allowed
+from tests.ecs.policies import allowed
 
 HOST = "gitlab.example.org"
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"

@@ -11,7 +11,12 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PLANTED = "def planted(number):\n    return number + len(5)\n\n\n"
 AFTER = "from __future__ import annotations\n"
-MODULES = ["src/colophon/catalogue/authorities.py", "delivery/settings.py", "bench/load.py", "tests/fakeaws.py"]
+MODULES = [
+    "src/colophon/catalogue/authorities.py",
+    "delivery/settings.py",
+    "bench/load.py",
+    "tests/delivery/aws/fake_cli.py",
+]
 
 
 def test_an_error_that_is_planted_in_any_room_is_named(tmp_path):

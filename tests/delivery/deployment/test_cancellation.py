@@ -10,7 +10,7 @@ import pytest
 
 from delivery.deployment.cancellation import Cancellation, Cancelled
 from delivery.deployment.outcomes import Outcome
-from tests.fakesite import NAME
+from tests.delivery.aws.fake_account import NAME
 
 BEFORE = [
     ("s3api", "get-object"),
@@ -125,7 +125,7 @@ def test_ctrl_c_at_a_terminal_does_not_reach_the_calls_to_aws(aws, commits, root
     aws.scripts = [["IN_PROGRESS"]]
     started = subprocess.Popen(
         [sys.executable, "-m", "delivery", "deploy", "--root", root],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

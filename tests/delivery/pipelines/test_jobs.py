@@ -15,8 +15,8 @@ import pytest
 from delivery.commands import push, scan
 from delivery.deployment import receipts
 from delivery.release import image
-from tests.gitlabci import ROOT, Pipeline
-from tests.runnerplay import PROJECT, JobError, Runner, Server
+from tests.delivery.pipelines.gitlab_ci import ROOT, Pipeline
+from tests.delivery.pipelines.job_runner import PROJECT, JobError, Runner, Server
 
 pytestmark = pytest.mark.slow
 

@@ -16,12 +16,12 @@ import pytest
 from click.testing import Result
 
 from delivery.deployment.outcomes import Outcome
-from tests.fakeaws import Fate, writes
-from tests.fakesite import UNDER_WAY
+from tests.delivery.aws.fake_account import UNDER_WAY
+from tests.delivery.aws.fake_cli import Fate, writes
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TIMED_OUT = 'Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"'
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from delivery.commands.setup import CHECK, RECIPE
 from tests.conftest import unavailable
-from tests.wheels import locked, wheel, without_index
+from tests.delivery.commands.wheels import locked, wheel, without_index
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # The pip of each Python's first release.
 OLDEST = {11: "22.3", 12: "23.2.1", 13: "24.2"}
 

@@ -11,7 +11,7 @@ from delivery.aws.store import Bucket
 from delivery.deployment.cancellation import Cancellation, Poller
 from delivery.deployment.lock import TRIES, Lock, Lost
 from delivery.deployment.outcomes import Ended, Outcome
-from tests.fakeaws import Broken, Fault
+from tests.delivery.aws.fake_cli import Broken, Fault
 
 BUCKET = "a-bucket"
 THROTTLED = Fault("SlowDown", "Please reduce your request rate.")

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.fakeaws import Call, Fault, Json, Program
+from tests.delivery.aws.fake_cli import Call, Fault, Json, Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -375,7 +375,7 @@ class FakeSite:
         return arn
 
     def _request(self, service: str, operation: str, given: Json) -> Json:
-        from tests.fakeaws import model, shape_errors
+        from tests.delivery.aws.fake_cli import model, shape_errors
 
         request: Json = json.loads(Path(given["cli-input-json"].removeprefix("file://")).read_text())
         if model(service) is not None and (errors := shape_errors(service, operation, request, side="input")):

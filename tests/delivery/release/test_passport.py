@@ -30,7 +30,7 @@ OF_IMAGE = {
 }
 BY_HAND = passport.Origin()
 SITE = "sha256:" + "5" * 64  # what the image holds beside its passport
-SCHEMA = Path(__file__).parents[2] / "src/colophon/release/release.schema.json"
+SCHEMA = Path(__file__).parents[3] / "src/colophon/release/release.schema.json"
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.fakesite import NAME, target
+from tests.delivery.aws.fake_account import NAME, target
 
 
 def rows(output):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.gitlabci import ROOT, Pipeline, truth
+from tests.delivery.pipelines.gitlab_ci import ROOT, Pipeline, truth
 
 SHARED = {
     "CI": "true",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from tests.gitlabci import Pipeline
+    from tests.delivery.pipelines.gitlab_ci import Pipeline
 
 PROJECT = "books/colophon"
 BASH = shutil.which("bash") or "bash"

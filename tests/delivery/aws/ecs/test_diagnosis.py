@@ -10,7 +10,7 @@ from delivery.aws.ecs.diagnosis import Evidence
 from delivery.aws.errors import AwsError
 from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
-from tests.fakeaws import member_errors, model
+from tests.delivery.aws.fake_cli import member_errors, model
 
 DIAGNOSES = Path(__file__).with_name("diagnoses")
 NAMES = sorted(path.stem for path in DIAGNOSES.glob("*.json"))

@@ -15,11 +15,11 @@ import pytest
 
 from delivery.commands import setup
 from delivery.commands.setup import MAIN
-from tests.wheels import locked, wheel, without_index
+from tests.delivery.commands.wheels import locked, wheel, without_index
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # What a shell, a script's first line or a path file may stumble over.
 NAME = 'it\'s "my" ü $HOME `site`'
 

@@ -14,7 +14,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 Keywords = dict[str, Any]
 
 

@@ -5,8 +5,8 @@ import pytest
 from delivery.aws import client, errors
 from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
-from tests.deliverycalls import DEPLOY, PUSH
-from tests.fakeaws import model, operation_model
+from tests.delivery.aws.calls import DEPLOY, PUSH
+from tests.delivery.aws.fake_cli import model, operation_model
 
 
 @pytest.fixture
