@@ -14,8 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from delivery.cli import main
-from tests.delivery.aws.fake_account import REGION, FakeSite
+from tests.delivery.aws.fake_account import FakeAccount
 from tests.delivery.aws.fake_cli import RUN
+from tests.delivery.aws.resources import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,11 +74,11 @@ def root(git: Callable[..., str], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAccount]:
     """An account with a site on it, which the program `aws` speaks to, and no time to lose."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    site = FakeSite(folder)
+    site = FakeAccount(folder)
     monkeypatch.setenv("PATH", os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"])))
     for name in [name for name in os.environ if name.startswith(("AWS_", "CI", "DELIVERY_", "GITLAB_"))]:
         if name != "AWS_DATA_PATH":  # by which the aws CLI, once it is imported, finds what it is made of
@@ -91,7 +92,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSite]:
 
 
 @pytest.fixture
-def processes(aws: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def processes(aws: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `aws` be a program of its own, found on PATH, as it really is."""
     monkeypatch.setattr(subprocess, "run", RUN)
 
@@ -105,7 +106,7 @@ class Commits:
 
 
 @pytest.fixture
-def commits(aws: FakeSite, git: Callable[..., str], root: Path) -> Commits:
+def commits(aws: FakeAccount, git: Callable[..., str], root: Path) -> Commits:
     old = git("rev-parse", "HEAD")
     git("commit", "--allow-empty", "--message=Go on")
     new = git("rev-parse", "HEAD")
@@ -115,7 +116,7 @@ def commits(aws: FakeSite, git: Callable[..., str], root: Path) -> Commits:
 
 
 @pytest.fixture
-def first(aws: FakeSite, git: Callable[..., str], root: Path) -> str:
+def first(aws: FakeAccount, git: Callable[..., str], root: Path) -> str:
     """A commit that would be the first to run: its image is in the registry, and the service has no tasks."""
     commit = git("rev-parse", "HEAD")
     aws.push(commit)
@@ -124,7 +125,7 @@ def first(aws: FakeSite, git: Callable[..., str], root: Path) -> str:
 
 
 @pytest.fixture
-def deliver(runner: CliRunner, aws: FakeSite, root: Path) -> Callable[..., Result]:
+def deliver(runner: CliRunner, aws: FakeAccount, root: Path) -> Callable[..., Result]:
     """Run a command of the delivery, by its name, on the test's checkout."""
 
     def deliver(command: str, *options: str, **more: Any) -> Result:

@@ -1,6 +1,6 @@
-"""An `aws` that is none: a program on PATH that hands its arguments to the test, which answers as AWS does.
+"""A stand-in for the program `aws`: it hands its arguments to the test, which answers as AWS does.
 
-What it answers is held against AWS's own models, those of the aws CLI, wherever that is installed.
+Its answers are held against AWS's own models, those of the aws CLI, wherever that is installed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Broken(Exception):  # noqa: N818 -- an answer
 
 
 def options(words: list[str]) -> Json:
-    """Return the options of a command line: a string, a list of several, or True; what is no option is under ""."""
+    """Return the options of a command line: a string, a list of several, or True; the other words are under ""."""
     found: Json = {}
     name = ""
     for word in words:
@@ -74,22 +74,22 @@ def writes(call: str) -> bool:
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of a call: whether AWS hears it, and how often; whether its answer is lost; and what happens then.
+    """The fate of a call: how often AWS receives it, whether its answer is lost, and what happens then.
 
-    `then` is told the process of the command, None where there is none. The CLI makes a call again whose answer was
-    lost, so what it returns is the answer to the second.
+    `then` is given the process of the command, None where there is none. The CLI repeats a call whose answer was lost,
+    and returns the answer to the second.
     """
 
-    heard: int = 1
+    received: int = 1
     lost: str = ""
     killed: bool = False
     then: Callable[[int | None], None] = lambda _: None
 
 
 class Program:
-    """The program `aws` in a folder, and whoever answers it: `answer` gets a service, an operation and its options.
+    """The program `aws` in a folder. `answer` is called with a service, an operation and its options.
 
-    `fates` are those of the calls that meet one, by their place among all calls or by their operation.
+    `fates` are keyed by the number of the call, or by its operation.
     """
 
     def __init__(self, folder: Path, answer: Callable[[str, str, Json], Json | str | None]) -> None:
@@ -114,7 +114,7 @@ class Program:
         program.chmod(0o755)
 
     def run(self, command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command as subprocess.run does, but `aws` without a process of its own, which takes its time."""
+        """Run a command as subprocess.run does, but `aws` without a process of its own, which is slow."""
         if command[0] != "aws":
             return RUN(command, **options)
         said = self.handle(list(command[1:]), options["env"])
@@ -130,14 +130,14 @@ class Program:
         self.calls.append(words)
         self.environments.append(environment)
         said = {"output": "", "errors": "", "code": 0}
-        for _ in range(fate.heard):
-            said = self._hear(words)
+        for _ in range(fate.received):
+            said = self._reply(words)
         fate.then(process)
         if fate.killed:
             return {"output": "", "errors": "", "code": -signal.SIGTERM}
         return {"output": "", "errors": f"\n{fate.lost}\n", "code": 255} if fate.lost else said
 
-    def _hear(self, words: list[str]) -> Json:
+    def _reply(self, words: list[str]) -> Json:
         service, operation = words[0], words[1]
         try:
             said = self._answer(service, operation, options(words[2:]))
@@ -188,7 +188,7 @@ def operation_model(service: str, operation: str) -> Any:
 
 
 def shape_errors(service: str, operation: str, said: Json, *, side: str = "output") -> str:
-    """Return in what a request or an answer differs from the model, "" for nothing."""
+    """Return the differences of a request or an answer from the model, "" for none."""
     from awscli.botocore.validate import ParamValidator
 
     described = operation_model(service, operation)
@@ -197,16 +197,16 @@ def shape_errors(service: str, operation: str, said: Json, *, side: str = "outpu
     return str(report.generate_report())
 
 
-def hold_against_model(service: str, operation: str, said: Json) -> None:
-    """Raise ValueError for an answer that AWS could not give."""
+def hold_against_model(service: str, operation: str, said: Json, *, side: str = "output") -> None:
+    """Raise ValueError for an answer that AWS could not give, or a request that it would not take."""
     if model(service) is not None and said:
-        errors = shape_errors(service, operation, said)
+        errors = shape_errors(service, operation, said, side=side)
         if errors:
             raise ValueError(f"{service} {operation}: {errors}")
 
 
 def member_errors(service: str, shape: str, said: Json) -> str:
-    """Return in what a part of an answer differs from the model, "" for nothing."""
+    """Return the differences of a part of an answer from the model, "" for none."""
     from awscli.botocore.validate import ParamValidator
 
     report = ParamValidator().validate(said, model(service).shape_for(shape))

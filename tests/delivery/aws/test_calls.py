@@ -10,7 +10,7 @@ import pytest
 import delivery
 from tests.conftest import unavailable
 from tests.delivery.aws.calls import DEPLOY, PUSH
-from tests.delivery.aws.fake_account import NAME, target
+from tests.delivery.aws.resources import NAME, target
 
 # What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
 BY_AN_ADMINISTRATOR = Path(delivery.__file__).parent / "aws/stacks"

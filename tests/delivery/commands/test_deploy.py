@@ -8,8 +8,8 @@ import pytest
 
 import delivery
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_account import NAME, REGISTRY, target
 from tests.delivery.aws.fake_cli import Broken, Fault
+from tests.delivery.aws.resources import NAME, REGISTRY, target
 
 SCHEMA = jsonschema_rs.validator_for(
     json.loads((Path(delivery.__file__).parent / "deployment/receipt.schema.json").read_text())

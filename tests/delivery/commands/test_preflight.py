@@ -8,8 +8,8 @@ import pytest
 from delivery.aws.ecs import checks
 from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_account import GROUP, instance
 from tests.delivery.aws.fake_cli import Fault
+from tests.delivery.aws.resources import GROUP, instance
 
 CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 

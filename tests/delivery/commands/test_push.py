@@ -9,7 +9,7 @@ import pytest
 from delivery.deployment.outcomes import Outcome
 from delivery.terminal import shell
 from tests.delivery.aws.calls import PUSH
-from tests.delivery.aws.fake_account import NAME, REGISTRY, digest_of
+from tests.delivery.aws.resources import NAME, REGISTRY, digest_of
 
 COMMIT = "1" * 40
 DOCKER = """#!/bin/sh

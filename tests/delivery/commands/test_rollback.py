@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_account import NAME, REGISTRY
+from tests.delivery.aws.resources import NAME, REGISTRY
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.delivery.aws.fake_account import NAME, target
+from tests.delivery.aws.resources import NAME, target
 
 
 def rows(output):

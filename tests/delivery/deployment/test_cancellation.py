@@ -10,7 +10,7 @@ import pytest
 
 from delivery.deployment.cancellation import Cancellation, Cancelled
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_account import NAME
+from tests.delivery.aws.resources import NAME
 
 BEFORE = [
     ("s3api", "get-object"),

@@ -16,8 +16,8 @@ import pytest
 from click.testing import Result
 
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_account import UNDER_WAY
 from tests.delivery.aws.fake_cli import Fate, writes
+from tests.delivery.aws.fake_service import UNDER_WAY
 
 pytestmark = pytest.mark.slow
 
@@ -30,10 +30,10 @@ def cancelled(_):
 
 
 KILLED = {
-    "killed before it was heard": Fate(heard=0, killed=True, then=cancelled),
+    "killed before it was heard": Fate(received=0, killed=True, then=cancelled),
     "killed after it was heard": Fate(killed=True, then=cancelled),
 }
-LOST = {"its answer lost once": Fate(heard=2), "its answer lost for good": Fate(lost=TIMED_OUT)}
+LOST = {"its answer lost once": Fate(received=2), "its answer lost for good": Fate(lost=TIMED_OUT)}
 
 
 def commit_of(aws, definition):

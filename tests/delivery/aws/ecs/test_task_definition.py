@@ -4,8 +4,8 @@ import pytest
 
 from delivery.aws.ecs import capacity, task_definition
 from tests.conftest import unavailable
-from tests.delivery.aws.fake_account import definition
 from tests.delivery.aws.fake_cli import model
+from tests.delivery.aws.resources import definition
 
 OLD = definition("arn:aws:ecs:eu-central-1:111122223333:task-definition/colophon:7", 7, "repository@sha256:old")
 

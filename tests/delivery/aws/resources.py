@@ -1,0 +1,103 @@
+"""The resources of the stacks, in the shapes that AWS describes them in."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+Json = dict[str, Any]
+
+ACCOUNT, REGION, NAME = "111122223333", "eu-central-1", "colophon"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-fake-AbCdEf"
+ROLES = f"arn:aws:iam::{ACCOUNT}:role"
+NOON = 1772366400.0  # 1 March 2026, as version 1 of the CLI gives times
+
+
+def digest_of(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def target(address: str, state: str, reason: str = "", description: str = "") -> Json:
+    """Return a target of the load balancer."""
+    why = {"Reason": reason, "Description": description} if reason else {}
+    return {"Target": {"Id": address, "Port": 8000}, "HealthCheckPort": "8000", "TargetHealth": {"State": state, **why}}
+
+
+def target_group() -> Json:
+    """Return the target group of the load balancer."""
+    group = {"TargetGroupArn": GROUP, "TargetGroupName": NAME, "TargetType": "ip", "Protocol": "HTTP", "Port": 8000}
+    return group | {"HealthCheckPath": "/readyz", "HealthCheckPort": "traffic-port"}
+
+
+def instance(cpu: int, memory: int) -> Json:
+    """Return a container instance with so much to spare."""
+    free = {"type": "INTEGER", "doubleValue": 0.0, "longValue": 0}
+    left = [free | {"name": "CPU", "integerValue": cpu}, free | {"name": "MEMORY", "integerValue": memory}]
+    arn = f"{ARN}:container-instance/{NAME}/1"
+    return {"containerInstanceArn": arn, "status": "ACTIVE", "agentConnected": True, "remainingResources": left}
+
+
+def capacity_provider(scaling: str) -> Json:
+    group = f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:1:name"
+    provider = {"autoScalingGroupArn": group, "managedScaling": {"status": scaling}}
+    return {"name": NAME, "status": "ACTIVE", "autoScalingGroupProvider": provider}
+
+
+def role(name: str) -> Json:
+    made = {"RoleId": "AROAFAKEFAKEFAKEFAKE", "CreateDate": "2026-01-01T00:00:00Z"}
+    return {"Path": "/", "RoleName": name, "Arn": f"{ROLES}/{name}", **made}
+
+
+def definition(arn: str, number: int, image: str) -> Json:
+    """Return a task definition as ecs/service.yml makes it."""
+    container = {"name": "site", "image": image, "cpu": 0, "memory": 1024, "memoryReservation": 384, "essential": True}
+    secrets = {"PGUSER": f"{SECRET}:username::", "PGPASSWORD": f"{SECRET}:password::"}
+    log = {"awslogs-group": f"/{NAME}/site", "awslogs-stream-prefix": "site"}
+    container |= {
+        "portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}],
+        "secrets": [{"name": name, "valueFrom": value} for name, value in secrets.items()],
+        "logConfiguration": {"logDriver": "awslogs", "options": log},
+    }
+    registered = {"taskDefinitionArn": arn, "revision": number, "status": "ACTIVE", "registeredAt": NOON}
+    registered |= {"registeredBy": f"arn:aws:iam::{ACCOUNT}:root", "compatibilities": ["EC2", "FARGATE"]}
+    return registered | {
+        "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.ecr-auth"}],
+        "family": NAME,
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["EC2"],
+        "cpu": "512",
+        "taskRoleArn": f"{ROLES}/{NAME}-task",
+        "executionRoleArn": f"{ROLES}/{NAME}-execution",
+        "volumes": [],
+        "placementConstraints": [],
+        "containerDefinitions": [container],
+    }
+
+
+def service(definition: str, desired: int, *, status: str, rollout: str, breaker: Json, events: list[Json]) -> Json:
+    """Return the service, all of whose tasks run."""
+    tasks = {"desiredCount": desired, "runningCount": desired, "pendingCount": 0, "taskDefinition": definition}
+    primary = {"id": "ecs-svc/1", "status": "PRIMARY", "failedTasks": 0, "rolloutState": rollout, **tasks}
+    limits = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    network = {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}
+    return tasks | {
+        "serviceArn": f"{ARN}:service/{NAME}/{NAME}",
+        "serviceName": NAME,
+        "status": status,
+        "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
+        "deploymentConfiguration": {"deploymentCircuitBreaker": breaker, **limits},
+        "healthCheckGracePeriodSeconds": 30,
+        "capacityProviderStrategy": [{"capacityProvider": NAME, "weight": 1, "base": 0}],
+        "networkConfiguration": {"awsvpcConfiguration": network},
+        "deployments": [primary],
+        "events": events,
+        "tags": [{"key": "minimum-tasks", "value": "3"}],
+    }
+
+
+def task(name: str, definition: str, status: str, **more: Any) -> Json:
+    arn = f"{ARN}:task/{NAME}/{name}"
+    return {"taskArn": arn, "taskDefinitionArn": definition, "lastStatus": status, **more}
