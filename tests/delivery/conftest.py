@@ -1,4 +1,4 @@
-"""What the tests of the delivery can use: a checkout of their own."""
+"""Fixtures of the delivery's tests: a checkout, an AWS account and the command line."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from click.testing import Result
 
 
+OF_A_PIPELINE = ("CI_COMMIT_REF_NAME", "CI_PIPELINE_URL", "CI_PIPELINE_CREATED_AT", "SOURCE_DATE_EPOCH", "SCAN_OFFLINE")
+
+
 @pytest.fixture(autouse=True)
 def without_coverage(without_coverage: None) -> None:
     """The coverage is the site's, of which nothing runs here."""
@@ -32,13 +35,7 @@ def without_coverage(without_coverage: None) -> None:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line, as if by hand: outside any pipeline."""
-    for name in (
-        "CI_COMMIT_REF_NAME",
-        "CI_PIPELINE_URL",
-        "CI_PIPELINE_CREATED_AT",
-        "SOURCE_DATE_EPOCH",
-        "SCAN_OFFLINE",
-    ):
+    for name in OF_A_PIPELINE:
         monkeypatch.delenv(name, raising=False)
     return CliRunner()
 
@@ -75,7 +72,7 @@ def root(git: Callable[..., str], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAccount]:
-    """An account with a site on it, which the program `aws` speaks to, and no time to lose."""
+    """An account with a site on it, which the program `aws` speaks to, and short times."""
     folder = tmp_path / "bin"
     folder.mkdir()
     site = FakeAccount(folder)

@@ -1,4 +1,4 @@
-"""What delivery/README.md says of the delivery is what it does."""
+"""delivery/README.md says of the delivery what it does."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def test_each_command_stands_in_the_readme_and_on_the_menu():
             assert f"| `make {name}` |" in README
 
 
-def test_nobody_is_advised_to_push_what_was_not_scanned():
+def test_no_message_advises_to_push_an_unscanned_image():
     """Which would be refused."""
     texts = [*FOLDER.rglob("*.py"), *FOLDER.parent.glob("*/README.md"), FOLDER.parent / "README.md"]
     advised = re.findall(r"make build [a-z -]*push", "\n".join(path.read_text() for path in texts))

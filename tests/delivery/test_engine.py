@@ -1,4 +1,4 @@
-"""What .ci/engine does on a machine that is not ready yet. Its /usr is a folder of the test's, with stand-ins."""
+""".ci/engine on a machine that is not ready yet. Its /usr is a folder of the test's, with stand-ins."""
 
 import os
 import re
@@ -71,7 +71,7 @@ def test_no_command_is_run_on_a_machine_that_is_not_ready(machine, program, scri
     assert done.stdout == ""
 
 
-def test_an_engine_that_ends_at_once_is_asked_why(machine):
+def test_the_log_of_an_engine_that_ends_at_once_is_shown(machine):
     machine.program("packages/docker", '[ "$1" != info ]')
     machine.program("bin/pgrep", "false")
     machine.program("bin/dockerd", "echo no room >&2; exit 1")

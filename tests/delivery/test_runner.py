@@ -58,7 +58,7 @@ def test_a_job_has_an_engine_and_shares_its_files_and_the_loopback_address_with_
         assert container["network_mode"] == "host"
 
 
-def test_nobody_else_can_read_it(start):
+def test_no_other_user_can_read_it(start):
     _, config = start(branches="glrt-fake")
     assert config.stat().st_mode & 0o777 == 0o600
 

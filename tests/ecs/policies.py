@@ -20,7 +20,7 @@ def listed(one_or_more: Any) -> list[Any]:
 
 
 def allowed(statements: Iterable[Statement], action: str, resource: str = "*", **context: str) -> bool:
-    """Whether a request is allowed: a statement allows it, and none denies it.
+    """Tell whether a request is allowed: a statement allows it, and none denies it.
 
     `context` are the condition keys of the request, with `__` for their colon: `ecs__cluster`.
     """

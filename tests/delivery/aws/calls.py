@@ -1,6 +1,6 @@
 """The calls to AWS that the delivery makes, as the aws CLI names them."""
 
-# What each role in ecs/delivery.yml must allow, and no more.
+# Each role in ecs/delivery.yml must allow these, and no more.
 DEPLOY = {
     "ecr batch-get-image",
     "ecr describe-image-scan-findings",

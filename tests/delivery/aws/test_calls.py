@@ -12,7 +12,7 @@ from tests.conftest import unavailable
 from tests.delivery.aws.calls import DEPLOY, PUSH
 from tests.delivery.aws.resources import NAME, target
 
-# What `stacks` calls, the one who makes the stacks may do anyway: no role of the pipeline is asked for it.
+# An administrator makes the stacks, so the calls of `stacks` need no role of the pipeline.
 BY_AN_ADMINISTRATOR = Path(delivery.__file__).parent / "aws/stacks"
 SOURCES = sorted(path for path in Path(delivery.__file__).parent.rglob("*.py") if path.parent != BY_AN_ADMINISTRATOR)
 
@@ -70,15 +70,12 @@ def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commit
     assert {" ".join(words[:2]) for words in made.values()} == DEPLOY
     for words in made.values():
         code, operations = cli(words)
-        said = capsys.readouterr()
-        assert (code, [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations][:1]) == (
-            0,
-            [words[1]],
-        ), said.err
+        sent = [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations]
+        assert (code, sent[:1]) == (0, [words[1]]), capsys.readouterr().err
 
 
 def test_the_calls_in_the_source_are_those_that_are_known_here():
-    """Whoever adds one gives the roles the right to it."""
+    """A new call needs a right in one of the roles."""
     found = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -90,12 +87,10 @@ def test_the_calls_in_the_source_are_those_that_are_known_here():
     assert found == DEPLOY | PUSH
 
 
-def test_the_cli_is_asked_for_the_password_alone_besides():
-    said = "".join(path.read_text() for path in SOURCES)
-    assert re.findall(r'output\("aws", "(\w+)", "([\w-]+)"', said) == [
-        ("ecr", "get-login-password"),
-        ("configure", "get"),
-    ]
+def test_besides_calls_the_cli_gives_the_password_and_its_region_alone():
+    source = "".join(path.read_text() for path in SOURCES)
+    found = re.findall(r'output\("aws", "(\w+)", "([\w-]+)"', source)
+    assert found == [("ecr", "get-login-password"), ("configure", "get")]
 
 
 def test_a_call_that_is_repeated_is_printed_once(deploy, aws, commits):

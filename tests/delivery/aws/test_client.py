@@ -11,18 +11,18 @@ from tests.delivery.aws.fake_cli import model, operation_model
 
 @pytest.fixture
 def answer(tmp_path, monkeypatch):
-    """Play the program `aws`, which answers with a text and notes what it was asked."""
+    """Play the program `aws`, which answers with a text and records its calls."""
 
     def play(text):
         def output(*command, env, quiet, shielded):
             assert shielded
-            asked.append((command, env, quiet))
+            calls.append((command, env, quiet))
             return text
 
         monkeypatch.setattr(client, "output", output)
 
-    asked = []
-    play.asked = asked
+    calls = []
+    play.calls = calls
     return play
 
 
@@ -36,7 +36,7 @@ def test_an_answer_is_read_and_none_is_none(answer):
 def test_it_asks_for_json_and_for_no_pager(answer):
     answer("")
     client.call("ecs", "list-tasks", "--cluster", "c", quiet=True)
-    assert answer.asked == [
+    assert answer.calls == [
         (("aws", "ecs", "list-tasks", "--cluster", "c", "--output", "json"), {"AWS_PAGER": ""}, True)
     ]
 
@@ -64,7 +64,7 @@ def test_an_error_that_is_the_service_s_own_may_pass(models, call):
 
 
 @pytest.mark.parametrize(("code", "killed"), [(-15, "SIGTERM"), (143, "SIGTERM"), (130, "SIGINT"), (-9, "SIGKILL")])
-def test_a_command_that_a_signal_ended_may_have_been_heard(code, killed):
+def test_a_command_that_a_signal_ended_may_have_been_done(code, killed):
     error = errors.AwsError(CommandError(("aws", "ecs", "update-service"), code, ""))
     assert error.killed == killed
     assert error.may_be_done

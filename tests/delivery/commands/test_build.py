@@ -44,7 +44,7 @@ def test_a_client_without_a_builder_is_named_with_what_to_do(build, tmp_path):
 @pytest.mark.parametrize(
     ("version", "plugin"), [("20.10.24+dfsg1", False), ("23.0.0", True), ("29.1.0", True)], ids=str
 )
-def test_a_client_with_a_builder_is_asked_for_an_image_without_attestations(build, version, plugin):
+def test_a_client_with_a_builder_makes_an_image_without_attestations(build, version, plugin):
     ended, told = build(version, plugin=plugin)
     assert "has no builder" not in ended.output
     assert told[0].startswith("1 build --target site ")

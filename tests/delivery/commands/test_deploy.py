@@ -1,4 +1,4 @@
-"""`deploy`, from its lease to its receipt."""
+"""`deploy`, from its lock to its receipt."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,16 @@ from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Broken, Fault
 from tests.delivery.aws.resources import NAME, REGISTRY, target
 
-SCHEMA = jsonschema_rs.validator_for(
-    json.loads((Path(delivery.__file__).parent / "deployment/receipt.schema.json").read_text())
-)
-EXITED = {
-    "stopCode": "EssentialContainerExited",
-    "stoppedReason": "Essential container in task exited",
-    "containers": [{"name": "site", "exitCode": 1}],
-}
+SCHEMA_FILE = Path(delivery.__file__).parent / "deployment/receipt.schema.json"
+SCHEMA = jsonschema_rs.validator_for(json.loads(SCHEMA_FILE.read_text()))
+
+
+def stopped(code, reason, exit_code):
+    """Return the end of a task."""
+    return {"stopCode": code, "stoppedReason": reason, "containers": [{"name": "site", "exitCode": exit_code}]}
+
+
+EXITED = stopped("EssentialContainerExited", "Essential container in task exited", 1)
 
 
 def receipt(aws):
@@ -29,7 +31,7 @@ def receipt(aws):
 
 
 def is_whole(aws, commit):
-    """Tell whether the service runs a commit, is to run nothing else, and nobody has the lease."""
+    """Tell whether the service runs a commit, is to run nothing else, and the lock is free."""
     wanted = aws.image_of(aws.running_definition).partition("@")[2]
     return (
         commit in aws.images[wanted]["tags"]
@@ -59,15 +61,15 @@ def test_the_service_is_changed_by_one_call_after_everything_was_checked_and_mig
     changing = ("update-", "put-", "register-", "run-", "stop-")
     calls = [call for call in aws.operations if call.split()[1].startswith(changing)]
     assert calls == [
-        "s3api put-object",  # the lease
+        "s3api put-object",  # the lock
         "ecr put-image",  # a tag that keeps the image
         "ecs register-task-definition",
         "ecs run-task",
-        "s3api put-object",  # the lease, once more
+        "s3api put-object",  # the lock, once more
         "ecs update-service",
         "ssm put-parameter",
         "s3api put-object",  # the receipt
-        "s3api put-object",  # the lease, handed back
+        "s3api put-object",  # the lock, handed back
     ]
     before = aws.operations[: aws.operations.index("ecr put-image")]
     assert {"ecs describe-clusters", "iam get-role", "secretsmanager describe-secret"} <= set(before)
@@ -77,27 +79,19 @@ def test_nothing_but_the_image_is_changed(deploy, aws, commits):
     old = aws.definitions[aws.service_definition]
     deploy()
     new = aws.definitions[aws.service_definition]
-    said_only = {
-        "taskDefinitionArn",
-        "revision",
-        "registeredAt",
-        "registeredBy",
-        "compatibilities",
-        "requiresAttributes",
-    }
     assert new["containerDefinitions"][0].pop("image") != old["containerDefinitions"][0].pop("image")
-    assert {key: value for key, value in new.items() if key not in said_only} == {
-        key: value for key, value in old.items() if key not in said_only
-    }
+    added = {"taskDefinitionArn", "revision", "registeredAt", "registeredBy", "compatibilities", "requiresAttributes"}
+    old, new = ({key: each[key] for key in each.keys() - added} for each in (old, new))
+    assert new == old
 
 
 def test_the_migration_runs_with_the_very_revision_that_is_rolled_out(deploy, aws, commits, root):
     assert "| a line of the log" in deploy().output
-    asked = json.loads((root / "build/run-task.json").read_text())
-    assert asked["taskDefinition"] == aws.service_definition
+    request = json.loads((root / "build/run-task.json").read_text())
+    assert request["taskDefinition"] == aws.service_definition
     command = ["python3", "-m", "colophon", "prepare"]
-    assert asked["overrides"]["containerOverrides"] == [{"name": "site", "command": command}]
-    assert asked["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1"]
+    assert request["overrides"]["containerOverrides"] == [{"name": "site", "command": command}]
+    assert request["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1"]
 
 
 def test_the_image_gets_a_tag_that_keeps_it_for_ever(deploy, aws, commits):
@@ -114,7 +108,7 @@ def test_a_first_release_starts_as_many_tasks_as_the_service_says(deploy, aws, f
     assert written["availability"] is None
 
 
-def test_a_first_release_starts_as_many_tasks_as_are_asked_for(deploy, aws, first):
+def test_a_first_release_starts_the_desired_count_of_tasks(deploy, aws, first):
     assert deploy("--desired-count", "1").exit_code == 0
     assert aws.desired == 1
 
@@ -188,13 +182,7 @@ def test_a_reason_that_a_target_had_only_for_a_while_is_remembered(deploy, aws, 
     good = aws.targets
     aws.targets = [*good, bad]
     aws.at("ecs", "describe-service-deployments", lambda: None, lambda: setattr(aws, "targets", good))
-    aws.stopped = [
-        {
-            "stopCode": "ServiceSchedulerInitiated",
-            "stoppedReason": "Task failed ELB health checks in (target-group x)",
-            "containers": [{"name": "site", "exitCode": 0}],
-        }
-    ]
+    aws.stopped = [stopped("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group x)", 0)]
     result = deploy()
     assert result.exit_code == Outcome.ROLLED_BACK.code
     assert "/readyz, with 503 instead of 200" in result.output
@@ -364,7 +352,7 @@ def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(d
     assert is_whole(aws, commits.old)
 
 
-def test_to_be_undone_is_asked_for_until_it_is_heard(deploy, aws, commits, monkeypatch):
+def test_the_undoing_is_repeated_until_it_succeeds(deploy, aws, commits, monkeypatch):
     monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     throttled = Fault("ThrottlingException", "Rate exceeded")
@@ -396,16 +384,16 @@ def test_an_update_whose_answer_was_lost_is_followed_all_the_same(deploy, aws, c
     lost = Broken('Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"')
     new = []
 
-    def heard():
+    def arrive():
         new.append(aws.deploy(list(aws.definitions)[-1]))
 
-    aws.at("ecs", "update-service", heard)
+    aws.at("ecs", "update-service", arrive)
     aws.fail("ecs", "update-service", lost)
     assert deploy().exit_code == 0
     assert receipt(aws)["deployment"] == new[0]["serviceDeploymentArn"]
 
 
-def test_an_update_that_was_not_heard_has_not_changed_the_service(deploy, aws, commits):
+def test_an_update_that_did_not_arrive_has_not_changed_the_service(deploy, aws, commits):
     aws.fail("ecs", "update-service", Broken('Could not connect to the endpoint URL: "https://ecs.amazonaws.com/"'))
     result = deploy()
     assert result.exit_code == Outcome.REFUSED.code
@@ -413,7 +401,7 @@ def test_an_update_that_was_not_heard_has_not_changed_the_service(deploy, aws, c
     assert is_whole(aws, commits.old)
 
 
-def test_an_update_of_which_nobody_can_say_whether_it_was_heard_is_a_failure(deploy, aws, commits):
+def test_an_update_whose_outcome_stays_unknown_is_a_failure(deploy, aws, commits):
     lost = Broken('Read timeout on endpoint URL: "https://ecs.eu-central-1.amazonaws.com/"')
     expired = Fault("ExpiredTokenException", "The security token is expired")
     aws.fail("ecs", "update-service", lost)
@@ -479,7 +467,7 @@ def test_a_release_without_a_receipt_is_not_called_live(deploy, aws, commits):
 
 
 @pytest.mark.parametrize("option", ["--desired-count=0", "--wait=soon", "--commit=nothing"])
-def test_wrong_usage_is_said_before_anything_is_asked_of_ecs(deploy, aws, commits, option):
+def test_wrong_usage_is_said_before_any_call_to_ecs(deploy, aws, commits, option):
     assert deploy(option).exit_code == 2
     assert not [call for call in aws.operations if call.startswith(("ecs", "s3api"))]
 

@@ -1,4 +1,4 @@
-"""The preflight: each check says no to what it is for, and all of them are asked."""
+"""Each check of the preflight fails for the error that it is for, and all checks run."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ from delivery.aws.ecs import checks
 from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Fault
-from tests.delivery.aws.resources import GROUP, instance
+from tests.delivery.aws.resources import GROUP, SECRET, instance
 
 CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 
@@ -36,8 +36,18 @@ def test_it_changes_nothing(check, aws, commits):
     assert not [call for call in aws.operations if call.split()[1].startswith(("put", "update", "run", "register"))]
 
 
+CRITICAL = {"name": "CVE-2099-0001", "severity": "CRITICAL"}
+PARAMETER = {"name": "X", "valueFrom": "/a/parameter"}
+MISSPELT = {"name": "PGPASSWORD", "valueFrom": f"{SECRET}:passwort::"}
+
+
+def move(aws):
+    """Have the site listen on another port than the load balancer speaks to."""
+    aws.container["portMappings"][0]["containerPort"] = 9000
+
+
 def fill(aws):
-    """Leave no room, and nobody who would make some."""
+    """Leave no room, and no scaling that would make some."""
     aws.scaling = "DISABLED"
     aws.instances.clear()
 
@@ -53,24 +63,12 @@ def fill(aws):
         ("image", lambda aws: aws.images.clear(), "The registry has no image of"),
         ("image", lambda aws: setattr(aws, "media_type", "application/vnd.oci.image.index.v1+json"), "is no image but"),
         ("image", lambda aws: setattr(aws, "media_type", None), "is no image but of an unknown type"),
-        (
-            "scan",
-            lambda aws: aws.findings.append({"name": "CVE-2099-0001", "severity": "CRITICAL"}),
-            "found CVE-2099-0001, of critical severity",
-        ),
+        ("scan", lambda aws: aws.findings.append(CRITICAL), "found CVE-2099-0001, of critical severity"),
         ("roles", lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")), "colophon-task is not there."),
         ("secrets", lambda aws: aws.secret.update(ARN="another"), "is not there."),
         ("secrets", lambda aws: aws.secret.update(DeletedDate=1.0), "is being deleted."),
-        (
-            "secrets",
-            lambda aws: aws.container["secrets"][1].update(valueFrom=f"{aws.secret['ARN']}:passwort::"),
-            "has no key passwort.",
-        ),
-        (
-            "target group",
-            lambda aws: aws.container["portMappings"][0].update(containerPort=9000),
-            "Visitors are sent to port 8000 of site, which has [9000].",
-        ),
+        ("secrets", lambda aws: aws.container["secrets"].append(MISSPELT), "has no key passwort."),
+        ("target group", move, "Visitors are sent to port 8000 of site, which has [9000]."),
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
         ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site does not exist"),
@@ -90,11 +88,7 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
     ("name", "spoil", "said"),
     [
         ("capacity", lambda aws: setattr(aws, "instances", [instance(100, 4096)]), "ECS will start one"),
-        (
-            "secrets",
-            lambda aws: aws.container["secrets"].append({"name": "X", "valueFrom": "/a/parameter"}),
-            "X: not in",
-        ),
+        ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "X: not in"),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
         ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),
     ],
@@ -123,7 +117,7 @@ def built(root, **image):
     (root / "build/image.json").write_text(json.dumps(image))
 
 
-def test_an_image_that_nobody_has_scanned_is_refused(check, aws, commits, unknown):
+def test_an_unscanned_image_is_refused(check, aws, commits, unknown):
     result = check()
     assert result.exit_code == Outcome.REFUSED.code
     assert line(result.output, "scan").startswith("refused")
@@ -256,7 +250,7 @@ def test_another_image_than_the_pipeline_pushed_is_refused(deploy, aws, commits,
     assert f"and not sha256:{'0' * 64}, which was pushed" in result.output
 
 
-def test_the_target_group_that_is_asked_about_is_the_services_own(check, aws, commits):
+def test_the_target_group_that_is_checked_is_the_services_own(check, aws, commits):
     check()
-    asked = next(call for call in aws.program.calls if call[:2] == ["elbv2", "describe-target-groups"])
-    assert GROUP in asked
+    call = next(words for words in aws.program.calls if words[:2] == ["elbv2", "describe-target-groups"])
+    assert GROUP in call

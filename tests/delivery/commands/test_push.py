@@ -26,7 +26,7 @@ def push(deliver):
 
 @pytest.fixture
 def built(aws, root):
-    """What `build` leaves: an image whose ID is known."""
+    """An image whose ID is known, as `build` leaves it."""
     (root / "build").mkdir()
     written = {"image": f"colophon:{COMMIT}", "id": digest_of(f"id {COMMIT}"), "commit": COMMIT, "scan": "passed"}
     (root / "build/image.json").write_text(json.dumps(written))
@@ -145,7 +145,7 @@ def test_an_image_that_the_registry_shows_a_little_later_is_waited_for(push, aws
     assert push().exit_code == 0
 
 
-def test_what_is_pushed_is_what_was_built_whoever_has_taken_its_name(push, aws, built, docker):
+def test_what_is_pushed_is_what_was_built_even_when_another_image_took_its_name(push, aws, built, docker):
     push()
     assert f"tag {built['id']} {REGISTRY}/{NAME}:{COMMIT}" in docker.read_text()
 

@@ -26,12 +26,8 @@ def verdicts(root):
 def test_a_clean_checkout_passes_and_says_what_did_not_run(runner, root, git):
     ended = scan(runner, root)
     assert ended.exit_code == 0, ended.output
-    assert verdicts(root) == {
-        "secrets": "passed",
-        "misconfigurations": "passed",
-        "licences": "passed",
-        "vulnerabilities": "not run",
-    }
+    passed = dict.fromkeys(("secrets", "misconfigurations", "licences"), "passed")
+    assert verdicts(root) == passed | {"vulnerabilities": "not run"}
     report = json.loads((root / "build/scans.json").read_text())
     assert report["commit"] == git("rev-parse", "HEAD")
     assert report["scans"][0]["tool"].startswith("trivy 0.")
@@ -84,7 +80,7 @@ def exception(until):
         misconfigurations:
           - id: DS-0002
             paths: [src/Dockerfile]
-            statement: The process of this fake image is nobody's business.
+            statement: The process of this fake image is of no interest.
             expired_at: {until}
         """
 

@@ -173,7 +173,7 @@ def test_a_damaged_stamp_is_a_fault(checkout, stamp):
     assert fault() == "was never finished"
 
 
-def test_bytecode_and_what_somebody_added_are_no_fault(checkout):
+def test_bytecode_and_added_files_are_no_fault(checkout):
     [packages] = MAIN.glob("lib/*/site-packages")
     shutil.rmtree(packages / "__pycache__")
     (packages / "added.py").touch()

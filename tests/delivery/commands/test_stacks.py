@@ -18,6 +18,19 @@ def refusal(*failed):
     return AwsError(CommandError(*failed))
 
 
+def change_set(change):
+    """Return a change set that is ready, with one change."""
+    changes = [{"Type": "Resource", "ResourceChange": change}]
+    return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": changes}
+
+
+def denial(resource, *actions):
+    """Return the statement of a stack's policy that guards a resource."""
+    return {"Effect": "Deny", "Principal": "*", "Action": [*actions], "Resource": f"LogicalResourceId/{resource}"}
+
+
+THING = {"LogicalResourceId": "Thing", "ResourceType": "AWS::A::Thing"}
+SIZE, NAME, NO_NAME = ({"Target": target} for target in ({"Name": "Size"}, {"Name": "Name"}, {}))
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
 CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
 FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
@@ -82,24 +95,13 @@ class CloudFormation:
         before, after = self.stacks[options["--stack-name"]], self.change_sets[options["--change-set-name"]]
         if all(before.get(key) == value for key, value in after.items()):
             return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit …"}
-        change = {
-            "Action": "Modify",
-            "LogicalResourceId": "Thing",
-            "ResourceType": "AWS::A::Thing",
-            "Replacement": "False",
-        }
-        changes = [{"Type": "Resource", "ResourceChange": change}]
-        return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": changes}
+        return change_set({"Action": "Modify", "Replacement": "False", **THING})
 
     def execute_change_set(self, options):
         self.executed.add(options["--change-set-name"])
-        self.stacks[options["--stack-name"]] |= self.change_sets.pop(options["--change-set-name"]) | {
-            "StackStatus": "UPDATE_COMPLETE"
-        }
-
-        self.events.insert(
-            0, {"EventId": len(self.events), "LogicalResourceId": "Thing", "ResourceStatus": "UPDATE_COMPLETE"}
-        )
+        after = self.change_sets.pop(options["--change-set-name"])
+        self.stacks[options["--stack-name"]] |= after | {"StackStatus": "UPDATE_COMPLETE"}
+        self.events.insert(0, {"EventId": len(self.events), "ResourceStatus": "UPDATE_COMPLETE", **THING})
 
     def describe_stack_events(self, _):
         return {"StackEvents": self.events}
@@ -187,7 +189,7 @@ def test_the_difference_of_a_stack_that_is_not_there_is_that_it_is_not_there(clo
     assert not cloud.called("create-change-set")
 
 
-def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
+def test_a_no_leaves_no_trace(cloud, stacks, monkeypatch):
     monkeypatch.setattr("delivery.commands.stacks.is_interactive", lambda: True)
     result = stacks(input="n\n")
     assert result.exit_code == 1
@@ -196,7 +198,7 @@ def test_whoever_says_no_leaves_no_trace(cloud, stacks, monkeypatch):
     assert (cloud.stacks, cloud.change_sets) == ({}, {})
 
 
-def test_where_nobody_can_be_asked_nothing_is_begun(cloud, stacks):
+def test_without_a_terminal_to_confirm_at_nothing_is_begun(cloud, stacks):
     result = stacks()
     assert result.exit_code == 1
     assert result.stderr == "Error: This is not a terminal: use --yes to make the changes, or --diff to see them.\n"
@@ -239,14 +241,14 @@ def test_a_stack_that_cannot_be_changed_now_says_what_to_do(made, stacks, status
     assert not made.called("create-change-set")
 
 
-def test_a_stack_that_somebody_looked_at_and_did_not_make_is_made(cloud, stacks):
+def test_a_stack_that_was_only_reviewed_before_is_made(cloud, stacks):
     cloud.stacks["colophon-network"] = {"StackStatus": "REVIEW_IN_PROGRESS"}
     assert stacks("--yes", "--only", "network").exit_code == 0
     assert cloud.called("create-change-set")[0]["--change-set-type"] == "CREATE"
 
 
 def test_cloudformation_is_given_the_time_that_it_takes(made, stacks):
-    """It works a change out, and makes it; both are asked for until they are done, and shown once."""
+    """A change is worked out, then made; both are polled until they are done, and shown once."""
     worked_out, status = made.describe_change_set, made.describe_stacks
     answers = {"describe-change-set": iter([{"Status": "CREATE_IN_PROGRESS"}]), "describe-stacks": iter(())}
 
@@ -324,12 +326,7 @@ def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
 )
 def test_what_must_not_be_destroyed_is_not(made, stacks, stack, change, harm):
     resource = {"ResourceType": "AWS::A::Thing", **change}
-    made.on = {
-        "describe-change-set": lambda _: {
-            "Status": "CREATE_COMPLETE",
-            "Changes": [{"Type": "Resource", "ResourceChange": resource}],
-        }
-    }
+    made.on = {"describe-change-set": lambda _: change_set(resource)}
     result = stacks("--yes", "--only", stack)
     assert result.exit_code == 1
     assert f"must not change {change['LogicalResourceId']}" in result.stderr
@@ -340,29 +337,15 @@ def test_what_must_not_be_destroyed_is_not(made, stacks, stack, change, harm):
 @pytest.mark.parametrize("replacement", ["False", "Conditional"])
 def test_a_database_may_change_in_place(made, stacks, replacement):
     change = {"Action": "Modify", "LogicalResourceId": "Database", "ResourceType": "D", "Replacement": replacement}
-    made.on = {
-        "describe-change-set": lambda _: {
-            "Status": "CREATE_COMPLETE",
-            "Changes": [{"Type": "Resource", "ResourceChange": change}],
-        }
-    }
+    made.on = {"describe-change-set": lambda _: change_set(change)}
     assert stacks("--yes", "--only", "database").exit_code == 0
     assert made.called("execute-change-set")
 
 
 def test_cloudformation_guards_them_too(made):
     assert {name: json.loads(policy)["Statement"][1:] for name, policy in made.policies.items()} == {
-        "colophon-registry": [
-            {"Effect": "Deny", "Principal": "*", "Action": ["Update:*"], "Resource": "LogicalResourceId/ReleasedImage"}
-        ],
-        "colophon-database": [
-            {
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": ["Update:Replace", "Update:Delete"],
-                "Resource": "LogicalResourceId/Database",
-            }
-        ],
+        "colophon-registry": [denial("ReleasedImage", "Update:*")],
+        "colophon-database": [denial("Database", "Update:Replace", "Update:Delete")],
     }
     protected = [name for name, stack in made.stacks.items() if stack.get("EnableTerminationProtection")]
     assert protected == ["colophon-database"]
@@ -462,7 +445,7 @@ def test_a_change_whose_answer_was_lost_is_followed_and_its_new_stack_is_kept(cl
     assert not cloud.called("delete-stack")
 
 
-def test_a_change_that_was_not_heard_is_forgotten(cloud, stacks):
+def test_a_change_that_did_not_arrive_is_forgotten(cloud, stacks):
     def lose(_):
         raise refusal(("aws",), 255, 'Could not connect to the endpoint URL: "https://cloudformation.amazonaws.com/"')
 
@@ -471,7 +454,7 @@ def test_a_change_that_was_not_heard_is_forgotten(cloud, stacks):
     assert (cloud.stacks, cloud.change_sets) == ({}, {})
 
 
-def test_a_change_that_was_asked_for_twice_as_its_answer_was_lost_is_made(cloud, stacks):
+def test_a_change_that_was_sent_twice_as_its_answer_was_lost_is_made(cloud, stacks):
     def twice(options):
         cloud.create_change_set(options)
         raise refusal(
@@ -499,20 +482,11 @@ def test_any_other_trouble_than_that_it_is_not_there_is_not_taken_for_that(cloud
         ({"Action": "Add"}, "+ Thing (AWS::A::Thing)"),
         ({"Action": "Remove"}, "- Thing (AWS::A::Thing)"),
         (
-            {
-                "Action": "Modify",
-                "Replacement": "True",
-                "Details": [
-                    {"Target": {"Name": "Size"}},
-                    {"Target": {"Name": "Name"}},
-                    {"Target": {"Name": "Size"}},
-                    {"Target": {}},
-                ],
-            },
+            {"Action": "Modify", "Replacement": "True", "Details": [SIZE, NAME, SIZE, NO_NAME]},
             "~ Thing (AWS::A::Thing): Name, Size; is replaced",
         ),
         ({"Action": "Modify", "Replacement": "Conditional"}, "~ Thing (AWS::A::Thing); may be replaced"),
     ],
 )
 def test_a_change_is_shown_in_a_line(change, text):
-    assert line({"LogicalResourceId": "Thing", "ResourceType": "AWS::A::Thing", **change}) == text
+    assert line(THING | change) == text

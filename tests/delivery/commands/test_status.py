@@ -73,7 +73,7 @@ def test_the_history_is_there_for_programs_too(deliver, deploy, aws, commits):
     assert found[0]["key"] in aws.objects
 
 
-def test_the_history_shows_as_many_as_are_asked_for(deliver, deploy, aws, commits):
+def test_the_history_shows_as_many_as_the_limit_says(deliver, deploy, aws, commits):
     deploy()
     deploy("--force")
     assert len(json.loads(deliver("history", "--json", "--limit=1").stdout)) == 1

@@ -73,7 +73,7 @@ def test_it_notes_the_first_failures_only(serve):
     assert len(meter.tally().failures) == availability.EXAMPLES
 
 
-def test_nobody_there_is_a_failure():
+def test_a_refused_connection_is_a_failure():
     assert "refused" in availability.request_failure("http://127.0.0.1:9/")
 
 

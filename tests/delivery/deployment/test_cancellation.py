@@ -1,4 +1,4 @@
-"""Somebody cancels a deployment, by Ctrl-C or SIGTERM: at any moment the service is left whole, and the lease free."""
+"""A deployment cancelled at any moment, by Ctrl-C or SIGTERM, leaves the service whole and the lock free."""
 
 import os
 import signal
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from delivery.deployment.cancellation import Cancellation, Cancelled
+from delivery.deployment.lock import KEY
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.resources import NAME
 
@@ -26,8 +27,8 @@ DURING = [("ecs", "update-service"), ("ecs", "list-service-deployments"), ("ecs"
 AFTER = [("ecs", "list-tasks"), ("ssm", "put-parameter")]
 
 
-def asks(number):
-    """Return what sends this process a signal."""
+def signalling(number):
+    """Return a hook that sends this process a signal."""
     return lambda: os.kill(os.getpid(), number)
 
 
@@ -36,14 +37,14 @@ def is_whole(aws, commit):
     return (
         commit in aws.images[image]["tags"]
         and aws.service_definition == aws.running_definition
-        and ("lease.json" not in aws.objects or aws.lock["holder"] is None)
+        and (KEY not in aws.objects or aws.lock["holder"] is None)
     )
 
 
 @pytest.mark.parametrize("call", BEFORE, ids=" ".join)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_before_the_update_nothing_is_changed(deploy, aws, commits, call, number):
-    aws.at(*call, asks(number))
+    aws.at(*call, signalling(number))
     result = deploy()
     assert result.exit_code == Outcome.CANCELLED.code
     assert "ecs update-service" not in aws.operations
@@ -56,7 +57,7 @@ def test_before_the_update_nothing_is_changed(deploy, aws, commits, call, number
 def test_during_the_rollout_it_is_undone_and_followed_to_the_end_of_that(deploy, aws, commits, call, number):
     aws.scripts = [["IN_PROGRESS"]]
     # The preflight lists the deployments too, before the update.
-    aws.at(*call, *([lambda: None] if call[1].startswith("list") else []), asks(number))
+    aws.at(*call, *([lambda: None] if call[1].startswith("list") else []), signalling(number))
     result = deploy()
     assert result.exit_code == Outcome.CANCELLED.code
     assert aws.deployments[0]["status"] == "ROLLBACK_SUCCESSFUL"
@@ -67,7 +68,7 @@ def test_during_the_rollout_it_is_undone_and_followed_to_the_end_of_that(deploy,
 
 @pytest.mark.parametrize("call", AFTER, ids=" ".join)
 def test_once_it_is_rolled_out_it_is_proven_rather_than_undone(deploy, aws, commits, call):
-    aws.at(*call, asks(signal.SIGTERM))
+    aws.at(*call, signalling(signal.SIGTERM))
     result = deploy()
     assert result.exit_code == 0
     assert is_whole(aws, commits.new)
@@ -76,8 +77,8 @@ def test_once_it_is_rolled_out_it_is_proven_rather_than_undone(deploy, aws, comm
 
 def test_a_second_signal_does_not_break_the_undoing(deploy, aws, commits):
     aws.scripts = [["IN_PROGRESS"]]
-    aws.at("ecs", "describe-service-deployments", *[asks(signal.SIGINT)] * 4)
-    aws.at("ecs", "stop-service-deployment", asks(signal.SIGTERM))
+    aws.at("ecs", "describe-service-deployments", *[signalling(signal.SIGINT)] * 4)
+    aws.at("ecs", "stop-service-deployment", signalling(signal.SIGTERM))
     result = deploy()
     assert result.exit_code == Outcome.CANCELLED.code
     assert is_whole(aws, commits.old)
@@ -86,7 +87,7 @@ def test_a_second_signal_does_not_break_the_undoing(deploy, aws, commits):
 
 def test_a_first_release_that_is_cancelled_leaves_nothing_running(deploy, aws, first):
     aws.scripts = [["IN_PROGRESS"], ["SUCCESSFUL"]]
-    aws.at("ecs", "describe-service-deployments", asks(signal.SIGTERM))
+    aws.at("ecs", "describe-service-deployments", signalling(signal.SIGTERM))
     result = deploy()
     assert result.exit_code == Outcome.CANCELLED.code
     assert aws.desired == 0
@@ -96,32 +97,32 @@ def test_a_first_release_that_is_cancelled_leaves_nothing_running(deploy, aws, f
 
 
 def test_a_migration_that_is_cancelled_is_ended_first(deploy, aws, commits):
-    aws.migration = {}  # it goes on until somebody stops it
-    aws.at("ecs", "describe-tasks", lambda: None, asks(signal.SIGTERM))
+    aws.migration = {}  # it goes on until it is stopped
+    aws.at("ecs", "describe-tasks", lambda: None, signalling(signal.SIGTERM))
     result = deploy()
     assert result.exit_code == Outcome.CANCELLED.code
     assert "ecs stop-task" in aws.operations
     assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values())
 
 
-def test_waiting_for_the_lease_can_be_cancelled(deploy, aws, commits):
-    aws.hold_lock("somebody at work", seconds=3600)
-    aws.at("s3api", "get-object", lambda: None, asks(signal.SIGTERM))
+def test_waiting_for_the_lock_can_be_cancelled(deploy, aws, commits):
+    aws.hold_lock("another job", seconds=3600)
+    aws.at("s3api", "get-object", lambda: None, signalling(signal.SIGTERM))
     result = deploy("--wait", "3600")
     assert result.exit_code == Outcome.CANCELLED.code
-    assert aws.lock["holder"] == "somebody at work"
+    assert aws.lock["holder"] == "another job"
 
 
 @pytest.mark.parametrize("command", ["status", "plan", "preflight", "history", "rollback"])
 def test_what_changes_nothing_yet_ends_at_once(deliver, aws, commits, command):
-    aws.at("sts", "get-caller-identity", asks(signal.SIGTERM))
+    aws.at("sts", "get-caller-identity", signalling(signal.SIGTERM))
     result = deliver(command)
     assert result.exit_code == Outcome.CANCELLED.code
     assert len(aws.operations) == 1
 
 
 def test_ctrl_c_at_a_terminal_does_not_reach_the_calls_to_aws(aws, commits, root, processes):
-    """A terminal signals every program that runs in it. A call that is cut off may or may not have been heard."""
+    """A terminal signals every program that runs in it. A call that is cut off may or may not have reached AWS."""
     aws.scripts = [["IN_PROGRESS"]]
     started = subprocess.Popen(
         [sys.executable, "-m", "delivery", "deploy", "--root", root],

@@ -9,7 +9,7 @@ import pytest
 from delivery.aws.client import Aws
 from delivery.aws.store import Bucket
 from delivery.deployment.cancellation import Cancellation, Poller
-from delivery.deployment.lock import TRIES, Lock, Lost
+from delivery.deployment.lock import KEY, TRIES, Lock, Lost
 from delivery.deployment.outcomes import Ended, Outcome
 from tests.delivery.aws.fake_cli import Broken, Fault
 
@@ -34,7 +34,7 @@ def lock(aws, tmp_path):
     return lock
 
 
-def test_whoever_comes_second_is_told_who_deploys_and_until_when(lock, poller, aws):
+def test_the_second_deployment_is_told_who_deploys_and_until_when(lock, poller, aws):
     with lock("Ada").held(poller, 0):
         until = aws.lock["until"]
         with pytest.raises(Ended) as refused, lock("Bert").held(poller, 0):
@@ -96,16 +96,16 @@ def test_of_several_who_come_at_once_one_gets_it(lock, aws):
 
 def test_it_is_renewed_while_there_is_waiting(lock, poller, aws):
     with lock("Ada", seconds=0).held(poller, 0):
-        before = aws.objects["lease.json"][1]
+        before = aws.objects[KEY][1]
         next(poller.polls(0))
-        assert aws.objects["lease.json"][1] != before
+        assert aws.objects[KEY][1] != before
 
 
 def test_it_is_not_renewed_at_each_look(lock, poller, aws):
     with lock("Ada").held(poller, 0):
-        before = aws.objects["lease.json"][1]
+        before = aws.objects[KEY][1]
         next(poller.polls(0))
-        assert aws.objects["lease.json"][1] == before
+        assert aws.objects[KEY][1] == before
 
 
 def test_a_renewal_that_is_throttled_is_tried_again_later(lock, poller, aws):
@@ -130,10 +130,10 @@ def test_one_that_another_deployment_took_over_is_lost(lock, poller, aws, capsys
 def test_a_write_whose_answer_was_lost_is_found_to_be_ones_own(lock, poller, aws, tmp_path):
     """The CLI makes the call again, and is told that the object is there."""
 
-    def heard():
-        aws.objects["lease.json"] = ((tmp_path / "Ada/lock.json").read_bytes(), '"heard"')
+    def arrive():
+        aws.objects[KEY] = ((tmp_path / "Ada/lock.json").read_bytes(), '"arrived"')
 
-    aws.at("s3api", "put-object", heard)
+    aws.at("s3api", "put-object", arrive)
     with lock("Ada").held(poller, 0):
         assert aws.lock["holder"] == "Ada"
     assert aws.lock["holder"] is None
@@ -185,7 +185,7 @@ def test_a_deployment_that_loses_its_lock_later_is_followed_to_its_end(deploy, a
 
 def test_what_is_written_says_who_since_when_and_until_when(lock, poller, aws):
     with lock("Ada").held(poller, 0):
-        written = json.loads(aws.objects["lease.json"][0])
+        written = json.loads(aws.objects[KEY][0])
     assert set(written) == {"holder", "id", "since", "until"}
     lasts = datetime.fromisoformat(written["until"]) - datetime.fromisoformat(written["since"])
     assert lasts == timedelta(seconds=60)

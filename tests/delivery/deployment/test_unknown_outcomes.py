@@ -1,6 +1,6 @@
-"""A call whose outcome is not known: its command is killed with the job, or its answer is lost. AWS is asked again.
+"""A call whose outcome is unknown, since its command was killed or its answer lost, is followed by another look.
 
-Whichever call of a deployment it is: the service is left whole, what is said is true, the next deployment goes well.
+For every call of a deployment the service is left whole, the message is true, and the next deployment succeeds.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from delivery.deployment.lock import KEY
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Fate, writes
 from tests.delivery.aws.fake_service import UNDER_WAY
@@ -30,8 +31,8 @@ def cancelled(_):
 
 
 KILLED = {
-    "killed before it was heard": Fate(received=0, killed=True, then=cancelled),
-    "killed after it was heard": Fate(killed=True, then=cancelled),
+    "killed before it arrived": Fate(received=0, killed=True, then=cancelled),
+    "killed after it arrived": Fate(killed=True, then=cancelled),
 }
 LOST = {"its answer lost once": Fate(received=2), "its answer lost for good": Fate(lost=TIMED_OUT)}
 
@@ -41,7 +42,7 @@ def commit_of(aws, definition):
 
 
 def done(aws, before):
-    """Return what was changed in the account, in the words of the record."""
+    """Return the changes in the account, in the words of the record."""
     tags = {tag for image in aws.images.values() for tag in image["tags"]}
     known = {tag for image in before["images"].values() for tag in image["tags"]}
     others = {
@@ -53,7 +54,7 @@ def done(aws, before):
 
 
 def said(output):
-    """Return what is said to have been changed, the certain and the uncertain."""
+    """Return the changes that the output names, the certain and the uncertain."""
     line = re.search(r"^Changed so far: (.*)\.$", output, re.MULTILINE)
     changes = set(line[1].split("; ")) if line else set()
     uncertain = {change for change in changes if change.startswith("perhaps ")}
@@ -62,7 +63,7 @@ def said(output):
 
 @dataclass(frozen=True)
 class Act:
-    """Something that changes what runs: from one commit to another, by so many calls, none of which is made yet."""
+    """A command that replaces one commit by another, and the calls that it will make."""
 
     run: Callable[[], Result]
     before: str
@@ -101,7 +102,7 @@ def test_a_job_that_is_cancelled_at_any_call_leaves_the_service_whole_and_says_w
         assert aws.service_definition == aws.running_definition, told
         assert not [each for each in aws.deployments if each["status"] in UNDER_WAY], told
         assert all(task["lastStatus"] == "STOPPED" for task in aws.one_off.values()), told
-        assert "lease.json" not in aws.objects or aws.lock["holder"] is None, told
+        assert KEY not in aws.objects or aws.lock["holder"] is None, told
         certain, uncertain = said(result.output)
         assert live or done(aws, before) <= certain | uncertain, told
         assert "nothing was changed" not in result.output.lower(), told
@@ -135,7 +136,7 @@ def test_a_write_whose_answer_is_lost_is_read_back(act, aws, fate):
 
 @pytest.mark.parametrize("fate", LOST.values(), ids=LOST)
 @pytest.mark.parametrize("operation", ["stop-service-deployment", "stop-task"])
-def test_to_be_ended_is_heard_though_its_answer_is_lost(deploy, aws, commits, monkeypatch, fate, operation):
+def test_a_stop_works_though_its_answer_is_lost(deploy, aws, commits, monkeypatch, fate, operation):
     aws.scripts = [["IN_PROGRESS"]]
     before = aws.state()
     if operation == "stop-task":
@@ -170,7 +171,7 @@ def test_of_two_deployments_of_its_own_the_newer_is_followed_even_when_it_is_see
 
 @pytest.mark.parametrize("operation", ["run-task", "update-service"])
 def test_a_job_whose_processes_are_all_killed_ends_whole(aws, commits, root, processes, operation):
-    """The real thing: the `aws` that asked, and then the delivery."""
+    """The `aws` of that call is killed first, and then the delivery."""
     started = subprocess.Popen(
         [sys.executable, "-m", "delivery", "deploy", "--root", root],
         cwd=ROOT,

@@ -44,8 +44,8 @@ class GitLab(BaseHTTPRequestHandler):
             "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
             "HTTP_GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
-        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        ended = subprocess.run(["git", "http-backend"], env=given, input=asked, capture_output=True, check=True)
+        request = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        ended = subprocess.run(["git", "http-backend"], env=given, input=request, capture_output=True, check=True)
         head, _, body = ended.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1) for line in head.decode().splitlines())
         self.send_response(int(fields.pop("Status", "200").split()[0]))

@@ -16,6 +16,8 @@ SHARED = {
 # GitLab hands these to pipelines of protected branches alone.
 PROTECTED = {"AWS_ROLE_PUSH": "arn:push", "AWS_ROLE_DEPLOY": "arn:deploy", "CI_COMMIT_REF_PROTECTED": "true"}
 OPEN = {"CI_COMMIT_REF_PROTECTED": "false"}
+REQUESTED = {"CI_OPEN_MERGE_REQUESTS": "books/colophon!1"}
+FORK = {"CI_PROJECT_PATH": "fork/colophon"}
 EVERYWHERE = ["build", "scan", "test"]
 RELEASED = ["deploy", "push", "scan", "test"]
 
@@ -31,50 +33,38 @@ def merge_request(source, **more):
     return SHARED | OPEN | names | started | more
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "jobs"),
-    [
-        pytest.param(branch("master", protected=True), RELEASED, id="push to master"),
-        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="web"), RELEASED, id="master, by hand"),
-        pytest.param(
-            branch("master", protected=True, CI_OPEN_MERGE_REQUESTS="books/colophon!1"),
-            RELEASED,
-            id="push to master, from which a merge request goes out",
-        ),
-        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="schedule"), EVERYWHERE, id="schedule"),
-        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="api"), EVERYWHERE, id="api"),
-        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="trigger"), EVERYWHERE, id="trigger"),
-        pytest.param(branch("master", protected=True, CI_PIPELINE_SOURCE="pipeline"), EVERYWHERE, id="other pipeline"),
-        pytest.param(branch("master"), EVERYWHERE, id="master, not protected"),
-        pytest.param(branch("master", CI_PROJECT_PATH="somebody/colophon"), EVERYWHERE, id="a fork's master"),
-        pytest.param(
-            branch("master", CI_PROJECT_PATH="somebody/colophon", CI_COMMIT_REF_PROTECTED="true"),
-            EVERYWHERE,
-            id="a fork's protected master",
-        ),
-        pytest.param(branch("feature/covers"), EVERYWHERE, id="branch"),
-        pytest.param(branch("feature/covers", CI_PIPELINE_SOURCE="web"), EVERYWHERE, id="branch, by hand"),
-        pytest.param(branch("feature/covers", protected=True), EVERYWHERE, id="another protected branch"),
-        pytest.param(branch("release", protected=True), EVERYWHERE, id="protected release branch"),
-        pytest.param(branch("main", protected=True, CI_DEFAULT_BRANCH="main"), EVERYWHERE, id="renamed default branch"),
-        *(
-            pytest.param(branch(name, protected=True), EVERYWHERE, id=f"look-alike {name}")
-            for name in ("Master", "MASTER", "master2", "xmaster", "master/x", "x/master", "master-fix", "m\u0430ster")
-        ),
-        pytest.param(
-            branch("feature/covers", CI_OPEN_MERGE_REQUESTS="books/colophon!1"), [], id="branch with a merge request"
-        ),
-        pytest.param(merge_request("feature/covers"), EVERYWHERE, id="merge request"),
-        pytest.param(merge_request("master"), EVERYWHERE, id="merge request of a branch named master"),
-        pytest.param(merge_request("master") | PROTECTED, EVERYWHERE, id="merge request with protected variables"),
-        pytest.param(
-            SHARED | PROTECTED | {"CI_COMMIT_TAG": "v1.0.0", "CI_COMMIT_REF_NAME": "v1.0.0"}, [], id="protected tag"
-        ),
-        pytest.param(
-            SHARED | PROTECTED | {"CI_COMMIT_TAG": "master", "CI_COMMIT_REF_NAME": "master"}, [], id="tag named master"
-        ),
-    ],
-)
+def tag(name):
+    return SHARED | PROTECTED | {"CI_COMMIT_TAG": name, "CI_COMMIT_REF_NAME": name}
+
+
+PIPELINES = {
+    "push to master": (branch("master", protected=True), RELEASED),
+    "master, by hand": (branch("master", protected=True, CI_PIPELINE_SOURCE="web"), RELEASED),
+    "push to master, from which a merge request goes out": (branch("master", protected=True, **REQUESTED), RELEASED),
+    "schedule": (branch("master", protected=True, CI_PIPELINE_SOURCE="schedule"), EVERYWHERE),
+    "api": (branch("master", protected=True, CI_PIPELINE_SOURCE="api"), EVERYWHERE),
+    "trigger": (branch("master", protected=True, CI_PIPELINE_SOURCE="trigger"), EVERYWHERE),
+    "other pipeline": (branch("master", protected=True, CI_PIPELINE_SOURCE="pipeline"), EVERYWHERE),
+    "master, not protected": (branch("master"), EVERYWHERE),
+    "a fork's master": (branch("master", **FORK), EVERYWHERE),
+    "a fork's protected master": (branch("master", **FORK, CI_COMMIT_REF_PROTECTED="true"), EVERYWHERE),
+    "branch": (branch("feature/covers"), EVERYWHERE),
+    "branch, by hand": (branch("feature/covers", CI_PIPELINE_SOURCE="web"), EVERYWHERE),
+    "another protected branch": (branch("feature/covers", protected=True), EVERYWHERE),
+    "protected release branch": (branch("release", protected=True), EVERYWHERE),
+    "renamed default branch": (branch("main", protected=True, CI_DEFAULT_BRANCH="main"), EVERYWHERE),
+    "branch with a merge request": (branch("feature/covers", **REQUESTED), []),
+    "merge request": (merge_request("feature/covers"), EVERYWHERE),
+    "merge request of a branch named master": (merge_request("master"), EVERYWHERE),
+    "merge request with protected variables": (merge_request("master") | PROTECTED, EVERYWHERE),
+    "protected tag": (tag("v1.0.0"), []),
+    "tag named master": (tag("master"), []),
+}
+LOOK_ALIKES = ("Master", "MASTER", "master2", "xmaster", "master/x", "x/master", "master-fix", "m\u0430ster")
+PIPELINES |= {f"look-alike {name}": (branch(name, protected=True), EVERYWHERE) for name in LOOK_ALIKES}
+
+
+@pytest.mark.parametrize(("pipeline", "jobs"), PIPELINES.values(), ids=PIPELINES)
 def test_a_pipeline_has_these_jobs(pipeline, jobs):
     assert Pipeline().jobs(pipeline) == jobs
 

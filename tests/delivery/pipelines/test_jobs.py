@@ -1,4 +1,4 @@
-"""What a job meets before its script: every job of .gitlab-ci.yml, played as GitLab's runner plays it."""
+"""The checkout and artifacts of every job of .gitlab-ci.yml, prepared as GitLab's runner prepares them."""
 
 import json
 import os
@@ -24,7 +24,7 @@ BRANCH = {"CI_COMMIT_REF_PROTECTED": "false", "CI_COMMIT_BRANCH": "feature/cover
 MASTER = {"CI_COMMIT_REF_PROTECTED": "true", "CI_COMMIT_BRANCH": "master"}
 MASTER |= {"AWS_ROLE_PUSH": "arn:push", "AWS_ROLE_DEPLOY": "arn:deploy"}
 JOBS = {name: of for of in (MASTER, BRANCH) for name in Pipeline().jobs(of | {"CI_PIPELINE_SOURCE": "push"})}
-# Each with whoever reads it. Before the script that may only be the runner, for what GitLab documents as its setting.
+# Each variable with its reader. Before the script only the runner may read one, and GitLab documents which.
 MAY_BE_SET = {
     "AWS_ROLE_ARN": "the delivery",
     "FF_DISABLE_UMASK_FOR_DOCKER_EXECUTOR": "the runner: who may write to the checkout",
@@ -143,7 +143,7 @@ def test_a_job_knows_its_commit_in_an_empty_folder_and_in_one_that_another_user_
         seen = left_to_another_user(runner.folder())
 
 
-def test_nobody_else_on_the_machine_can_change_a_checkout(runner, gitlab):
+def test_no_other_user_of_the_machine_can_change_a_checkout(runner, gitlab):
     runner.play("scan", given("scan", gitlab.commits[1]), ["mkdir build"])
     assert [path for path in runner.folder().rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o022] == []
 

@@ -32,7 +32,7 @@ def test_only_what_was_committed_is_copied(root, tmp_path):
     assert sorted(found.changed) == ["src/notes.txt", "src/site.py"]
 
 
-def test_what_is_copied_can_be_changed_by_nobody_else(root, tmp_path, monkeypatch):
+def test_what_is_copied_can_be_changed_by_no_other_user(root, tmp_path, monkeypatch):
     # As Pythons before 3.11.4 unpack it: the mode that is in the archive.
     monkeypatch.setattr("tarfile.data_filter", lambda member, _: member, raising=False)
     checkout.read(root).copy("src", tmp_path / "copy")

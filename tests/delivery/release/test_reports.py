@@ -1,4 +1,4 @@
-"""What the test stage left, read."""
+"""The reports that the test stage left."""
 
 import click
 import pytest

@@ -1,4 +1,4 @@
-"""What is seen of a rollout, on a terminal and in a pipeline's log."""
+"""The display of a rollout, on a terminal and in a pipeline's log."""
 
 import io
 import sys

@@ -39,8 +39,7 @@ def test_the_difference_is_shown_line_by_line():
 
 
 @pytest.mark.parametrize(
-    ("image", "digest"),
-    [("repository@sha256:abc", "sha256:abc"), ("repository:none", None), (None, None)],
+    ("image", "digest"), [("repository@sha256:abc", "sha256:abc"), ("repository:none", None), (None, None)]
 )
 def test_a_digest_is_what_stands_behind_the_at(image, digest):
     assert task_definition.digest(image) == digest
