@@ -1,4 +1,7 @@
-"""From what AWS says to one cause. In diagnoses/ each .json is what the API gives, and its .txt what is said of it."""
+"""From AWS's answers to one cause. In diagnoses/ each .json has the answers, and its .txt the words.
+
+Of a rollout a .json has what differs from typical_rollout.json.
+"""
 
 import json
 from pathlib import Path
@@ -16,8 +19,19 @@ DIAGNOSES = Path(__file__).with_name("diagnoses")
 NAMES = sorted(path.stem for path in DIAGNOSES.glob("*.json"))
 
 
+TYPICAL = json.loads(Path(__file__).with_name("typical_rollout.json").read_text())
+
+
 def load(name):
-    return json.loads((DIAGNOSES / f"{name}.json").read_text())
+    given = json.loads((DIAGNOSES / f"{name}.json").read_text())
+    return merged(TYPICAL, given) if given["of"] == "rollout" else given
+
+
+def merged(typical, given):
+    """Return what is given, objects completed by what is typical."""
+    if not (isinstance(typical, dict) and isinstance(given, dict)):
+        return given
+    return typical | {key: merged(typical.get(key), value) for key, value in given.items()}
 
 
 def diagnose(given):
