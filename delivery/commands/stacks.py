@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from delivery import environments
-from delivery.aws import client
+from delivery.aws.client import Aws
 from delivery.aws.stacks import parameters, templates
+from delivery.aws.stacks.change_sets import CloudFormation
 from delivery.aws.stacks.update import ECS, RELEASED_IMAGE, STACKS, Update, region
 from delivery.commands.session import root_option
+from delivery.deployment.cancellation import Cancellation, Poller
+from delivery.settings import settings
 
 
 @click.command()
@@ -47,15 +49,16 @@ def stacks(given: tuple[str, ...], only: str | None, diff: bool, yes: bool, fold
     values = parameters.complete(choices, declared, own)
     if not (diff or yes or is_interactive()):
         raise click.ClickException("This is not a terminal: use --yes to make the changes, or --diff to see them.")
-    if environment.region:
-        os.environ |= {"AWS_REGION": environment.region, "AWS_DEFAULT_REGION": environment.region}
-    account = client.call("sts", "get-caller-identity")["Account"]
+    in_region = environment.region
+    aws = Aws({"AWS_REGION": in_region, "AWS_DEFAULT_REGION": in_region} if in_region else {})
+    account = aws.call("sts", "get-caller-identity")["Account"]
     if environment.account not in (None, account):
         raise click.ClickException(
             f"The credentials are of the account {account}, and {environment.name} is in {environment.account}."
         )
-    click.echo(f"Account {account}, region {region()}, project {environment.project}.")
-    update = Update(environment.project, folder, ask=not yes, diff=diff)
+    click.echo(f"Account {account}, region {region(aws)}, project {environment.project}.")
+    cloud = CloudFormation(aws, Poller(settings().poll, Cancellation()))
+    update = Update(cloud, environment.project, folder, ask=not yes, diff=diff)
     for stack in STACKS:
         if only in (None, stack.name):
             update.change(stack, values[stack.name])

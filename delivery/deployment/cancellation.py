@@ -20,7 +20,7 @@ SLICE = 0.1  # seconds; the longest delay before a wait notices a signal
 PERSISTING = 60.0  # seconds for which a call is repeated that may succeed later
 
 
-class Cancelled(Exception):  # noqa: N818 -- a request, not an error
+class Cancelled(Exception):
     """A signal requested the end. The message names it."""
 
 

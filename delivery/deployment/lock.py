@@ -26,7 +26,7 @@ KEY = "lease.json"
 TRIES = 5  # of a write that conflicts with other writers, or with its own lost answers
 
 
-class Lost(Exception):  # noqa: N818 -- another deployment's right
+class Lost(Exception):
     """The lock expired, and another deployment has it."""
 
 

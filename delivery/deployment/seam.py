@@ -37,7 +37,7 @@ class Pipeline(Protocol):
     job: str = "by-hand"  # its name in the target's own records
 
 
-class Conflict(Exception):  # noqa: N818 -- not an error: another writer was faster
+class Conflict(Exception):
     """An object is not what a conditional write expected."""
 
 
@@ -239,7 +239,7 @@ class Gate(Protocol):
         """Return the evidence, for the receipt. Raises Refusal and CallError."""
 
 
-class Refusal(Exception):  # noqa: N818 -- an answer
+class Refusal(Exception):
     """A check or a gate says no: the sentence that says why, what shows it, and what to change."""
 
     def __init__(self, sentence: str, change: str = "", evidence: tuple[str, ...] = ()) -> None:
@@ -247,7 +247,7 @@ class Refusal(Exception):  # noqa: N818 -- an answer
         self.sentence, self.change, self.evidence = sentence, change, evidence
 
 
-class Doubt(Exception):  # noqa: N818 -- an answer
+class Doubt(Exception):
     """A check found no reason to stop, but cannot say that all is well."""
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from delivery.aws import client
 from delivery.aws.errors import AwsError
 from delivery.terminal.shell import CommandError
 
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-POLL_SECONDS = 3.0
+    from delivery.aws.client import Aws
+    from delivery.deployment.cancellation import Poller
+
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html lists what a stack can be.
 _NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
@@ -32,29 +33,42 @@ class StackError(click.ClickException):
     """A stack cannot be changed, or its change failed."""
 
 
+@dataclass(frozen=True)
+class CloudFormation:
+    """CloudFormation in one session."""
+
+    aws: Aws
+    poller: Poller
+
+    def call(self, action: str, stack: str, **options: Any) -> Any:
+        """Return what an action on a stack answers. Raises AwsError."""
+        return self.aws.call("cloudformation", action, stack_name=stack, **options)
+
+
 @dataclass
 class ChangeSet:
     """A change that CloudFormation has worked out; `changes` is empty when there is nothing to do."""
 
+    cloud: CloudFormation
     stack: str
     name: str
     creates: bool
     changes: tuple[Mapping[str, Any], ...] = ()
     begun: bool = False
 
-    def call(self, action: str, *arguments: str, quiet: bool = False) -> Any:
-        """Do something with the change set, by AWS's name for it. Raises CommandError."""
-        return _call(action, self.stack, "--change-set-name", self.name, *arguments, quiet=quiet)
+    def call(self, action: str, **options: Any) -> Any:
+        """Return what an action on the change set answers. Raises AwsError."""
+        return self.cloud.call(action, self.stack, change_set_name=self.name, **options)
 
 
-def describe(stack: str) -> Mapping[str, Any] | None:
+def describe(cloud: CloudFormation, stack: str) -> Mapping[str, Any] | None:
     """Return a stack as CloudFormation describes it, None when there is none.
 
     One that has nothing but a change set that was not made counts as none. Raises StackError when it is in a state that
     no change can begin from, and CommandError.
     """
     try:
-        found: Mapping[str, Any] = _call("describe-stacks", stack)["Stacks"][0]
+        found: Mapping[str, Any] = cloud.call("describe-stacks", stack)["Stacks"][0]
     except CommandError as error:
         if "does not exist" in error.errors:
             return None
@@ -63,7 +77,7 @@ def describe(stack: str) -> Mapping[str, Any] | None:
     if status == "REVIEW_IN_PROGRESS":
         return None
     if status.endswith("_IN_PROGRESS"):
-        raise StackError(f"{stack} is just being changed ({status}). Wait until that has ended, then try again.")
+        raise StackError(f"{stack} is being changed ({status}). Try again when that has finished.")
     if status in _NEVER_MADE:
         raise StackError(
             f"{stack} could not be created or deleted last time ({status}). See why in its events, delete it "
@@ -71,27 +85,32 @@ def describe(stack: str) -> Mapping[str, Any] | None:
         )
     if status == "UPDATE_ROLLBACK_FAILED":
         raise StackError(
-            f"{stack} could not be changed, nor changed back. See why in its events, mend that, let it finish "
-            f"(aws cloudformation continue-update-rollback --stack-name {stack}), then try again."
+            f"{stack} could not be changed, and its rollback failed. See its events for the reason, correct it, "
+            f"continue the rollback (aws cloudformation continue-update-rollback --stack-name {stack}), then try again."
         )
     return found
 
 
 @contextmanager
-def prepare(stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool) -> Iterator[ChangeSet]:
+def prepare(
+    cloud: CloudFormation, stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool
+) -> Iterator[ChangeSet]:
     """Yield what a template with these parameters would change; it is forgotten at the end unless it was made.
 
     Without a template, the stack's present one is used again. Raises StackError and CommandError.
     """
-    change_set = ChangeSet(stack, f"stacks-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", creates)
+    change_set = ChangeSet(cloud, stack, f"stacks-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", creates)
     values = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     refused = False
-    source = ("--template-body", f"file://{os.path.relpath(template)}") if template else ("--use-previous-template",)
     try:
         try:
             change_set.call(
-                *("create-change-set", "--change-set-type", "CREATE" if creates else "UPDATE", *source),
-                *("--parameters", json.dumps(values), "--capabilities", "CAPABILITY_NAMED_IAM"),
+                "create-change-set",
+                change_set_type="CREATE" if creates else "UPDATE",
+                template_body=f"file://{os.path.relpath(template)}" if template else None,
+                use_previous_template=None if template else True,
+                parameters=json.dumps(values),
+                capabilities="CAPABILITY_NAMED_IAM",
             )
         except AwsError as error:
             # The CLI makes a call again whose answer was lost, and is told that the change set is there.
@@ -107,10 +126,8 @@ def prepare(stack: str, template: Path | None, parameters: Mapping[str, str], *,
 
 def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
     """Wait until CloudFormation has worked a change set out, and return its changes."""
-    quiet = False
-    while True:
-        found = change_set.call("describe-change-set", quiet=quiet)
-        quiet = True
+    for _ in change_set.cloud.poller.polls(math.inf):
+        found = change_set.call("describe-change-set")
         if found["Status"] == "CREATE_COMPLETE":
             return [change["ResourceChange"] for change in found["Changes"] if change["Type"] == "Resource"]
         if found["Status"] == "FAILED":
@@ -118,7 +135,7 @@ def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
             if any(words in reason for words in _NO_CHANGES):
                 return []
             raise StackError(f"CloudFormation rejected the change to {change_set.stack}: {reason}")
-        time.sleep(POLL_SECONDS)
+    raise AssertionError  # the polls have no end
 
 
 def _forget(change_set: ChangeSet) -> None:
@@ -126,7 +143,7 @@ def _forget(change_set: ChangeSet) -> None:
     with suppress(CommandError):
         change_set.call("delete-change-set")
         if change_set.creates:
-            _call("delete-stack", change_set.stack)
+            change_set.cloud.call("delete-stack", change_set.stack)
 
 
 def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
@@ -135,13 +152,13 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
     Raises StackError with the first cause when CloudFormation could not make it and changed everything back, and
     CommandError.
     """
-    known = {event["EventId"] for event in _events(change_set.stack)}
+    known = {event["EventId"] for event in _events(change_set)}
     # From here on, giving up leaves it to CloudFormation.
     change_set.begun = True
     try:
         change_set.call("execute-change-set")
     except AwsError as error:
-        # It may have been heard. One whose answer was lost the CLI makes again, and is told that it goes on already.
+        # It may have been carried out. The CLI repeats a call whose answer was lost, and is told that it began.
         if error.may_be_done or error.error == "InvalidChangeSetStatus":
             change_set.begun = change_set.call("describe-change-set")["ExecutionStatus"] not in NOT_BEGUN
         else:
@@ -149,23 +166,22 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
         if not change_set.begun:
             raise
     try:
-        status, causes = _follow(change_set.stack, known, report)
+        status, causes = _follow(change_set, known, report)
     except KeyboardInterrupt:
-        report(f"CloudFormation continues with {change_set.stack} by itself.")
+        report(f"CloudFormation continues with {change_set.stack} on its own.")
         raise
     if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         cause = causes[0] if causes else "none of its resources says why"
         raise StackError(f"{change_set.stack} could not be changed ({status}): {cause}")
 
 
-def _follow(stack: str, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
-    """Return what a stack is in the end, and what failed on the way, the first cause first."""
+def _follow(change_set: ChangeSet, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
+    """Return the stack's state in the end, and the failures on the way, the first cause first."""
     causes = []
-    quiet = False
-    while True:
+    for _ in change_set.cloud.poller.polls(math.inf):
         # The state before the events, so that none is missed of those that led to it.
-        state: str = _call("describe-stacks", stack, quiet=quiet)["Stacks"][0]["StackStatus"]
-        for event in _events(stack, quiet=quiet):
+        state: str = change_set.cloud.call("describe-stacks", change_set.stack)["Stacks"][0]["StackStatus"]
+        for event in _events(change_set):
             status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
             if event["EventId"] in known or status.endswith("_IN_PROGRESS"):
                 continue
@@ -174,19 +190,13 @@ def _follow(stack: str, known: set[str], report: Callable[[str], None]) -> tuple
             report(line)
             if status.endswith("_FAILED"):
                 causes.append(line)
-        quiet = True
         if not state.endswith("_IN_PROGRESS"):
             return state, causes
-        time.sleep(POLL_SECONDS)
+    raise AssertionError  # the polls have no end
 
 
-def _events(stack: str, *, quiet: bool = True) -> list[Mapping[str, Any]]:
+def _events(change_set: ChangeSet) -> list[Mapping[str, Any]]:
     """Return a stack's latest events, the oldest of them first."""
-    found: list[Mapping[str, Any]] = _call("describe-stack-events", stack, "--max-items", "200", quiet=quiet)[
-        "StackEvents"
-    ]
-    return found[::-1]
-
-
-def _call(action: str, stack: str, *arguments: str, quiet: bool = False) -> Any:
-    return client.call("cloudformation", action, "--stack-name", stack, *arguments, quiet=quiet)
+    found = change_set.cloud.call("describe-stack-events", change_set.stack, max_items="200")
+    events: list[Mapping[str, Any]] = found["StackEvents"]
+    return events[::-1]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from delivery.aws import client
 from delivery.aws.stacks import change_sets
 from delivery.environments import ROOT
 
@@ -15,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from delivery.aws.stacks.change_sets import ChangeSet
+    from delivery.aws.client import Aws
+    from delivery.aws.stacks.change_sets import ChangeSet, CloudFormation
 
 ECS = ROOT / "ecs"
 ZONES = 3  # that the network needs
@@ -70,10 +70,10 @@ STACKS = (
 )
 
 
-def region() -> str:
+def region(aws: Aws) -> str:
     """Return the region's name. Raises click.ClickException when it lacks the zones that the network needs."""
-    zones = client.call("ec2", "describe-availability-zones", "--filters", "Name=zone-type,Values=availability-zone")
-    names = [zone["RegionName"] for zone in zones["AvailabilityZones"]]
+    found = aws.call("ec2", "describe-availability-zones", filters="Name=zone-type,Values=availability-zone")
+    names = [zone["RegionName"] for zone in found["AvailabilityZones"]]
     if len(names) < ZONES:
         raise click.ClickException(
             f"This region has {len(names)} zones, and the network needs {ZONES}: choose another."
@@ -84,25 +84,25 @@ def region() -> str:
 class Update:
     """An update of a project's stacks, one after the other."""
 
-    def __init__(self, project: str, folder: Path, *, ask: bool, diff: bool) -> None:
-        self.project = project
-        self.folder = folder
-        self.ask = ask
-        self.diff = diff
+    def __init__(self, cloud: CloudFormation, project: str, folder: Path, *, ask: bool, diff: bool) -> None:
+        self._cloud, self._project, self._folder = cloud, project, folder
+        self._ask, self._diff = ask, diff
 
     def change(self, stack: Stack, values: Mapping[str, str]) -> None:
         """Make a stack what its template and these values say. Raises click.ClickException."""
-        name = f"{self.project}-{stack.name}"
-        present = change_sets.describe(name)
-        if present is None and self.diff:
+        name = f"{self._project}-{stack.name}"
+        present = change_sets.describe(self._cloud, name)
+        if present is None and self._diff:
             click.echo(f"{name}: does not exist; it would be created.")
             return
         if present and RELEASED_IMAGE in values:
             self._catch_up(stack, name, present, values[RELEASED_IMAGE])
-        with change_sets.prepare(name, self.folder / stack.file, values, creates=present is None) as change_set:
+        with change_sets.prepare(
+            self._cloud, name, self._folder / stack.file, values, creates=present is None
+        ) as change_set:
             self._make(stack, change_set)
-        if not self.diff:
-            _protect(stack, name, present or {})
+        if not self._diff:
+            _protect(self._cloud, stack, name, present or {})
 
     def _catch_up(self, stack: Stack, name: str, present: Mapping[str, Any], parameter: str) -> None:
         """Let a stack know the image that was released since it was last changed, and change nothing else.
@@ -110,13 +110,13 @@ class Update:
         CloudFormation answers a change that fails by putting back what the stack was, with the image that it was: that
         would undo every release since. After this, it is the present one.
         """
-        released = client.call("ssm", "get-parameter", "--name", parameter)["Parameter"]["Value"]
+        released = self._cloud.aws.parameter(parameter)
         had = {one["ParameterKey"]: one for one in present["Parameters"]}
         if had[RELEASED_IMAGE].get("ResolvedValue", had[RELEASED_IMAGE]["ParameterValue"]) == released:
             return
         click.echo(f"{name}: first takes over the image that was released since, so that a failure cannot undo that.")
         values = {key: one["ParameterValue"] for key, one in had.items()} | {RELEASED_IMAGE: parameter}
-        with change_sets.prepare(name, None, values, creates=False) as change_set:
+        with change_sets.prepare(self._cloud, name, None, values, creates=False) as change_set:
             self._make(stack, change_set)
 
     def _make(self, stack: Stack, change_set: ChangeSet) -> None:
@@ -125,16 +125,16 @@ class Update:
         if not change_set.changes:
             click.echo(f"{name}: no changes.")
             return
-        click.echo(f"{name}: {'is not there' if change_set.creates else 'would change'}.")
+        click.echo(f"{name}: {'does not exist' if change_set.creates else 'would change'}.")
         for change in change_set.changes:
             click.echo(f"  {line(change)}")
             _refuse_destruction(stack, name, change)
-        if self.diff:
+        if self._diff:
             return
-        if self.ask and not click.confirm(f"{'Make' if change_set.creates else 'Change'} {name}?"):
+        if self._ask and not click.confirm(f"{'Create' if change_set.creates else 'Change'} {name}?"):
             raise click.ClickException(f"{name} was left as it is, and the stacks after it were not looked at.")
         change_sets.make(change_set, lambda event: click.echo(f"  {event}"))
-        click.echo(f"{name}: {'made' if change_set.creates else 'changed'}.")
+        click.echo(f"{name}: {'created' if change_set.creates else 'changed'}.")
 
 
 def line(change: Mapping[str, Any]) -> str:
@@ -160,13 +160,11 @@ def _refuse_destruction(stack: Stack, name: str, change: Mapping[str, Any]) -> N
         raise click.ClickException(f"{name} must not change {change['LogicalResourceId']}: {harm}.")
 
 
-def _protect(stack: Stack, name: str, present: Mapping[str, Any]) -> None:
+def _protect(cloud: CloudFormation, stack: Stack, name: str, present: Mapping[str, Any]) -> None:
     """Have CloudFormation itself guard what must not be destroyed, where it does not yet."""
     if stack.policy:
-        found = client.call("cloudformation", "get-stack-policy", "--stack-name", name) or {}
+        found = cloud.call("get-stack-policy", name)
         if json.loads(found.get("StackPolicyBody") or "{}") != stack.policy:
-            policy = ("--stack-policy-body", json.dumps(stack.policy))
-            client.call("cloudformation", "set-stack-policy", "--stack-name", name, *policy)
+            cloud.call("set-stack-policy", name, stack_policy_body=json.dumps(stack.policy))
     if not stack.terminable and not present.get("EnableTerminationProtection"):
-        protect = ("update-termination-protection", "--enable-termination-protection")
-        client.call("cloudformation", *protect, "--stack-name", name)
+        cloud.call("update-termination-protection", name, enable_termination_protection=True)

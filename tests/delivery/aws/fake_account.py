@@ -43,6 +43,7 @@ class FakeAccount(FakeService):
         self.group = resources.target_group()
         self.faults: dict[Call, list[Exception]] = {}
         self.before: dict[Call, list[Callable[[], None]]] = {}
+        self.visits = 0  # of the first page
         self.site_says: Json | None = None
         self._writing = threading.Lock()
         self._serve()
@@ -129,6 +130,7 @@ class FakeAccount(FakeService):
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                outer.visits += self.path == "/"
                 body = json.dumps(outer.site_says or outer._passport()).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))

@@ -42,14 +42,14 @@ sys.exit(answer["code"])
 
 
 @dataclass
-class Fault(Exception):  # noqa: N818 -- an answer
+class Fault(Exception):
     """An answer that refuses: AWS's code and sentence."""
 
     code: str
     said: str = "it is so"
 
 
-class Broken(Exception):  # noqa: N818 -- an answer
+class Broken(Exception):
     """The CLI itself fails, before AWS says anything. The message is what it writes."""
 
 

@@ -13,6 +13,7 @@ from tests.delivery.aws.resources import NAME, REGISTRY, target
 
 SCHEMA_FILE = Path(delivery.__file__).parent / "deployment/receipt.schema.json"
 SCHEMA = jsonschema_rs.validator_for(json.loads(SCHEMA_FILE.read_text()))
+from tests.waiting import until
 
 
 def stopped(code, reason, exit_code):
@@ -41,6 +42,8 @@ def is_whole(aws, commit):
 
 
 def test_a_good_release_is_live_and_proven(deploy, aws, commits):
+    # The second visitor comes when the first one has been counted.
+    aws.at("ecs", "update-service", lambda: until(lambda: aws.visits > 1))
     result = deploy()
     assert result.exit_code == 0
     assert "Live: " in result.output

@@ -8,7 +8,7 @@ import pytest
 
 from delivery.aws import client
 from delivery.aws.errors import AwsError
-from delivery.aws.stacks import change_sets, templates
+from delivery.aws.stacks import templates
 from delivery.aws.stacks.update import ECS, STACKS, line
 from delivery.cli import main
 from delivery.terminal.shell import CommandError
@@ -134,7 +134,7 @@ def parse(arguments):
 def cloud(monkeypatch):
     cloud = CloudFormation()
     monkeypatch.setattr(client, "call", cloud.call)
-    monkeypatch.setattr(change_sets, "POLL_SECONDS", 0)
+    monkeypatch.setenv("DELIVERY_POLL", "0")
     monkeypatch.setattr(templates, "parameters", parameters_once)
     return cloud
 
@@ -159,7 +159,7 @@ def test_stacks_are_made_in_order_and_left_alone_the_second_time(cloud, stacks):
     first = stacks("--yes")
     assert first.exit_code == 0
     assert first.stdout.startswith("Account 123456789012, region eu-central-1, project colophon.\n")
-    assert re.findall(r"^(\S+): made\.$", first.stdout, re.MULTILINE) == NAMES
+    assert re.findall(r"^(\S+): created\.$", first.stdout, re.MULTILINE) == NAMES
     again = stacks("--yes")
     assert again.exit_code == 0
     assert again.stdout.splitlines()[1:] == [f"{name}: no changes." for name in NAMES]
@@ -193,7 +193,7 @@ def test_a_no_leaves_no_trace(cloud, stacks, monkeypatch):
     monkeypatch.setattr("delivery.commands.stacks.is_interactive", lambda: True)
     result = stacks(input="n\n")
     assert result.exit_code == 1
-    assert "Make colophon-network?" in result.stdout
+    assert "Create colophon-network?" in result.stdout
     assert "left as it is" in result.stderr
     assert (cloud.stacks, cloud.change_sets) == ({}, {})
 
@@ -228,7 +228,7 @@ def test_a_template_that_is_not_there_is_named(runner, cloud, tmp_path):
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        ("UPDATE_IN_PROGRESS", "is just being changed (UPDATE_IN_PROGRESS)"),
+        ("UPDATE_IN_PROGRESS", "is being changed (UPDATE_IN_PROGRESS)"),
         ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name colophon-network"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name colophon-network"),
     ],
@@ -408,7 +408,7 @@ def test_an_interrupted_change_goes_on_without_us(made, stacks):
     made.on = {"execute-change-set": execute}
     result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
     assert result.exit_code == 1
-    assert "CloudFormation continues with colophon-network by itself." in result.stdout
+    assert "CloudFormation continues with colophon-network on its own." in result.stdout
     assert not made.called("delete-change-set")
     assert not made.called("delete-stack")
 
