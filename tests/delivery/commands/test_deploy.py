@@ -10,10 +10,10 @@ import delivery
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Broken, Fault
 from tests.delivery.aws.resources import NAME, REGISTRY, target
+from tests.waiting import until
 
 SCHEMA_FILE = Path(delivery.__file__).parent / "deployment/receipt.schema.json"
 SCHEMA = jsonschema_rs.validator_for(json.loads(SCHEMA_FILE.read_text()))
-from tests.waiting import until
 
 
 def stopped(code, reason, exit_code):
