@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from delivery.aws.errors import AwsError
+from delivery.deployment.errors import Doubt, Refusal
 from delivery.deployment.outcomes import Cause
-from delivery.deployment.seam import Doubt, Image, Refusal
+from delivery.deployment.seam import Image
 from delivery.terminal.shell import output, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from delivery.aws.context import Context
-    from delivery.deployment.candidate import Candidate
-    from delivery.deployment.seam import Json
+    from delivery.deployment.seam import Candidate, Json
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 IMAGES = ("application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from delivery.deployment.errors import CallError
 from delivery.deployment.outcomes import Cause
-from delivery.deployment.seam import CallError
 from delivery.terminal.shell import CommandError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from delivery.aws.errors import AwsError
-from delivery.deployment.seam import Conflict
+from delivery.deployment.errors import Conflict
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,9 +9,9 @@ import click
 
 from delivery.commands.session import root_option, session, wait_option
 from delivery.deployment import receipts
-from delivery.deployment.candidate import Candidate
 from delivery.deployment.deployment import Deployment
 from delivery.deployment.outcomes import Cause, Ended, Outcome, exit_codes
+from delivery.deployment.seam import Candidate
 from delivery.release import git_history
 from delivery.terminal.display import Display
 

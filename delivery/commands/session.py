@@ -17,9 +17,9 @@ from delivery.aws.context import Context
 from delivery.aws.ecs.target import EcsTarget
 from delivery.aws.names import Names
 from delivery.deployment.cancellation import Cancellation, Poller
-from delivery.deployment.candidate import Candidate
+from delivery.deployment.errors import CallError
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.deployment.seam import CallError
+from delivery.deployment.seam import Candidate
 from delivery.release import image, trivy
 from delivery.settings import Settings, settings
 from delivery.terminal.shell import CommandError, output

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from delivery.deployment.seam import CallError
+from delivery.deployment.errors import CallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

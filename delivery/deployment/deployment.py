@@ -10,19 +10,18 @@ import click
 from delivery.deployment import preflight
 from delivery.deployment.availability import Meter
 from delivery.deployment.cancellation import Cancelled
+from delivery.deployment.errors import CallError, Refusal
 from delivery.deployment.lock import Lock, Lost
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 from delivery.deployment.proof import Proof
 from delivery.deployment.receipts import Receipt
 from delivery.deployment.rollout import Rollout
-from delivery.deployment.seam import CallError, Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from delivery.deployment.cancellation import Poller
-    from delivery.deployment.candidate import Candidate
-    from delivery.deployment.seam import Revision
+    from delivery.deployment.seam import Candidate, Revision
     from delivery.settings import Settings
     from delivery.terminal.display import Display
 

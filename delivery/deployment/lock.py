@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from delivery.deployment.errors import CallError, Conflict
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.deployment.seam import CallError, Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.deployment import release_checks
+from delivery.deployment.errors import CallError, Doubt, Refusal
 from delivery.deployment.outcomes import Cause
-from delivery.deployment.seam import CallError, Doubt, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from delivery.deployment.cancellation import Cancellation
-    from delivery.deployment.candidate import Candidate
+    from delivery.deployment.seam import Candidate
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
-from delivery.deployment.seam import CallError, Refusal
+from delivery.deployment.errors import CallError, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from delivery.deployment.cancellation import Poller
-    from delivery.deployment.candidate import Candidate
-    from delivery.deployment.seam import Json
+    from delivery.deployment.seam import Candidate, Json
     from delivery.settings import Settings
 
 EVERY = 0.5  # seconds between two requests, at most

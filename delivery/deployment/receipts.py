@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from delivery.deployment.errors import Conflict
 from delivery.deployment.outcomes import in_words
-from delivery.deployment.seam import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from delivery.deployment.cancellation import Poller
-    from delivery.deployment.candidate import Candidate
     from delivery.deployment.outcomes import Cause, Outcome
-    from delivery.deployment.seam import Json, Store
+    from delivery.deployment.seam import Candidate, Json, Store
 
 PREFIX = "receipts/"
 SCHEMA = 2  # of receipt.schema.json

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delivery.deployment.seam import Doubt, Refusal
+from delivery.deployment.errors import Doubt, Refusal
 from delivery.release import checkout, git_history
 from delivery.release.git_history import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from delivery.deployment.candidate import Candidate
+    from delivery.deployment.seam import Candidate
 
 
 def branch(candidate: Candidate) -> str:

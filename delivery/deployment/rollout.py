@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from delivery.deployment.cancellation import Cancelled
+from delivery.deployment.errors import CallError, Refusal
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.deployment.seam import CallError, Progress, Refusal, State
+from delivery.deployment.seam import Progress, State
 
 if TYPE_CHECKING:
     from delivery.deployment.availability import Meter

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import click
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence, Set
     from pathlib import Path
 
-    from delivery.deployment.candidate import Candidate
     from delivery.deployment.outcomes import Cause
 
 Json = dict[str, Any]
@@ -35,10 +33,6 @@ class Pipeline(Protocol):
     pushed_image: str | None = None  # by an earlier job, REPOSITORY@DIGEST
     identity_token: str | None = None  # proves to a target which pipeline a job belongs to
     job: str = "by-hand"  # its name in the target's own records
-
-
-class Conflict(Exception):
-    """An object is not what a conditional write expected."""
 
 
 class Store(Protocol):
@@ -239,37 +233,38 @@ class Gate(Protocol):
         """Return the evidence, for the receipt. Raises Refusal and CallError."""
 
 
-class Refusal(Exception):
-    """A check or a gate says no: the sentence that says why, what shows it, and what to change."""
+@dataclass
+class Candidate:
+    """A commit of a checkout, its branch, and its image in the target's registry.
 
-    def __init__(self, sentence: str, change: str = "", evidence: tuple[str, ...] = ()) -> None:
-        super().__init__(sentence)
-        self.sentence, self.change, self.evidence = sentence, change, evidence
+    `expected` is the digest that the image must have, None for any. `scanned` is the digest of the image that this
+    checkout's own scan passed. `exceptions` are the findings that a scan may have. `rollback` is set for a release that
+    was proven before.
+    """
 
+    commit: str
+    root: Path
+    branch: str
+    pipeline: Pipeline
+    target: Target[Any]
+    expected: str | None = None
+    scanned: str | None = None
+    exceptions: Set[str] = field(default_factory=frozenset)
+    rollback: bool = False
+    allow_older: bool = False
 
-class Doubt(Exception):
-    """A check found no reason to stop, but cannot say that all is well."""
-
-
-class CallError(click.ClickException):
-    """A call to the target failed."""
-
-    @property
-    def cause(self) -> Cause:
-        """The cause of the failure, and what to change."""
-        raise NotImplementedError
-
-    @property
-    def may_pass(self) -> bool:
-        """True if the same call may succeed later, with nothing changed."""
-        raise NotImplementedError
-
-    @property
-    def lasts(self) -> bool:
-        """True if the same call will fail until a person changes something."""
-        raise NotImplementedError
+    @cached_property
+    def found(self) -> Image | None:
+        """The image, None where the registry has none. Raises CallError."""
+        return self.target.registry.find(self.commit)
 
     @property
-    def may_be_done(self) -> bool:
-        """True if the target may have carried the call out all the same."""
-        raise NotImplementedError
+    def image(self) -> Image:
+        """The image, once the preflight has found it."""
+        assert self.found is not None  # noqa: S101 -- checked by the preflight
+        return self.found
+
+    @cached_property
+    def name(self) -> str:
+        """The image's name, REPOSITORY@DIGEST, once the preflight has found it. Raises CallError."""
+        return self.target.registry.name(self.image)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from delivery.aws.ecs import capacity, task_definition
 from delivery.aws.errors import AwsError
-from delivery.deployment.seam import Doubt, Refusal
+from delivery.deployment.errors import Doubt, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from delivery.aws.context import Context
     from delivery.aws.ecs.service import Running
-    from delivery.deployment.candidate import Candidate
-    from delivery.deployment.seam import Json
+    from delivery.deployment.seam import Candidate, Json
 
 NAMES = (
     *("cluster", "service", "deployments", "roles", "secrets"),

@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from delivery.deployment.errors import CallError, Conflict
 from delivery.deployment.outcomes import Cause
-from delivery.deployment.seam import CallError, Conflict, Image, Progress, State
+from delivery.deployment.seam import Image, Progress, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from delivery.deployment.candidate import Candidate
-    from delivery.deployment.seam import Json, Target
+    from delivery.deployment.seam import Candidate, Json, Target
 
 
 class OutOfOrderError(CallError):

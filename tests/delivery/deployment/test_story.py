@@ -10,11 +10,11 @@ import pytest
 
 import delivery.deployment
 from delivery.deployment.cancellation import Cancellation, Poller
-from delivery.deployment.candidate import Candidate
 from delivery.deployment.deployment import Deployment
+from delivery.deployment.errors import Refusal
 from delivery.deployment.lock import KEY
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.deployment.seam import Refusal, State
+from delivery.deployment.seam import Candidate, State
 from delivery.pipelines import current
 from delivery.settings import Settings
 from delivery.terminal.display import Display
