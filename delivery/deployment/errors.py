@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 import click
@@ -26,24 +27,24 @@ class CallError(click.ClickException):
     """A call to the target failed."""
 
     @property
+    @abstractmethod
     def cause(self) -> Cause:
         """The cause of the failure, and what to change."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def may_pass(self) -> bool:
         """True if the same call may succeed later, with nothing changed."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def lasts(self) -> bool:
         """True if the same call will fail until a person changes something."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def may_be_done(self) -> bool:
         """True if the target may have carried the call out all the same."""
-        raise NotImplementedError
 
 
 class Conflict(Exception):

@@ -69,7 +69,7 @@ def test_it_goes_by_digest_and_refuses_a_tag_that_was_moved(rollback, aws, relea
 
 
 def test_it_runs_no_migrations_and_says_which_stay(rollback, aws, git, root, deploy):
-    folder = root / "src/colophon/migrations/versions"
+    folder = root / "src/colophon/database/migrations/versions"
     folder.mkdir(parents=True)
     for number in (1, 2):
         (folder / f"000{number}_step.py").write_text("")

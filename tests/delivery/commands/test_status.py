@@ -84,7 +84,7 @@ def test_an_empty_history_says_so(deliver, aws, commits):
 
 
 def test_a_plan_shows_the_commits_the_difference_and_the_migrations(deliver, aws, commits, git, root):
-    folder = root / "src/colophon/migrations/versions"
+    folder = root / "src/colophon/database/migrations/versions"
     folder.mkdir(parents=True)
     (folder / "0003_more.py").write_text("")
     git("add", ".")

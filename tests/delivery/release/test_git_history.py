@@ -59,10 +59,18 @@ def test_a_shallow_checkout_that_cannot_says_what_to_set(root, commit, tmp_path)
 
 
 def test_the_migrations_between_are_those_that_were_added(root, commit):
-    commit("src/colophon/migrations/versions/0001_first.py")
+    commit("src/colophon/database/migrations/versions/0001_first.py")
     one = commit("other")
-    commit("src/colophon/migrations/versions/0003_third.py")
-    commit("src/colophon/migrations/versions/0001_first.py", "a comment was mended")
-    two = commit("src/colophon/migrations/versions/0002_second.py")
+    commit("src/colophon/database/migrations/versions/0003_third.py")
+    commit("src/colophon/database/migrations/versions/0001_first.py", "a comment was mended")
+    two = commit("src/colophon/database/migrations/versions/0002_second.py")
     assert git_history.migrations(root, one, two) == ["0002_second.py", "0003_third.py"]
     assert git_history.migrations(root, two, one) == []
+
+
+def test_a_migration_that_moved_was_not_added(root, commit, git):
+    one = commit("src/colophon/migrations/versions/0001_first.py", "revision = '0001'\n" * 9)
+    (root / "src/colophon/database").mkdir()
+    git("mv", "src/colophon/migrations", "src/colophon/database/migrations")
+    two = commit("src/colophon/database/migrations/versions/0002_second.py", "revision = '0002'\n")
+    assert git_history.migrations(root, one, two) == ["0002_second.py"]
