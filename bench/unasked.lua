@@ -1,4 +1,4 @@
--- Asks for a page that nobody asked for before: the site ignores a parameter that it does not know, but remembers each
+-- Requests a page for the first time: the site ignores a parameter that it does not know, but remembers each
 -- address for itself.
 local number = 0
 local run = os.time()

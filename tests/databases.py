@@ -51,7 +51,7 @@ class PostgreSQL:
         _prepare(self)
 
     def create(self, template: str | None = None) -> str:
-        """Return the URL of a new database: a copy of another, which nobody uses just then, or without a schema."""
+        """Return the URL of a new database: a copy of another, which is not in use just then, or without a schema."""
         copied = str(make_url(template).database) if template else "template0"
         return self._server.create(f"test_{next(self._numbers)}", copied)
 

@@ -39,7 +39,7 @@ DATA_BLOCKS = ("application/ld+json", "application/json", "speculationrules")
 
 
 class Soup(BeautifulSoup):
-    """A page as a tree that is asked by CSS selectors alone, so that tests read the same."""
+    """A page as a tree that is requested by CSS selectors alone, so that tests read the same."""
 
     def __init__(self, html: str) -> None:
         super().__init__(html, "html.parser")

@@ -135,7 +135,7 @@ class Postgres:
         return psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=3)
 
     def create(self, database: str, template: str = "template0") -> str:
-        """Make a database, as a copy of another that nobody is connected to, and return its URL."""
+        """Make a database, as a copy of another that has no connections, and return its URL."""
         with self._connect() as db:
             db.execute(
                 sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(database), sql.Identifier(template))

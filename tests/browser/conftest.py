@@ -136,7 +136,7 @@ class Browser(webdriver.Chrome):
         return self.one(selector).value_of_css_property(name)
 
     def messages(self) -> list[str]:
-        """Return what the browser complained about since it was last asked."""
+        """Return what the browser complained about since it was last requested."""
         return [entry["message"] for entry in self.get_log("browser")]
 
     def reset(self) -> None:
@@ -217,7 +217,7 @@ def node_module() -> Callable[[str], Path]:
     return find
 
 
-# What axe is asked. It cannot compute the contrast of a text that lies on a picture, so selects lose their arrow first,
+# The rules of axe. It cannot compute the contrast of a text that lies on a picture, so selects lose their arrow first,
 # nor of one within a drawing, for which it is done here; and it cannot see what is scrolled out of a box of its own.
 # Single letters, which it would take for decoration, are links here. Large text gets no discount.
 ASK_AXE = """

@@ -12,7 +12,7 @@ TITLES = ".rows h2"
 CHOICES = {"subject": "novel", "language": "en", "year_from": "1800", "year_to": "2000", "sort": "-year"}
 
 
-def asked(browser):
+def requested(browser):
     """Return the parameters of the address, empty ones too."""
     return parse_qsl(urlsplit(browser.path).query, keep_blank_values=True)
 
@@ -67,8 +67,8 @@ def test_a_search_that_finds_nothing_can_be_mended_in_place(browser):
 
 def test_filters_make_an_address_that_says_only_what_was_chosen(browser):
     choose(browser)
-    assert dict(asked(browser)) == CHOICES
-    assert len(asked(browser)) == len(CHOICES)
+    assert dict(requested(browser)) == CHOICES
+    assert len(requested(browser)) == len(CHOICES)
     years = [int(year) for year in browser.texts(".byline .figures")]
     assert years == sorted(years, reverse=True)
     assert years[0] <= 2000
@@ -85,7 +85,7 @@ def test_paging_keeps_the_filters(browser):
     first = browser.texts(TITLES)
     browser.one("a[rel=next]").click()
     browser.until(lambda: "page=2" in browser.path, "the second page is shown")
-    assert dict(asked(browser)) == CHOICES | {"page": "2"}
+    assert dict(requested(browser)) == CHOICES | {"page": "2"}
     assert browser.texts(TITLES)
     assert not set(browser.texts(TITLES)) & set(first)
 
@@ -98,7 +98,7 @@ def test_each_chip_removes_its_filter(browser):
         chips = browser.find_elements(By.CSS_SELECTOR, ".chips a")
         next(chip for chip in chips if f"{label} " in chip.text).click()
         del left[name]
-        browser.until(lambda: dict(asked(browser)) == left, f"{name} is removed")
+        browser.until(lambda: dict(requested(browser)) == left, f"{name} is removed")
         assert browser.texts(".tally") != before
     assert not browser.texts(".chips a")
 
@@ -116,7 +116,7 @@ def test_a_search_can_be_sorted_otherwise_and_back(browser):
     for sort, parameters in (("year", {"q": "war", "sort": "year"}), ("", {"q": "war"})):
         Select(browser.one("#sort")).select_by_value(sort)
         browser.one(".fields button").click()
-        browser.until(lambda: dict(asked(browser)) == parameters, "the list is sorted")  # noqa: B023
+        browser.until(lambda: dict(requested(browser)) == parameters, "the list is sorted")  # noqa: B023
         assert (browser.texts(TITLES) == best_first) == (sort == "")
 
 
@@ -124,7 +124,7 @@ def test_a_search_needs_no_script(browser):
     browser.allow_scripts(False)
     browser.visit("/")
     search(browser, "crime")
-    assert dict(asked(browser)) == {"q": "crime"}
+    assert dict(requested(browser)) == {"q": "crime"}
     assert browser.texts(TITLES)[0] == "Crime and Punishment"
 
 
@@ -133,8 +133,8 @@ def test_filters_need_no_script(browser):
     titles, told = browser.texts(TITLES), browser.texts(".chips a")
     browser.allow_scripts(False)
     choose(browser)
-    given = [(name, value) for name, value in asked(browser) if value]
+    given = [(name, value) for name, value in requested(browser) if value]
     assert dict(given) == CHOICES
     assert (browser.texts(TITLES), browser.texts(".chips a")) == (titles, told)
     # Without this the test would pass with scripts on: only a script leaves the empty fields out.
-    assert len(asked(browser)) > len(given)
+    assert len(requested(browser)) > len(given)

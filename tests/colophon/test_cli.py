@@ -72,7 +72,7 @@ def test_prepare_does_the_same_and_serves_nothing(runner, started, tmp_path):
 
 
 def test_release_prints_the_passport_and_needs_no_database(runner, tmp_path):
-    result = run(runner, "release", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    result = run(runner, "release", DATABASE_URL="postgresql://stranger@127.0.0.1:1/none")
     assert result.exit_code == 0
     assert result.stdout == passport.current().json()
     assert list(tmp_path.iterdir()) == []

@@ -46,7 +46,7 @@ def test_no_get_changes_anything(app, client):
 
 
 def number_of_queries(url, books, path):
-    """Return how many statements a page costs, when it is first asked for, with so many books in the catalogue."""
+    """Return how many statements a page costs, when it is first requested for, with so many books in the catalogue."""
     app = create_app(Settings(database_url=url, site_url="http://localhost"))
     engine = state.of(app).engine
     with engine.connect() as db:

@@ -11,7 +11,7 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 
 @pytest.fixture
 def openings(resources):
-    """Every rule that lets somebody in, as (group, port, from), and out, as (group, port, to); in all stacks."""
+    """Every rule that lets something in, as (group, port, from), and out, as (group, port, to); in all stacks."""
     ways_in, ways_out = set(), set()
     for stack in STACKS:
         for name, properties in resources(stack.name).items():

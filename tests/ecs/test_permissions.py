@@ -223,7 +223,7 @@ def test_the_deploy_job_may_not(deploy, action, resource, context):
 
 
 def action(call):
-    """Return what a role must be allowed for a call of the aws CLI, as policies name it; None where nobody asks."""
+    """Return what a role must be allowed for a call of the aws CLI, as policies name it; None where it needs none."""
     special = {"s3api list-objects-v2": "s3:ListBucket", "sts get-caller-identity": None}
     if call in special:
         return special[call]

@@ -95,8 +95,8 @@ def test_every_parameter_is_described_and_used(templates):
 
 
 def test_the_name_of_all_is_asked_for_alike_everywhere(templates):
-    asked = [template["Parameters"]["Project"] for template in templates.values()]
-    assert all(one == asked[0] for one in asked)
+    requested = [template["Parameters"]["Project"] for template in templates.values()]
+    assert all(one == requested[0] for one in requested)
 
 
 @pytest.mark.parametrize("name", ["colophon", "c", "book-site-2", "a" * 20])

@@ -1,4 +1,4 @@
-"""Whom AWS lets become the roles that deliver: jobs of this project's branch master, and nobody else."""
+"""The roles that deliver, which AWS gives to jobs of this project's branch master, and to no others."""
 
 import json
 import re

@@ -31,7 +31,7 @@ def as_root():
     """The words before a command by which it may change its root."""
     words = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
     if subprocess.run([*words, sys.executable, "-c", "import os; os.chroot('/')"], capture_output=True).returncode:
-        unavailable("nobody but root may change the root folder here")
+        unavailable("only root may change the root folder here")
     return words
 
 

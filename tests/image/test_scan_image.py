@@ -75,7 +75,7 @@ def test_a_package_with_a_grave_vulnerability_stops_before_the_push(scan, source
     assert f"({package[1]})" in line.lower()
     assert what in line
     assert written(source)["scan"] == "failed"
-    # Neither the engine nor AWS is asked anything.
+    # Neither the engine nor AWS is requested anything.
     for program in ("docker", "aws"):
         (tmp_path / program).write_text("#!/bin/sh\necho called >&2\nexit 99\n")
         (tmp_path / program).chmod(0o755)

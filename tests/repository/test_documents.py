@@ -68,7 +68,7 @@ def test_every_file_and_heading_that_is_named_is_there():
     ("name", "text"),
     [
         ("README.md", "[gone](docs/gone.md)"),
-        ("README.md", "[gone](CONTRIBUTING.md#how-to-do-what-nobody-does)"),
+        ("README.md", "[gone](CONTRIBUTING.md#how-to-do-what-is-never-done)"),
         ("README.md", "the code in `src/colophon/gone.py`"),
         ("docker-compose.yml", '# see README.md, "On one machine".'),
         ("delivery/aws/client.py", "# see docs/GONE.md"),

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+THIS = "tests/repository/test_words.py"  # which names the words
 # A folder whose Python is held to both rules is added here; what is held to the words alone, below it.
 PARTS = ("src", "bench", "delivery", "tests/delivery")
 OTHERS = (
+    "tests",
     "assets",
     "ecs",
     ".ci",
@@ -63,7 +65,7 @@ def questions(source):
 
 @pytest.mark.parametrize("part", [*PARTS, *OTHERS])
 def test_no_text_has_a_banned_word(part):
-    found = {name: banned((ROOT / name).read_text(encoding="utf-8")) for name in files(part)}
+    found = {name: banned((ROOT / name).read_text(encoding="utf-8")) for name in files(part) if name != THIS}
     assert found
     assert {name: lines for name, lines in found.items() if lines} == {}
 

@@ -95,12 +95,12 @@ def test_the_use_of_a_token_is_noted_once_a_minute(make_program, make_token, eng
 
 def test_a_token_whose_use_was_noted_lately_costs_one_query(make_program, make_token):
     program = make_program(make_token(scope="read"))
-    asked = []
+    requested = []
     for _ in range(2):
         with statements_of(state.of(program.app).engine) as statements:
             program.get("/openapi.json")
-        asked.append(statements)
-    first, (verified,) = asked
+        requested.append(statements)
+    first, (verified,) = requested
     assert any(statement.startswith("UPDATE tokens") for statement in first)
     assert verified.startswith("SELECT tokens.")
 
@@ -129,7 +129,7 @@ def test_whoever_tries_tokens_is_stopped_and_nobody_else_is(make_program, make_t
     answers = [guesser.get("/books") for _ in range(10)]
     assert {answer.status_code for answer in answers} == {401, 429}
     assert 0 < int(next(answer for answer in answers if answer.status_code == 429).headers["Retry-After"]) <= 60
-    guesser.token = make_token()  # of somebody behind the same address
+    guesser.token = make_token()  # of another program behind the same address
     assert guesser.get("/books").status_code == 200
     guesser.token = None
     assert guesser.get("/books").status_code == 200

@@ -1,4 +1,4 @@
-"""Creations that are asked for again, by a program that does not know what became of them."""
+"""Creations that are requested for again, by a program that does not know what became of them."""
 
 import pytest
 

@@ -148,7 +148,7 @@ def test_authors_and_subjects_say_how_many_books_they_have(make_program, filled)
     assert program.get("/authors/ann-author").json == author
     assert program.get("/subjects").json["total"] == 2
     assert program.get("/subjects/poetry").json["books"] == 15
-    assert {program.get(f"/{kind}/nobody").status_code for kind in ("authors", "subjects")} == {404}
+    assert {program.get(f"/{kind}/nowhere").status_code for kind in ("authors", "subjects")} == {404}
 
 
 def test_the_root_leads_to_everything(make_program, filled):

@@ -1,4 +1,4 @@
-"""Books added, replaced, changed and taken out: nobody's change is lost, and nothing wrong gets in."""
+"""Books added, replaced, changed and taken out: no change is lost, and nothing wrong gets in."""
 
 import threading
 

@@ -5,8 +5,8 @@ from colophon.catalogue.cache import LRUCache
 
 def test_what_was_not_asked_for_lately_is_forgotten():
     cache: LRUCache[str] = LRUCache(size=2)
-    for asked in ("a", "b", "a", "c"):
-        cache.get_or_compute(asked, lambda asked=asked: asked)
+    for requested in ("a", "b", "a", "c"):
+        cache.get_or_compute(requested, lambda requested=requested: requested)
     assert cache.get_or_compute("a", lambda: "again") == "a"
     assert cache.get_or_compute("b", lambda: "again") == "again"
 

@@ -159,12 +159,17 @@ def test_a_subject_keeps_the_spelling_that_it_came_with_first_in_one_batch_too(e
     broad=st.sampled_from([0, 30, 10_000]),
 )
 def test_every_book_of_any_list_is_on_exactly_one_of_its_pages(catalogue, q, subject, language, years, sort, broad):
-    asked = {"q": q, "subject": subject, "language": language, "sort": sort if q or sort != "relevance" else "title"}
-    asked |= dict(zip(("year_from", "year_to"), years, strict=True)) if years else {}
+    wanted = {
+        "q": q,
+        "subject": subject,
+        "language": language,
+        "sort": sort if q or sort != "relevance" else "title",
+    }
+    wanted |= dict(zip(("year_from", "year_to"), years, strict=True)) if years else {}
     before, reading.BROAD = reading.BROAD, broad
     try:
-        pages = [catalogue.page(ListQuery(**asked))]
-        pages += [catalogue.page(ListQuery(**asked, page=number)) for number in range(2, pages[0].pages + 1)]
+        pages = [catalogue.page(ListQuery(**wanted))]
+        pages += [catalogue.page(ListQuery(**wanted, page=number)) for number in range(2, pages[0].pages + 1)]
     finally:
         reading.BROAD = before
     ids = [book.id for page in pages for book in page.items]

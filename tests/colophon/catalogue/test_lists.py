@@ -88,7 +88,7 @@ def test_an_author_s_name_is_looked_for_among_authors_only(engine):
 
 
 @pytest.mark.parametrize(
-    ("title", "asked"),
+    ("title", "requested"),
     [
         ("Gulliver’s Travels", "gullivers travels"),
         ("L’Étranger", "letranger"),
@@ -97,9 +97,9 @@ def test_an_author_s_name_is_looked_for_among_authors_only(engine):
         ("The C Programming Language", "c++"),
     ],
 )
-def test_what_is_written_together_is_found_so_too(engine, title, asked):
+def test_what_is_written_together_is_found_so_too(engine, title, requested):
     add_books(engine, [book(title), book("Cats and dogs, of course")])
-    assert titles(engine, q=asked, sort="relevance") == [title]
+    assert titles(engine, q=requested, sort="relevance") == [title]
 
 
 def test_initials_and_isbns_are_found(engine):

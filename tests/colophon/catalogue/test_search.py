@@ -30,7 +30,7 @@ def every(catalogue, **query):
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [
         "moby",
         "MOBY DICK",
@@ -63,8 +63,8 @@ def every(catalogue, **query):
         "don quix",
     ],
 )
-def test_a_search_finds_the_same_books_and_the_same_one_first(both, asked):
-    on_sqlite, on_postgresql = (every(catalogue, q=asked, sort="relevance") for catalogue in both)
+def test_a_search_finds_the_same_books_and_the_same_one_first(both, requested):
+    on_sqlite, on_postgresql = (every(catalogue, q=requested, sort="relevance") for catalogue in both)
     assert set(on_sqlite) == set(on_postgresql)
     assert on_sqlite[:1] == on_postgresql[:1]
 
@@ -89,8 +89,8 @@ def test_what_is_counted_of_the_whole_is_the_same(both):
 @example(q="\\' & ! | ( ) :* <-> 'x':1A", author="\\")
 @example(q="a:*B & the", author="'")
 def test_whatever_is_asked_both_answer_the_same(both, q, author):
-    asked = {name: value for name, value in (("q", q), ("author", author)) if value.replace("\0", "").strip()}
-    totals = {catalogue.page(ListQuery(**asked)).total for catalogue in both}
+    requested = {name: value for name, value in (("q", q), ("author", author)) if value.replace("\0", "").strip()}
+    totals = {catalogue.page(ListQuery(**requested)).total for catalogue in both}
     assert len(totals) == 1
 
 

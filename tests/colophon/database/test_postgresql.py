@@ -99,7 +99,7 @@ def test_a_database_in_another_encoding_is_refused(postgres):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (("//colophon:", "//nobody:"), "password authentication failed"),
+        (("//colophon:", "//stranger:"), "password authentication failed"),
         ((":", ":1/"), "Connection refused"),
         (("/test_", "/no_such_"), "does not exist"),
     ],

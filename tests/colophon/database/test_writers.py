@@ -1,4 +1,4 @@
-"""Several processes at one database: nobody's work is lost, and nobody waits for ever."""
+"""Several processes at one database: no work is lost, and none waits for ever."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -39,7 +39,7 @@ def test_parameters_that_are_empty_or_default_are_left_out_of_the_canonical_url(
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("requested", "found"),
     [
         ("moby", "Moby-Dick"),
         ("MOBY DICK", "Moby-Dick"),
@@ -51,8 +51,8 @@ def test_parameters_that_are_empty_or_default_are_left_out_of_the_canonical_url(
         ("solitu", "One Hundred Years of Solitude"),
     ],
 )
-def test_search_finds_words_and_their_beginnings_without_regard_to_case_and_accents(page, asked, found):
-    assert found in titles(page(f"/books?q={asked}"))
+def test_search_finds_words_and_their_beginnings_without_regard_to_case_and_accents(page, requested, found):
+    assert found in titles(page(f"/books?q={requested}"))
 
 
 def test_the_best_match_comes_first(page):
@@ -72,10 +72,10 @@ def test_an_empty_result_helps_onward(page):
 
 
 @pytest.mark.parametrize(
-    "asked", ["!!!", '"', "a OR", "NEAR(", "title:x", "*", "^moby", "moby*", "x AND NOT y", "-", "1️⃣", "\u0301"]
+    "requested", ["!!!", '"', "a OR", "NEAR(", "title:x", "*", "^moby", "moby*", "x AND NOT y", "-", "1️⃣", "\u0301"]
 )
-def test_no_search_is_taken_as_the_index_s_own_language(page, asked):
-    page("/books", query_string={"q": asked})
+def test_no_search_is_taken_as_the_index_s_own_language(page, requested):
+    page("/books", query_string={"q": requested})
 
 
 def test_the_form_repeats_what_was_asked(page):

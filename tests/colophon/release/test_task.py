@@ -58,10 +58,10 @@ class Agent(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Asked)
+        super().__init__(("127.0.0.1", 0), Requested)
         self.base = "/v4/ea32192c8553fbff"
         self.address = f"http://127.0.0.1:{self.server_port}{self.base}"
-        self.asked = []
+        self.requested = []
         self.late = set()
         self.over = threading.Event()
         self.tell(CONTAINER, ON_ECS)
@@ -73,9 +73,9 @@ class Agent(ThreadingHTTPServer):
         }
 
 
-class Asked(BaseHTTPRequestHandler):
+class Requested(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requested.append(self.path)
         answer = self.server.answers.get(self.path, (404, b""))
         if self.path in self.server.late:
             self.server.over.wait(2)
@@ -204,10 +204,10 @@ def test_ecs_is_asked_once_however_many_come(agent, make_app, tmp_path, monkeypa
     for _ in range(5):
         assert client.get("/release.json").json["task"]["id"] == TASK.id
         assert TASK.id in client.get("/colophon").text
-    assert agent.asked == [agent.base, f"{agent.base}/task"]
+    assert agent.requested == [agent.base, f"{agent.base}/task"]
 
 
 @any_database
 def test_a_release_that_is_given_asks_nobody(agent, make_app):
     make_app(release=released())
-    assert agent.asked == []
+    assert agent.requested == []

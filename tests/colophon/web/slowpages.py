@@ -57,7 +57,7 @@ class SlowPages:
             thread.close()
 
     def answers(self) -> list[bytes | None]:
-        """Return what each visitor who asked for one was sent, None for those who were sent no whole answer."""
+        """Return what each visitor who requested for one was sent, None for those who were sent no whole answer."""
         return [answer(visitor) for visitor in self._visitors]
 
 

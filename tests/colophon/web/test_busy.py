@@ -1,4 +1,4 @@
-"""Whoever keeps the server busy, by slow pages or by bad manners, does not keep the load balancer waiting."""
+"""A client that keeps the server busy, by slow pages or by bad manners, does not keep the load balancer waiting."""
 
 import http.client
 

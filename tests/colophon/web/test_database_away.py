@@ -53,13 +53,13 @@ class Visitors:
         while not self._ended.wait(0.01):
             turn += 1
             path = PATHS[turn % len(PATHS)]
-            asked = time.monotonic()
+            requested = time.monotonic()
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
             connection.request("GET", path)
             response = connection.getresponse()
             response.read()
             connection.close()
-            self.answers.append((asked, path, response.status, response.headers["Retry-After"]))
+            self.answers.append((requested, path, response.status, response.headers["Retry-After"]))
 
     def wait_for(self, status: int, path: str | None = None) -> None:
         """Wait until a request that is sent from now on is answered so."""

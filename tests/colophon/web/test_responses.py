@@ -145,10 +145,10 @@ def test_a_page_that_has_not_changed_is_not_sent_again(client):
 
 
 def test_head_answers_as_get_does_without_the_page(client):
-    got, asked = client.get("/books"), client.head("/books")
-    assert asked.data == b""
-    assert asked.headers["Content-Length"] == str(len(got.data))
-    assert asked.headers["ETag"] == got.headers["ETag"]
+    got, requested = client.get("/books"), client.head("/books")
+    assert requested.data == b""
+    assert requested.headers["Content-Length"] == str(len(got.data))
+    assert requested.headers["ETag"] == got.headers["ETag"]
 
 
 def test_pages_are_kept_by_the_visitor_s_browser_only_and_asked_for_again(client):

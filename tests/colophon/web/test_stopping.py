@@ -18,7 +18,7 @@ PATHS = ("/", "/books", "/books/emma", "/authors", "/api/v1/books")
 
 
 class Visitor(threading.Thread):
-    """Somebody who asks for one page after another on one connection, until the server says that it closes it."""
+    """A visitor that loads one page after another on one connection, until the server says that it closes it."""
 
     def __init__(self, site: Server, path: str) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from tests.conftest import any_database
 
 @pytest.fixture
 def site(make_app, own_url, engine):
-    """A site whose catalogue no other test has asked about."""
+    """A site whose catalogue no other test has requested about."""
     writing.add_books(engine, made_up_books(3, seed=1))
     yield make_app(database_url=own_url)
     gc.unfreeze()
