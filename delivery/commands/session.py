@@ -71,8 +71,7 @@ def session(root: Path) -> Iterator[Session]:
             aws = Aws(variables, changes)
             caller = aws.call("sts", "get-caller-identity")
             account = caller["Account"]
-            if environment.account not in (None, account):
-                raise Ended(Outcome.REFUSED, _other_account(environment, account))
+            require_account(environment, account)
             names = Names(environment.project, account, str(variables["AWS_DEFAULT_REGION"]))
             context = Context(aws, names, chosen, root, poller, caller["Arn"])
             yield Session(EcsTarget(context), environment, pipeline, poller, chosen, context.folder)
@@ -120,10 +119,13 @@ def whole_commit(root: Path, given: str | None) -> str:
         raise click.UsageError(f"{given or root} is not a commit of this checkout.") from None
 
 
-def _other_account(environment: Environment, account: str) -> Cause:
-    return Cause(
-        "other-account",
-        f"The credentials are of the account {account}, and {environment.name} is in {environment.account}.",
-        (),
-        "use that account's credentials, or correct `account` in delivery.toml.",
-    )
+def require_account(environment: Environment, account: str) -> None:
+    """Raise Ended, refused, when an environment is in another account than the credentials."""
+    if environment.account not in (None, account):
+        cause = Cause(
+            "other-account",
+            f"The credentials are of the account {account}, and {environment.name} is in {environment.account}.",
+            (),
+            "use that account's credentials, or correct `account` in delivery.toml.",
+        )
+        raise Ended(Outcome.REFUSED, cause)

@@ -12,7 +12,7 @@ from delivery.aws.client import Aws
 from delivery.aws.stacks import parameters, templates
 from delivery.aws.stacks.change_sets import CloudFormation
 from delivery.aws.stacks.update import ECS, RELEASED_IMAGE, STACKS, Update, region
-from delivery.commands.session import root_option
+from delivery.commands.session import require_account, root_option
 from delivery.deployment.cancellation import Cancellation, Poller
 from delivery.settings import settings
 
@@ -52,10 +52,7 @@ def stacks(given: tuple[str, ...], only: str | None, diff: bool, yes: bool, fold
     in_region = environment.region
     aws = Aws({"AWS_REGION": in_region, "AWS_DEFAULT_REGION": in_region} if in_region else {})
     account = aws.call("sts", "get-caller-identity")["Account"]
-    if environment.account not in (None, account):
-        raise click.ClickException(
-            f"The credentials are of the account {account}, and {environment.name} is in {environment.account}."
-        )
+    require_account(environment, account)
     click.echo(f"Account {account}, region {region(aws)}, project {environment.project}.")
     cloud = CloudFormation(aws, Poller(settings().poll, Cancellation()))
     update = Update(cloud, environment.project, folder, ask=not yes, diff=diff)

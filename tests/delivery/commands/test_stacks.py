@@ -175,6 +175,14 @@ def test_every_stack_gets_the_project_s_name(cloud, stacks, tmp_path):
     assert (given["Project"], given["ReleasedImage"]) == ("books", "/books/released-image")
 
 
+def test_the_stacks_of_another_account_are_not_looked_at(cloud, stacks, tmp_path):
+    (tmp_path / "delivery.toml").write_text('[production]\naccount = "999999999999"\n')
+    result = stacks("--yes")
+    assert result.exit_code == 3
+    assert "The credentials are of the account 123456789012, and production is in 999999999999." in result.stderr
+    assert [action for action, _ in cloud.calls] == ["get-caller-identity"]
+
+
 def test_a_difference_alone_makes_nothing(made, stacks):
     result = stacks("--diff", "--set", "network.NatGateways=one-per-zone")
     assert result.exit_code == 0
