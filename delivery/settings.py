@@ -21,8 +21,15 @@ class Settings:
     """Each in seconds unless a comment says otherwise. The defaults suit AWS itself."""
 
     poll: float = _setting("DELIVERY_POLL", 3)  # between two polls
-    rollout: float = _setting("DELIVERY_ROLLOUT_TIMEOUT", 600)  # and as long again to undo it
-    migration: float = _setting("DELIVERY_MIGRATION_TIMEOUT", 600)
+    # The stages of a rollout (deployment/seam.py), each for all the time spent in it; and as long again to undo it.
+    capacity: float = _setting("DELIVERY_CAPACITY_TIMEOUT", 900)  # also for the migration's task
+    start: float = _setting("DELIVERY_START_TIMEOUT", 600)
+    healthy: float = _setting("DELIVERY_HEALTHY_TIMEOUT", 600)
+    test: float = _setting("DELIVERY_TEST_TIMEOUT", 600)
+    shift: float = _setting("DELIVERY_SHIFT_TIMEOUT", 600)
+    bake: float = _setting("DELIVERY_BAKE_TIMEOUT", 900)  # to watch a proven release; its end undoes nothing
+    progress: float = _setting("DELIVERY_PROGRESS_TIMEOUT", 300)  # without any change in stages start to shift
+    migration: float = _setting("DELIVERY_MIGRATION_TIMEOUT", 600)  # from its task's start
     proof: float = _setting("DELIVERY_PROOF_TIMEOUT", 120)
     answers: float = _setting("DELIVERY_PROOF_ANSWERS", 5)  # the number of answers in a row that prove it
     scan: float = _setting("DELIVERY_SCAN_TIMEOUT", 120)  # for the registry to scan an image
@@ -44,3 +51,8 @@ def settings(environment: Mapping[str, str] = os.environ) -> Settings:
             if not 0 <= numbers[each.name] < float("inf"):
                 raise click.UsageError(f"{name}: {given} must be 0 or more.")
     return Settings(**numbers)
+
+
+def variable(field_name: str) -> str:
+    """Return the name of the environment variable of a setting."""
+    return next(str(each.metadata["name"]) for each in fields(Settings) if each.name == field_name)

@@ -46,9 +46,14 @@ def rollback(yes: bool, wait: float, root: Path) -> None:
 
 def _last_proven(target: EcsTarget) -> Json:
     running = target.running.digest if target.running.service else None
+    replaced = set()  # what ran until a later release was deployed
     for receipt in receipts.newest(target.store):
-        if receipt["proven"] and receipt["digest"] != running:
+        # One that still baked at the end of its deployment may have been undone since.
+        lasted = (receipt["bake"] or {"ended": True})["ended"] or receipt["digest"] in replaced
+        if receipt["proven"] and receipt["digest"] != running and lasted:
             return receipt
+        if receipt["previous"]:
+            replaced.add(receipt["previous"]["digest"])
     raise Ended(
         Outcome.REFUSED,
         Cause(

@@ -168,7 +168,7 @@ class Deployment:
     def _roll_out(self, revision: Revision, meter: Meter) -> None:
         """Roll the revision out and put it to the gates. Raises Ended, Cancelled, Lost and CallError."""
         rollout = self._rollout = Rollout(
-            self._target, self._poller, self._settings.rollout, self._display, meter, self._receipt
+            self._target, self._poller, self._settings, self._display, meter, self._receipt
         )
         # From here to the call nothing may take long: this is what keeps two deployments apart.
         self._lock.renew(now=True)
@@ -181,6 +181,8 @@ class Deployment:
             rollout.complete(revision, tasks)
         with self._receipt.timed("proof"):
             rollout.require(revision, self._proof())
+        with self._receipt.timed("bake"):
+            rollout.bake()
 
     def _proof(self) -> Proof:
         return Proof(self._candidate, self._poller, self._settings)

@@ -19,7 +19,7 @@ class Outcome(Enum):
     FAILED = "failed", 1, "it failed part-way and was not undone; `make status` shows what runs"
     REFUSED = "refused", 3, "a check, the target or another deployment's lock refused it; the service was not changed"
     MIGRATION_FAILED = "migration failed", 4, "the database could not be prepared; the service was not changed"
-    ROLLED_BACK = "rolled back", 5, "the previous release runs again: the new one did not start, or was not proven"
+    ROLLED_BACK = "rolled back", 5, "the previous release runs again: the new one failed, or was not proven"
     TIMED_OUT = "timed out", 6, "the previous release runs again: the new one was not up in time"
     SUPERSEDED = "superseded", 7, "another deployment replaced this one"
     CANCELLED = "cancelled", 8, "a signal or a person cancelled it; the previous release runs"

@@ -47,7 +47,7 @@ class Receipt:
         ended = datetime.now(UTC)
         pipeline, target = self.candidate.pipeline, self.candidate.target
         empty: Json = dict.fromkeys(
-            ("digest", "image", "previous", "revision", "deployment", "migration", "proof", "availability")
+            ("digest", "image", "previous", "revision", "deployment", "migration", "proof", "bake", "availability")
         )
         return {
             "schema": SCHEMA,
@@ -93,6 +93,7 @@ def newest(store: Store, most: int | None = None) -> Iterator[Json]:
 
 def _present(receipt: Json) -> Json:
     """Return a receipt of any schema in the present one: the first, which had no number, used other words."""
+    receipt = {"bake": None} | receipt  # which came later
     if "schema" in receipt:
         return receipt
     renamed = {"verified": "proven", "task_definition": "revision"}

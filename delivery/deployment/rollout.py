@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from delivery.deployment.cancellation import Cancelled
+from delivery.deployment.deadlines import Deadlines
 from delivery.deployment.errors import CallError, Refusal
 from delivery.deployment.outcomes import Cause, Ended, Outcome
-from delivery.deployment.seam import Progress, State
+from delivery.deployment.seam import Progress, Stage, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from delivery.deployment.availability import Meter
     from delivery.deployment.cancellation import Poller
     from delivery.deployment.receipts import Receipt
     from delivery.deployment.seam import Change, Gate, Revision, Target
+    from delivery.settings import Settings
     from delivery.terminal.display import Display
 
 
 class Rollout:
-    """The part of a deployment in which the target changes. It takes `timeout` seconds, and as long to be undone."""
+    """The part of a deployment in which the target changes. Its deadlines are those of `settings`."""
 
     def __init__(
-        self, target: Target[Any], poller: Poller, timeout: float, display: Display, meter: Meter, receipt: Receipt
+        self, target: Target[Any], poller: Poller, settings: Settings, display: Display, meter: Meter, receipt: Receipt
     ) -> None:
-        self._target, self._poller, self._timeout = target, poller, timeout
+        self._target, self._poller, self._settings = target, poller, settings
         self._display, self._meter, self._receipt = display, meter, receipt
         self._change: Change | None = None
         self._progress = Progress(State.GOING, "")  # as it was seen last
@@ -35,7 +40,7 @@ class Rollout:
         return self._change is not None and self._change.begun
 
     def complete(self, revision: Revision, tasks: int | None) -> None:
-        """Roll a revision out, and return once the target says that it is done.
+        """Roll a revision out, and return once the target says that it is done, or that only the bake remains.
 
         Raises Ended when that does not happen, after what ran before is back, or could not be brought back.
         """
@@ -43,29 +48,43 @@ class Rollout:
         change = self._change = self._target.change(revision)
         change.begin(tasks)
         self._receipt.facts["deployment"] = change.id
-        # Before a first release there is nothing to go back to; a target would try all the same.
-        until = {state for state in State if state.ended or (state is State.UNDOING and self._target.running.idle)}
-        outcome, cause = Outcome.ROLLED_BACK, None
+        outcome, cause, late = Outcome.ROLLED_BACK, None, None
         try:
-            if self._follow(change, until).state not in until:
-                outcome = Outcome.TIMED_OUT
+            late = self._follow(change, lambda progress: progress.baking or self._is_over(progress))
         except Cancelled as cancelled:
             outcome = Outcome.CANCELLED
             cause = Cause("cancelled", f"Cancelled by {cancelled} during the rollout.")
         self._receipt.facts["deployment"] = change.id  # another one, if the call was made twice
-        progress = self._progress
-        if progress.state is State.DONE:
+        if self._progress.state is State.DONE or self._progress.baking:
             return
         cause = cause or change.diagnose()
-        if outcome is Outcome.TIMED_OUT:
-            cause = replace(cause, sentence=f"Not done after {self._timeout:.0f} s. {cause.sentence}")
-        self._require_no_successor(change, progress)
-        progress = self._undo(change, progress)
-        if progress.state is State.DONE:
-            self._display.line("It finished before it could be undone.", "yellow")
+        if late and self._progress.state is State.GOING:
+            outcome, cause = Outcome.TIMED_OUT, replace(cause, sentence=f"{late} {cause.sentence}")
+        self._fail(change, outcome, cause)
+
+    def bake(self) -> None:
+        """Watch the bake of a proven release to its end, but no longer than its time; that undoes nothing.
+
+        All tasks serve the release, which is proven, so there is nothing that going back would mend. A cancellation or
+        a call that fails ends the watching, too. Raises Ended when the target itself undoes the release meanwhile.
+        """
+        change = self._change
+        assert change is not None  # noqa: S101 -- a rollout was completed
+        if self._progress.state is State.DONE:
             return
-        self._require_no_successor(change, progress)
-        self._end(outcome, cause, progress)
+        self._display.step("Bake")
+        try:
+            self._follow(change, lambda progress: progress.state is not State.GOING, seconds=self._settings.bake)
+        except (Cancelled, CallError) as error:
+            self._display.line(f"No longer watched: {error}.", "yellow")
+        progress = self._progress
+        if progress.state not in (State.GOING, State.DONE):
+            self._receipt.facts["proof"] = None  # no rollback may go to it
+            self._fail(change, Outcome.ROLLED_BACK, change.diagnose())
+        ended = progress.state is State.DONE
+        self._receipt.facts["bake"] = {"ended": ended}
+        if not ended:
+            self._display.line("It still bakes, and an alarm may still undo it: `make status` shows that.", "yellow")
 
     def require(self, revision: Revision, gate: Gate) -> None:
         """Put the finished rollout to a gate. Raises Ended, after what ran before is back.
@@ -82,26 +101,45 @@ class Rollout:
             if not self._poller.until_answered(lambda: self._target.runs(revision), repeat=not_lasting):
                 successor = self._poller.until_answered(change.successor, repeat=not_lasting)
                 raise Ended(Outcome.SUPERSEDED, successor or cause) from None
-            self._end(Outcome.ROLLED_BACK, cause, self._go_back())
+            progress = self._undo(change, self._progress)
+            self._end(Outcome.ROLLED_BACK, cause, self._go_back() if progress.state is State.DONE else progress)
 
-    def _follow(self, change: Change, until: set[State], *, cancellable: bool = True) -> Progress:
-        """Look at a change `until` it is in one of these states or time is up, and return its progress.
+    def _is_over(self, progress: Progress) -> bool:
+        """Tell whether a change is followed no further."""
+        # Before a first release there is nothing to go back to; a target would try all the same.
+        return progress.state.ended or (progress.state is State.UNDOING and self._target.running.idle)
 
-        Raises Cancelled if `cancellable`, and CallError for one that lasts; outlives any other.
+    def _follow(
+        self,
+        change: Change,
+        until: Callable[[Progress], bool],
+        *,
+        seconds: float | None = None,
+        cancellable: bool = True,
+    ) -> str | None:
+        """Look at a change until its progress is as wanted, or for so many `seconds`; without any, to its deadlines.
+
+        Returns the sentence of a deadline that it missed. Raises Cancelled if `cancellable`, and CallError for one that
+        lasts; outlives any other.
         """
         self._progress = Progress(State.GOING, "")
-        for _ in self._poller.polls(self._timeout, cancellable=cancellable):
+        deadlines = Deadlines(self._settings)
+        for passed in self._poller.polls(math.inf if seconds is None else seconds, cancellable=cancellable):
             try:
-                self._progress = progress = change.look()
+                self._progress = change.look()
             except CallError as error:
                 if error.lasts:
                     raise
-                continue
+            progress = self._progress
+            late = deadlines.look(progress, passed)
             tally = self._meter.tally()
-            self._display.block(list(progress.lines), tally.text() if tally else "")
-            if progress.state in until:
+            moving = (f"{deadlines.spent(progress.stage):.0f} s", tally.text() if tally else "")
+            self._display.block([progress.stage.value, *progress.lines], ", ".join(filter(None, moving)))
+            if until(progress):
                 break
-        return self._progress
+            if late and seconds is None:
+                return late
+        return None
 
     def _require_no_successor(self, change: Change, progress: Progress) -> None:
         if progress.state is State.REPLACED:
@@ -115,26 +153,42 @@ class Rollout:
             return self._go_back()
         if progress.state.ended:
             return progress
-        self._display.line("Telling the target to undo it.", "yellow")
-        change.stop()
-        return self._follow(change, ENDED, cancellable=False)
+        if progress.state is State.GOING:
+            self._display.line("Telling the target to undo it.", "yellow")
+            change.stop()
+        return self._follow_back(change, State.UNDOING)
 
     def _go_back(self) -> Progress:
         """Deploy what ran before, or nothing where nothing ran, and return that change's progress as an undoing."""
         self._display.line("Going back to the previous release.", "yellow")
         change = self._target.restore()
         change.begin()
-        progress = self._follow(change, ENDED, cancellable=False)
+        progress = self._follow_back(change, State.GOING)
         return replace(progress, state=State.UNDONE) if progress.state is State.DONE else replace(progress, word="")
+
+    def _follow_back(self, change: Change, going: State) -> Progress:
+        """Follow a change that brings back what ran before, in the state `going`, and return its progress."""
+        self._follow(change, lambda progress: progress.state.ended, cancellable=False)
+        progress = self._progress
+        if (progress.state, progress.stage) == (going, Stage.BAKE):
+            return replace(progress, state=State.UNDONE)  # what ran before serves again, and only bakes
+        return progress
+
+    def _fail(self, change: Change, outcome: Outcome, cause: Cause) -> None:
+        """Have what ran before, and raise Ended, unless the change is done before it can be undone."""
+        self._require_no_successor(change, self._progress)
+        progress = self._undo(change, self._progress)
+        if progress.state is State.DONE:
+            self._display.line("It finished before it could be undone.", "yellow")
+            return
+        self._require_no_successor(change, progress)
+        self._end(outcome, cause, progress)
 
     def _end(self, outcome: Outcome, cause: Cause, progress: Progress) -> None:
         if progress.state is State.UNDONE:
             raise Ended(outcome, cause)
         word = f" ({progress.word})" if progress.word else ""
         raise Ended(Outcome.FAILED, replace(cause, sentence=f"{cause.sentence} It could not be undone{word}."))
-
-
-ENDED = {state for state in State if state.ended}
 
 
 def not_lasting(error: CallError) -> bool:

@@ -114,13 +114,34 @@ class State(Enum):
         return self not in (State.GOING, State.UNDOING)
 
 
+class Stage(Enum):
+    """The stage of a change that is under way, in their order. A target need not have them all."""
+
+    CAPACITY = "waiting for capacity"  # a machine has to start first
+    START = "starting"
+    HEALTHY = "being checked"  # all new tasks run, not all are healthy
+    TEST = "serving test traffic"
+    SHIFT = "taking over"  # from tasks of before
+    BAKE = "baking"  # all new tasks serve, no other is left, and the target watches its alarms
+
+
 @dataclass(frozen=True)
 class Progress:
-    """A change at one moment: its state, the target's own word for that, and lines for a person."""
+    """A change at one moment: its state, the target's own word for that, and lines for a person.
+
+    `counts` are the numbers, of tasks for example, of which any change is progress.
+    """
 
     state: State
     word: str
     lines: tuple[str, ...] = ()
+    stage: Stage = Stage.START
+    counts: tuple[float, ...] = ()
+
+    @property
+    def baking(self) -> bool:
+        """True if nothing remains but the bake."""
+        return self.state is State.GOING and self.stage is Stage.BAKE
 
 
 class Revision(Protocol):

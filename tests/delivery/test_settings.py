@@ -17,7 +17,7 @@ def test_settings_are_numbers_of_seconds():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DELIVERY_POLL", "soon"), ("DELIVERY_POLL", "-1"), ("DELIVERY_ROLLOUT_TIMEOUT", "nan"), ("DELIVERY_LOCK", "inf")],
+    [("DELIVERY_POLL", "soon"), ("DELIVERY_POLL", "-1"), ("DELIVERY_START_TIMEOUT", "nan"), ("DELIVERY_LOCK", "inf")],
 )
 def test_a_setting_that_cannot_be_used_is_named(name, value):
     with pytest.raises(click.UsageError, match=f"{name}: "):

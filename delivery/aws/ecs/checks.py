@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delivery.aws.ecs import capacity, task_definition
+from delivery.aws.ecs import capacity, service, task_definition
 from delivery.aws.errors import AwsError
 from delivery.deployment.errors import Doubt, Refusal
 
@@ -62,18 +62,16 @@ class Checks:
 
     def deployments(self) -> str:
         """Check that no other deployment is under way."""
-        self._service()
+        present = self._service()
         for each in self._running.deployments:
-            if each["status"] in (
-                "PENDING",
-                "IN_PROGRESS",
-                "STOP_REQUESTED",
-                "ROLLBACK_REQUESTED",
-                "ROLLBACK_IN_PROGRESS",
-            ):
+            if each["status"] in service.UNDER_WAY:
+                arn = each["serviceDeploymentArn"]
+                stage = service.stage(self._context, present, arn).value
                 raise Refusal(
-                    f"Another deployment is under way, {each['status']}: {each['serviceDeploymentArn']}.",
-                    "run this again when it has ended.",
+                    f"Another deployment is under way, {each['status']} ({stage}): {arn}.",
+                    # One that bakes has not completed, so ECS would go back to the one before it.
+                    "run this again when it has ended; to undo that one now, `aws ecs stop-service-deployment "
+                    f"--service-deployment-arn {arn} --stop-type ROLLBACK`.",
                 )
         return "none under way"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from delivery.aws.client import moment
-from delivery.aws.ecs import stopped_tasks, task_definition
+from delivery.aws.ecs import stages, stopped_tasks, task_definition
 from delivery.aws.errors import shown
 from delivery.deployment.outcomes import Cause
 
@@ -21,14 +21,15 @@ class Evidence:
     """The evidence on a rollout, each part as AWS's API has it.
 
     `deployment` is an entry of DescribeServiceDeployments, `service` of DescribeServices, `tasks` are the stopped tasks
-    of the new revision (DescribeTasks), `targets` the targets that were seen to be unhealthy, `seen` the present ones
-    (both DescribeTargetHealth), `logs` the last lines of the task that failed last, `definition` the new task
-    definition.
+    of the new revision and `starting` those that do not run yet (both DescribeTasks), `targets` the targets that were
+    seen to be unhealthy, `seen` the present ones (both DescribeTargetHealth), `logs` the last lines of the task that
+    failed last, `definition` the new task definition.
     """
 
     deployment: Json = field(default_factory=dict)
     service: Json = field(default_factory=dict)
     tasks: list[Json] = field(default_factory=list)
+    starting: list[Json] = field(default_factory=list)
     targets: list[Json] = field(default_factory=list)
     seen: list[Json] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
@@ -45,6 +46,9 @@ class Evidence:
                 f"{name}: {each['runningCount']} of {each['desiredCount']} running, {each['pendingCount']} pending, "
                 f"{each.get('failedTasks', 0)} failed"
             )
+        if waiting := sum(map(stages.waits_for_instance, self.starting)):
+            wanted = self.deployment.get("targetServiceRevision", {}).get("requestedTaskCount", waiting)
+            found.append(f"waiting for an instance ({waiting} of {wanted} tasks)")
         return found
 
 
@@ -55,7 +59,7 @@ def of_rollout(evidence: Evidence) -> Cause:
         names = alarms.get("triggeredAlarmNames") or alarms.get("alarmNames") or ["an alarm"]
         return Cause(
             "alarm",
-            f"{', '.join(names)} fired while the new tasks were taking over.",
+            f"{', '.join(names)} fired during the rollout.",
             _reasons(evidence) + shown(evidence.logs),
             "check what the alarm measures (ecs/service.yml): errors, unfit tasks or slow pages of this release.",
         )
@@ -71,6 +75,9 @@ def of_rollout(evidence: Evidence) -> Cause:
             happened,
         )
     placing = next((message for message in happened if "unable to place a task" in message), None)
+    waiting = next(filter(None, map(of_waiting, evidence.starting)), None)
+    if waiting and not placing:
+        return waiting
     if placing:
         # ECS says this too of a task that was placed, but could not start.
         return stopped_tasks.cause({"stoppedReason": placing, "containers": []}, [], evidence.definition) or _unplaced(
@@ -117,6 +124,43 @@ def of_placement(failures: list[Json]) -> Cause:
     return _unplaced("; ".join(reasons))
 
 
+def of_waiting(task: Json) -> Cause | None:
+    """Return why a task has not started yet: it waits for an instance or for a network interface. None for neither."""
+    said = (f"{task['taskArn']} is {task['lastStatus']}",)
+    if stages.waits_for_instance(task):
+        return Cause(
+            "no-instance",
+            "No instance had room for the task, and none was started that has.",
+            said,
+            "check the activity of the Auto Scaling group, and the most instances that ecs/cluster.yml allows; an "
+            "instance that starts but does not join the cluster has the reason in /var/log/cloud-init-output.log.",
+        )
+    if stages.waits_for_interface(task):
+        return stopped_tasks.of_interface(said)
+    return None
+
+
+def of_slow_migration(task: Json, logs: list[str], seconds: float) -> Cause:
+    """Return why the one-off task that prepares the database had not ended in time, by what it was doing then."""
+    waiting = of_waiting(task)
+    if waiting:
+        return replace(waiting, sentence=f"The migration had not begun after {seconds:.0f} s. {waiting.sentence}")
+    if task["lastStatus"] in stages.STARTING:
+        return Cause(
+            "cannot-start",
+            f"The migration had not begun after {seconds:.0f} s: its task was still {task['lastStatus']}.",
+            shown(logs),
+            "check the way to the registry, in ecs/network.yml, and the size of the image.",
+        )
+    return Cause(
+        "migration-slow",
+        f"Preparing the database was not done after {seconds:.0f} s, and was ended.",
+        shown(logs),
+        "check the newest migration in src/colophon/database/migrations/versions/, or raise "
+        "DELIVERY_MIGRATION_TIMEOUT; a lock that the running site holds can be the reason too.",
+    )
+
+
 def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
     """Return why the one-off task that prepares the database did not end with 0."""
     cause = stopped_tasks.cause(task, logs, definition)
@@ -135,6 +179,8 @@ def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
 
 
 def _unplaced(said: str) -> Cause:
+    if "RESOURCE:ENI" in said:
+        return stopped_tasks.of_interface((said,))
     if re.search(r"\bports?\b", said, re.IGNORECASE):
         return Cause(
             "port-clash",

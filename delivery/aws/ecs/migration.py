@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.ecs import diagnosis, service, task_log
+from delivery.aws.ecs import diagnosis, service, stages, task_log
 from delivery.aws.ecs.task_definition import CONTAINER
-from delivery.aws.errors import AwsError, shown
-from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.aws.errors import AwsError
+from delivery.deployment.outcomes import Ended, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from delivery.aws.context import Context
     from delivery.deployment.seam import Json
 
@@ -25,27 +27,25 @@ POLLS = 3  # after the first, for a task that may have been started
 def migrate(context: Context, service: Json, definition: Json) -> Json:
     """Prepare the database with a task of this definition, showing its log, and return its ARN and exit code.
 
-    Raises Ended when it does not end with 0 in time. Whatever else ends this, Cancelled for one, ends the task first.
+    Raises Ended when it does not end with 0 in time, which begins when it has an instance. Whatever else ends this,
+    Cancelled for one, ends the task first.
     """
-    task = _start(context, service, definition)
+    task, seconds = _start(context, service, definition), context.settings.migration
     log = task_log.Log(context, definition, task)
     try:
-        task = _follow(context, task, log, context.settings.migration)
+        if stages.waits_for_instance(task):
+            click.echo("  waiting for an instance (1 of 1 tasks)")
+            task = _follow(context, task, log, context.settings.capacity, until=_is_placed)
+        if _is_placed(task):
+            task = _follow(context, task, log, seconds)
+        else:
+            seconds = context.settings.capacity
     except Exception:
         _stop(context, task, log)
         raise
     if task["lastStatus"] != "STOPPED":
         _stop(context, task, log)
-        raise Ended(
-            Outcome.MIGRATION_FAILED,
-            Cause(
-                "migration-slow",
-                f"Preparing the database was not done after {context.settings.migration:.0f} s, and was ended.",
-                shown(log.lines),
-                "check the newest migration in src/colophon/database/migrations/versions/, or raise "
-                "DELIVERY_MIGRATION_TIMEOUT; a lock that the running site holds can be the reason too.",
-            ),
-        )
+        raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_slow_migration(task, log.lines, seconds))
     code = next((each.get("exitCode") for each in task["containers"] if each["name"] == CONTAINER), None)
     if code != 0:
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_migration(task, log.lines, definition))
@@ -104,7 +104,23 @@ def _carried_out(context: Context, started_by: str) -> Json | None:
     return None
 
 
-def _follow(context: Context, task: Json, log: task_log.Log, seconds: float, *, cancellable: bool = True) -> Json:
+def _is_stopped(task: Json) -> bool:
+    return bool(task["lastStatus"] == "STOPPED")
+
+
+def _is_placed(task: Json) -> bool:
+    return not stages.waits_for_instance(task)
+
+
+def _follow(
+    context: Context,
+    task: Json,
+    log: task_log.Log,
+    seconds: float,
+    *,
+    until: Callable[[Json], bool] = _is_stopped,
+    cancellable: bool = True,
+) -> Json:
     for _ in context.poller.polls(seconds, cancellable=cancellable):
         try:
             found = context.aws.call(
@@ -116,7 +132,7 @@ def _follow(context: Context, task: Json, log: task_log.Log, seconds: float, *, 
         except AwsError as error:
             if error.lasts:
                 raise
-        if task["lastStatus"] == "STOPPED":
+        if until(task):
             break
     return task
 

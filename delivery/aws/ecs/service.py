@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from delivery.aws import ecr
 from delivery.aws.client import moment
-from delivery.aws.ecs import task_definition
+from delivery.aws.ecs import stages, task_definition
 
 if TYPE_CHECKING:
     from delivery.aws.context import Context
-    from delivery.deployment.seam import Json
+    from delivery.deployment.seam import Json, Stage
 
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+UNDER_WAY = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
 BATCH = 100  # as many as the Describe calls of ECS take at once
 
 
@@ -110,6 +112,14 @@ def target_health(context: Context, group: str) -> list[Json]:
     found = context.aws.call("elbv2", "describe-target-health", target_group_arn=group)
     targets: list[Json] = found["TargetHealthDescriptions"]
     return targets
+
+
+def stage(context: Context, present: Json, deployment: str) -> Stage:
+    """Return the stage of a deployment of the service, by its ARN. Raises AwsError."""
+    found = context.aws.call("ecs", "describe-service-deployments", service_deployment_arns=deployment)
+    groups = [each["targetGroupArn"] for each in present.get("loadBalancers", []) if each.get("targetGroupArn")]
+    targets = [target for group in groups[:1] for target in target_health(context, group)]
+    return stages.of(next(iter(found["serviceDeployments"]), {}), targets, [])
 
 
 def tasks(

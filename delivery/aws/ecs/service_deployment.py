@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws.client import moment
-from delivery.aws.ecs import diagnosis, service, task_definition, task_log
+from delivery.aws.ecs import diagnosis, service, stages, task_definition, task_log
 from delivery.aws.ecs.diagnosis import Evidence
 from delivery.aws.errors import AwsError
 from delivery.deployment.cancellation import PERSISTING
@@ -138,7 +138,10 @@ class ServiceDeployment:
         self._read()
         if self._status == "STOPPED" and self._has_moved():
             self._read()
-        return Progress(STATES.get(self._status, State.GOING), self._status, tuple(self.evidence.lines()))
+        state, evidence = STATES.get(self._status, State.GOING), self.evidence
+        stage = stages.of(evidence.deployment, evidence.seen, evidence.starting)
+        counts = stages.counts(evidence.deployment, evidence.seen)
+        return Progress(state, self._status, tuple(evidence.lines()), stage, counts)
 
     def _read(self) -> None:
         aws, name = self._context.aws, self._context.names.project
@@ -152,6 +155,14 @@ class ServiceDeployment:
             # A target's reason is gone with the target, so it is noted while it can be seen.
             if not STATES.get(self._status, State.GOING).ended:
                 self._note_targets()
+                self.evidence.starting = self._starting()
+
+    def _starting(self) -> list[Json]:
+        """Return the new tasks that do not run yet, once ECS says that there are any."""
+        if not self.evidence.deployment.get("targetServiceRevision", {}).get("pendingTaskCount"):
+            return []
+        found = self._own(service.tasks(self._context, "RUNNING", service_name=self._context.names.project))
+        return [each for each in found if each["lastStatus"] in stages.STARTING]
 
     def _note_targets(self) -> None:
         balancers = self.evidence.service.get("loadBalancers") or []

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from delivery.deployment.seam import Json
 
 # Of causes that are found as often, the first one counts.
-RANK = ("secret", "access-denied", "image", "port-clash", "memory", "architecture", "cannot-start", "exits", "health")
+RANK = (
+    *("secret", "access-denied", "image", "port-clash", "network-interface", "memory", "architecture", "cannot-start"),
+    *("exits", "health", "instance-ended"),
+)
 # What ECS says when a container's own reason says more.
 SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
 
@@ -26,6 +29,15 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
     exited = task.get("stopCode") == "EssentialContainerExited"
     if "CannotPullContainer" in text or "CannotPullImage" in text:
         return Cause("image", f"The image {_image(task)} cannot be pulled.", said, _about_pulling(text))
+    if re.search(r"network interface|\bENI\b", text):
+        return of_interface(said)
+    if re.search(r"Host EC2 .*terminated", text) or task.get("stopCode") in ("SpotInterruption", "TerminationNotice"):
+        return Cause(
+            "instance-ended",
+            "The instance of a new task was ended while the task was on it.",
+            said,
+            "none in this release: run this again, and check the activity of the Auto Scaling group (ecs/cluster.yml).",
+        )
     if "ResourceInitializationError" in text or "etching secret data" in text or "retrieved secret" in text:
         return _initialisation(text, said)
     if "port is already allocated" in text or "address already in use" in text:
@@ -72,6 +84,18 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
             "check HealthCheck in ecs/service.yml, and what the site answers (src/colophon/web/health.py).",
         )
     return None
+
+
+def of_interface(said: tuple[str, ...]) -> Cause:
+    """Return the cause of a task that gets no network interface."""
+    return Cause(
+        "network-interface",
+        "A task gets no network interface on its instance.",
+        said,
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-eni.html
+        "check ecs/cluster.yml: more instances, or a larger kind, as each kind takes so many interfaces, of which each "
+        "task needs one; then the subnets in ecs/network.yml, which may be out of addresses.",
+    )
 
 
 def _initialisation(text: str, said: tuple[str, ...]) -> Cause:

@@ -135,7 +135,7 @@ class EcsTarget:
             ("revision", task_definition.revision(present["taskDefinition"])),
             ("tasks", counts),
             ("targets", self._targets(present)),
-            ("deployment", self._newest_deployment()),
+            ("deployment", self._newest_deployment(present)),
         ]
 
     def _targets(self, present: Json) -> str:
@@ -146,9 +146,13 @@ class EcsTarget:
         states = Counter(each["TargetHealth"]["State"] for each in found)
         return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
 
-    def _newest_deployment(self) -> str:
+    def _newest_deployment(self, present: Json) -> str:
         newest = next(iter(self.running.deployments), None)
         if newest is None:
             return "none"
         since = newest.get("finishedAt") or newest["createdAt"]
-        return f"{newest['status']} since {moment(since):%Y-%m-%d %H:%M:%S %Z}: {newest['serviceDeploymentArn']}"
+        state, arn = newest["status"], newest["serviceDeploymentArn"]
+        if state in service.UNDER_WAY:
+            state += f" ({service.stage(self._context, present, arn).value})"
+        why = f", as it says: {newest['statusReason']}" if newest.get("statusReason") else ""
+        return f"{state} since {moment(since):%Y-%m-%d %H:%M:%S %Z}: {arn}{why}"

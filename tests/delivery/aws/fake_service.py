@@ -10,6 +10,7 @@ from tests.delivery.aws.fake_cli import Fault, hold_against_model
 from tests.delivery.aws.resources import ARN, NAME, NOON, REGISTRY, Json
 
 UNDER_WAY = ("PENDING", "IN_PROGRESS")
+BAKING = "BAKING"  # in a script: IN_PROGRESS with all tasks new
 DEFINITIONS = ("definitions", "service_definition", "running_definition", "completed")
 # What a call may change, or a test plans for the calls to come.
 SERVICE_STATE = (*DEFINITIONS, "deployments", "scripts", "one_off", "migration", "desired")
@@ -26,7 +27,7 @@ class FakeService:
     def __init__(self) -> None:
         self.definitions: dict[str, Json] = {}
         self.deployments: list[Json] = []
-        self.scripts: list[list[str]] = []  # the statuses that each deployment will go through
+        self.scripts: list[list[str]] = []  # the statuses that each deployment will go through, or BAKING
         self.after_stop = ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]
         self.one_off: dict[str, Json] = {}
         self.migration: Json = {"exitCode": 0}
@@ -117,8 +118,9 @@ class FakeService:
         return next(each for each in self.deployments if arn in [each[key] for key in keys])
 
     def _ecs_list_service_deployments(self, _: Json) -> Json:
-        keys = ("serviceDeploymentArn", "createdAt", "status", "targetServiceRevisionArn")
-        return {"serviceDeployments": [{key: each[key] for key in keys} for each in self.deployments]}
+        keys = ("serviceDeploymentArn", "createdAt", "status", "statusReason", "targetServiceRevisionArn")
+        shown = [{key: each[key] for key in keys if key in each} for each in self.deployments]
+        return {"serviceDeployments": shown}
 
     def _ecs_describe_service_revisions(self, given: Json) -> Json:
         arn = given["service-revision-arns"]
@@ -133,19 +135,24 @@ class FakeService:
     def _ecs_describe_service_deployments(self, given: Json) -> Json:
         held = self._deployment(given["service-deployment-arns"])
         self._proceed(held)
-        tasks = {"requestedTaskCount": 2, "runningTaskCount": 0, "pendingTaskCount": 2}
+        running = 2 if self.running_definition == held["_to"] else 0
+        tasks = {"requestedTaskCount": 2, "runningTaskCount": running, "pendingTaskCount": 0}
         described = {key: held[key] for key in ("serviceDeploymentArn", "createdAt", "status")} | {
+            "alarms": {"status": "MONITORING" if held["status"] in UNDER_WAY else "MONITORING_COMPLETE"},
             "targetServiceRevision": {"arn": held["targetServiceRevisionArn"], **tasks},
             "deploymentCircuitBreaker": {"status": "MONITORING", "failureCount": 0, "threshold": 2},
         }
         return {"serviceDeployments": [described | held.get("_more", {})]}
 
     def _proceed(self, held: Json) -> None:
-        held["status"] = held["_script"].pop(0) if len(held["_script"]) > 1 else held["_script"][0]
-        if held["status"] == "SUCCESSFUL":
-            self.running_definition = self.completed = held["_to"]
-        if held["status"].startswith("ROLLBACK") and held is self.deployments[0]:
-            self.service_definition = self.completed
+        status = held["_script"].pop(0) if len(held["_script"]) > 1 else held["_script"][0]
+        held["status"] = "IN_PROGRESS" if status == BAKING else status
+        if status in (BAKING, "SUCCESSFUL"):
+            self.running_definition = held["_to"]
+        if status == "SUCCESSFUL":
+            self.completed = held["_to"]
+        if status.startswith("ROLLBACK") and held is self.deployments[0]:
+            self.service_definition = self.running_definition = self.completed
 
     def _ecs_stop_service_deployment(self, given: Json) -> Json:
         held = self._deployment(given["service-deployment-arn"])

@@ -55,7 +55,7 @@ def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commit
     aws.targets.append(target("10.0.1.12", "unhealthy", "Target.Timeout", "Request timed out"))
     aws.scripts = [["IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
     deploy("--force", "--desired-count", "2")
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     deploy("--force")
     monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")

@@ -9,6 +9,7 @@ import pytest
 import delivery
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Broken, Fault
+from tests.delivery.aws.fake_service import BAKING
 from tests.delivery.aws.resources import NAME, REGISTRY, target
 from tests.waiting import until
 
@@ -192,7 +193,7 @@ def test_a_reason_that_a_target_had_only_for_a_while_is_remembered(deploy, aws, 
 
 
 def test_a_rollout_that_takes_too_long_is_undone(deploy, aws, commits, monkeypatch):
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     aws.events = [
         {
@@ -205,12 +206,53 @@ def test_a_rollout_that_takes_too_long_is_undone(deploy, aws, commits, monkeypat
     ]
     result = deploy()
     assert result.exit_code == Outcome.TIMED_OUT.code
-    assert "Not done after 0 s. There is no room in the cluster for one more task." in result.output
+    late = "It was starting for 0 s (DELIVERY_START_TIMEOUT)."
+    assert f"{late} There is no room in the cluster for one more task." in result.output
     assert is_whole(aws, commits.old)
 
 
+def test_a_release_that_bakes_is_proven_meanwhile_and_then_watched(deploy, aws, commits):
+    aws.scripts = [["IN_PROGRESS", BAKING, BAKING, "SUCCESSFUL"]]
+    result = deploy()
+    assert result.exit_code == 0
+    assert is_whole(aws, commits.new)
+    assert receipt(aws)["bake"] == {"ended": True}
+
+
+def test_a_release_that_bakes_for_long_is_live_and_status_tells_if_it_is_undone_later(
+    deploy, deliver, aws, commits, monkeypatch
+):
+    monkeypatch.setenv("DELIVERY_BAKE_TIMEOUT", "0")
+    aws.scripts = [["IN_PROGRESS", BAKING]]
+    result = deploy()
+    assert result.exit_code == 0
+    assert "It still bakes" in result.output
+    assert "ecs stop-service-deployment" not in aws.operations
+    assert receipt(aws)["bake"] == {"ended": False}
+    assert "IN_PROGRESS (baking) since" in deliver("status").output
+    refused = deploy("--force")
+    assert refused.exit_code == Outcome.REFUSED.code
+    assert "Another deployment is under way, IN_PROGRESS (baking)" in refused.output
+    undone = {"statusReason": "Service deployment rolled back because of a CloudWatch alarm."}
+    aws.deployments[0].update(_script=["ROLLBACK_SUCCESSFUL"], **undone)
+    aws._proceed(aws.deployments[0])
+    said = deliver("status").output
+    assert "ROLLBACK_SUCCESSFUL since" in said
+    assert "because of a CloudWatch alarm" in said
+    assert "released      a different image" in said
+    assert deliver("rollback", "--yes").exit_code == Outcome.REFUSED.code
+
+
+def test_an_alarm_during_the_bake_rolls_back(deploy, aws, commits):
+    aws.scripts = [["IN_PROGRESS", BAKING, BAKING, "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
+    result = deploy()
+    assert result.exit_code == Outcome.ROLLED_BACK.code
+    assert is_whole(aws, commits.old)
+    assert not receipt(aws)["proven"]
+
+
 def test_a_rollout_that_ends_well_while_it_is_being_undone_is_live(deploy, aws, commits, monkeypatch):
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts = [["IN_PROGRESS"]]
     aws.at(
         "ecs", "stop-service-deployment", lambda: aws.deployments[0].update(status="SUCCESSFUL", _script=["SUCCESSFUL"])
@@ -346,7 +388,7 @@ def test_throttling_for_a_while_is_waited_out(deploy, aws, commits):
 
 
 def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(deploy, aws, commits, monkeypatch):
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
     result = deploy()
@@ -356,7 +398,7 @@ def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(d
 
 
 def test_the_undoing_is_repeated_until_it_succeeds(deploy, aws, commits, monkeypatch):
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
     throttled = Fault("ThrottlingException", "Rate exceeded")
     aws.fail("ecs", "stop-service-deployment", throttled, throttled)

@@ -1,6 +1,7 @@
 """`rollback`: to the last release that was proven, wherever that lies."""
 
 import functools
+import json
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_it_says_what_it_will_do_and_goes_back_to_the_release_before(rollback, a
     assert aws.receipts[-1]["kind"] == "rollback"
     assert aws.receipts[-1]["proven"]
     assert aws.released == f"{REGISTRY}/{NAME}@{aws.digest(one)}"
+
+
+def test_it_passes_over_a_release_that_may_have_been_undone_while_it_baked(rollback, aws, released, deploy, git):
+    one, two, three = released("SUCCESSFUL", "SUCCESSFUL", "SUCCESSFUL")
+    key, (body, tag) = [(key, aws.objects[key]) for key in sorted(aws.objects) if key.startswith("receipts/")][1]
+    baking = json.loads(body) | {"bake": {"ended": False}}
+    aws.objects[key] = json.dumps(baking).encode(), tag
+    state = aws.state()
+    rollback("--yes")
+    assert running(aws) == two  # the third replaced it, so it had lasted
+    aws.restore(state)
+    aws.objects.pop([key for key in sorted(aws.objects) if key.startswith("receipts/")][2])
+    rollback("--yes")
+    assert running(aws) == one
+    assert three
 
 
 def test_it_passes_over_releases_that_were_never_proven(rollback, aws, released):

@@ -49,10 +49,14 @@ class MemoryRevision:
     difference: list[str] = field(default_factory=list)
 
 
-class MemoryChange:
-    """A change that is in the next of the target's states at each look, and in the last one from then on."""
+# Of a change: a state alone, a progress, or the failure of the call that looks.
+Step = State | Progress | CallError
 
-    def __init__(self, target: MemoryTarget, revision: MemoryRevision, states: list[State]) -> None:
+
+class MemoryChange:
+    """A change that makes the next of the target's steps at each look, and the last one from then on."""
+
+    def __init__(self, target: MemoryTarget, revision: MemoryRevision, states: list[Step]) -> None:
         self._target, self._revision, self._states = target, revision, states
         self.id, self.begun = f"change to {revision.id}", False
 
@@ -62,10 +66,13 @@ class MemoryChange:
         self._target.now = self._revision
 
     def look(self) -> Progress:
-        state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
-        if state is State.UNDONE:
+        step = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        if isinstance(step, CallError):
+            raise step
+        progress = Progress(step, step.name, (step.value,)) if isinstance(step, State) else step
+        if progress.state is State.UNDONE:
             self._target.now = self._target.before
-        return Progress(state, state.name, (state.value,))
+        return progress
 
     def stop(self) -> None:
         self._target.calls.append("stop")
@@ -109,7 +116,7 @@ class MemoryRegistry:
 
 
 class MemoryTarget:
-    """A target with the state of its next change in `states`, and of the change that restores in `restoring`."""
+    """A target with the steps of its next change in `states`, and of the change that restores in `restoring`."""
 
     name, identity = "books", "a test"
     advice: Mapping[str, str] = {"unproven": "look at what is in between."}
@@ -119,7 +126,8 @@ class MemoryTarget:
         self.changes: dict[str, bool] = {}
         self.checks: dict[str, Callable[[Candidate], str]] = {"target": lambda _: "is there"}
         self.registry, self.store, self.running = MemoryRegistry(), MemoryStore(), MemoryRunning()
-        self.states, self.restoring = [State.GOING, State.DONE], [State.DONE]
+        self.states: list[Step] = [State.GOING, State.DONE]
+        self.restoring: list[Step] = [State.DONE]
         self.now = self.before = MemoryRevision("r1", "digest-of-old")
         self.successor: Cause | None = None
         self.recorded = ""

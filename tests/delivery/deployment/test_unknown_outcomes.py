@@ -141,7 +141,7 @@ def test_a_stop_works_though_its_answer_is_lost(deploy, aws, commits, monkeypatc
     before = aws.state()
     if operation == "stop-task":
         monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")
-    monkeypatch.setenv("DELIVERY_ROLLOUT_TIMEOUT", "0")
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.after_stop = ["ROLLBACK_SUCCESSFUL"]
     ended = deploy().exit_code
     number = next(at for at, words in enumerate(aws.program.calls) if words[1] == operation)
