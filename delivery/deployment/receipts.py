@@ -93,7 +93,7 @@ def newest(store: Store, most: int | None = None) -> Iterator[Json]:
 
 def _present(receipt: Json) -> Json:
     """Return a receipt of any schema in the present one: the first, which had no number, used other words."""
-    receipt = {"bake": None} | receipt  # which came later
+    receipt.setdefault("bake", None)  # which came later
     if "schema" in receipt:
         return receipt
     renamed = {"verified": "proven", "task_definition": "revision"}

@@ -1,6 +1,7 @@
 """The tasks, and what replaces them."""
 
 import json
+import math
 import re
 import shlex
 from importlib import import_module
@@ -130,6 +131,14 @@ def test_every_alarm_ends_a_rollout(stack, service):
     assert len(alarms) == 4
     assert deployment["Enable"]
     assert deployment["Rollback"]
+
+
+def test_new_tasks_that_are_being_checked_set_off_no_alarm(service, resources):
+    group, alarm = resources("load-balancer")["TargetGroup"], service["UnhealthyTasks"]
+    checks = group["HealthCheckIntervalSeconds"] * group["HealthyThresholdCount"]
+    longest = service["Service"]["HealthCheckGracePeriodSeconds"] + checks
+    touched = math.ceil(longest / alarm["Period"]) + 1
+    assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) > touched
 
 
 def test_an_alarm_tells_somebody_when_it_is_told_whom(resources):

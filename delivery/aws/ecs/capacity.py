@@ -1,4 +1,4 @@
-"""Room for one more task in the cluster."""
+"""Room for one more task in the cluster: CPU, memory, and network interfaces of its instances."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from delivery.aws.context import Context
     from delivery.deployment.seam import Json
+
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-constraints.html
+TYPE, TRUNK = "ecs.instance-type", "ecs.awsvpc-trunk-id"
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,15 @@ def room(context: Context, service: Json, definition: Json) -> Room:
     if service.get("launchType") == "FARGATE" or any(name.startswith("FARGATE") for name in providers):
         return Room(0, "on Fargate, where there is always room", unbounded=True)
     cpu, memory = needs(definition)
-    free = sum(_fits(instance, cpu, memory) for instance in _instances(context))
+    instances = _instances(context)
+    each, own = f"{cpu} CPU units and {memory} MiB", definition.get("networkMode") == "awsvpc"
+    interfaces = _interfaces(context, instances) if own else {}
+    free = sum(_fits(instance, cpu, memory, interfaces) for instance in instances)
     if free:
-        return Room(free, f"room for {free} more, of {cpu} CPU units and {memory} MiB")
-    lack = f"No instance has {cpu} CPU units and {memory} MiB to spare"
+        return Room(free, f"room for {free} more, of {each}{', with a network interface each' if interfaces else ''}")
+    if any(_fits(instance, cpu, memory, {}) for instance in instances):
+        each += ", and a network interface,"
+    lack = f"No instance has {each} to spare"
     if providers and _grows(context, providers):
         return Room(0, f"{lack.lower()}; ECS will start one, which takes some minutes", grows=True)
     return Room(0, f"{lack}, so the rollout could not begin.")
@@ -65,9 +73,31 @@ def _instances(context: Context) -> list[Json]:
     return [each for each in found if each["agentConnected"]]
 
 
-def _fits(instance: Json, cpu: int, memory: int) -> int:
+def _fits(instance: Json, cpu: int, memory: int, interfaces: dict[str, int]) -> int:
+    """Return for how many tasks an instance has room; `interfaces` are those that each kind of instance takes."""
     left: dict[str, int] = {each["name"]: each.get("integerValue", 0) for each in instance["remainingResources"]}
-    return max(0, min(left.get(name, 0) // max(need, 1) for name, need in (("CPU", cpu), ("MEMORY", memory))))
+    room = [left.get(name, 0) // max(need, 1) for name, need in (("CPU", cpu), ("MEMORY", memory))]
+    if (most := interfaces.get(_attribute(instance, TYPE))) is not None and not _attribute(instance, TRUNK):
+        # One is the instance's own. ECS promises no list of those that tasks have, but counts the tasks.
+        room.append(most - 1 - instance.get("runningTasksCount", 0) - instance.get("pendingTasksCount", 0))
+    return max(0, min(room))
+
+
+def _interfaces(context: Context, instances: list[Json]) -> dict[str, int]:
+    """Return how many network interfaces each kind of instance takes, of those that are there.
+
+    ECS knows the kind of an instance but not this number, and no API knows that of an instance with a trunk.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-eni.html
+    """
+    kinds = sorted({_attribute(each, TYPE) for each in instances if not _attribute(each, TRUNK)} - {""})
+    if not kinds:
+        return {}
+    found = context.aws.call("ec2", "describe-instance-types", instance_types=kinds)["InstanceTypes"]
+    return {each["InstanceType"]: each["NetworkInfo"]["MaximumNetworkInterfaces"] for each in found}
+
+
+def _attribute(instance: Json, name: str) -> str:
+    return next((each.get("value", "") for each in instance.get("attributes", []) if each["name"] == name), "")
 
 
 def _grows(context: Context, providers: list[str]) -> bool:

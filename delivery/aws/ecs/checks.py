@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 NAMES = (
     *("cluster", "service", "deployments", "roles", "secrets"),
-    *("target group", "log group", "capacity", "address"),
+    *("target group", "log group", "capacity", "alarms", "address"),
 )
+
+ALARMS = ("MetricAlarms", "CompositeAlarms")  # in the answer of DescribeAlarms
 
 
 class Checks:
@@ -185,6 +187,27 @@ class Checks:
             room.sentence,
             "check ecs/cluster.yml: more or larger instances; or Cpu and MemoryReservation in ecs/service.yml.",
         )
+
+    def alarms(self) -> str:
+        """Check that alarms end a bad rollout, and that none is on: ECS would then watch none of them.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html. No refusal: the
+        release that mends what an alarm is about has to pass.
+        """
+        configured = self._service().get("deploymentConfiguration", {}).get("alarms", {})
+        names = configured.get("alarmNames", [])
+        if not (names and configured.get("enable") and configured.get("rollback")):
+            raise Doubt("no alarm ends a bad rollout: check ecs/service.yml, DeploymentConfiguration")
+        found = self._context.aws.call(
+            *("cloudwatch", "describe-alarms"), alarm_names=names, alarm_types=["MetricAlarm", "CompositeAlarm"]
+        )
+        states = {each["AlarmName"]: each["StateValue"] for kind in ALARMS for each in found.get(kind, [])}
+        on = [name for name in names if states.get(name) == "ALARM"]
+        if on:
+            raise Doubt(f"{', '.join(on)} is on, so ECS will watch no alarm during this deployment")
+        if missing := [name for name in names if name not in states]:
+            raise Doubt(f"{', '.join(missing)} is not there: create the stacks again (ecs/service.yml)")
+        return f"{', '.join(names)}: none is on"
 
     def address(self) -> str:
         """Check that the site's address is known."""

@@ -130,7 +130,7 @@ def of_waiting(task: Json) -> Cause | None:
     if stages.waits_for_instance(task):
         return Cause(
             "no-instance",
-            "No instance had room for the task, and none was started that has.",
+            "No instance has room for the task, and none with room has joined the cluster.",
             said,
             "check the activity of the Auto Scaling group, and the most instances that ecs/cluster.yml allows; an "
             "instance that starts but does not join the cluster has the reason in /var/log/cloud-init-output.log.",

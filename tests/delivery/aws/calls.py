@@ -2,6 +2,8 @@
 
 # Each role in ecs/delivery.yml must allow these, and no more.
 DEPLOY = {
+    "cloudwatch describe-alarms",
+    "ec2 describe-instance-types",
     "ecr batch-get-image",
     "ecr describe-image-scan-findings",
     "ecr describe-images",

@@ -31,10 +31,13 @@ class FakeService:
         self.after_stop = ["ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]
         self.one_off: dict[str, Json] = {}
         self.migration: Json = {"exitCode": 0}
+        self.unplaced = 0  # how often a one-off task is seen before it has an instance
+        self.starting: list[Json] = []  # tasks of a rollout that do not run yet
         self.stopped: list[Json] = []  # tasks that a rollout which fails leaves behind
         self.events: list[Json] = []
         self.instances = [resources.instance(1024, 2048)]
         self.scaling = "ENABLED"
+        self.alarms = {resources.ALARM: "OK"}
         self.breaker: Json = {"enable": True, "rollback": True}
         self.cluster_status, self.service_status = "ACTIVE", "ACTIVE"
         self.desired = 2
@@ -44,7 +47,11 @@ class FakeService:
     def same_answers(self) -> dict[str, Json | str]:
         """Return what each operation answers whose options do not matter."""
         instances = [each["containerInstanceArn"] for each in self.instances]
+        alarms = [{"AlarmName": name, "StateValue": state} for name, state in self.alarms.items()]
+        interfaces = {"InstanceType": "t3.small", "NetworkInfo": {"MaximumNetworkInterfaces": 3}}
         return {
+            "cloudwatch describe-alarms": {"MetricAlarms": alarms, "CompositeAlarms": []},
+            "ec2 describe-instance-types": {"InstanceTypes": [interfaces]},
             "ecs describe-capacity-providers": {"capacityProviders": [resources.capacity_provider(self.scaling)]},
             "ecs describe-clusters": {"clusters": [{"clusterName": NAME, "status": self.cluster_status}]},
             "ecs describe-container-instances": {"containerInstances": self.instances},
@@ -136,7 +143,8 @@ class FakeService:
         held = self._deployment(given["service-deployment-arns"])
         self._proceed(held)
         running = 2 if self.running_definition == held["_to"] else 0
-        tasks = {"requestedTaskCount": 2, "runningTaskCount": running, "pendingTaskCount": 0}
+        pending = 0 if running else len(self.starting)
+        tasks = {"requestedTaskCount": 2, "runningTaskCount": running, "pendingTaskCount": pending}
         described = {key: held[key] for key in ("serviceDeploymentArn", "createdAt", "status")} | {
             "alarms": {"status": "MONITORING" if held["status"] in UNDER_WAY else "MONITORING_COMPLETE"},
             "targetServiceRevision": {"arn": held["targetServiceRevisionArn"], **tasks},
@@ -180,6 +188,10 @@ class FakeService:
 
     def _proceed_with(self, task: Json) -> Json:
         """Return a one-off task as it is, and stop it once the migration has an end."""
+        if task["lastStatus"] == "PROVISIONING":
+            self.unplaced -= 1
+            task["lastStatus"] = "PROVISIONING" if self.unplaced > 0 else "RUNNING"
+            return _public(task)
         found = _public(task)
         if self.migration:
             task["lastStatus"] = "STOPPED"
@@ -193,7 +205,9 @@ class FakeService:
         containers = [{"name": "site", "image": image, "imageDigest": image.partition("@")[2]}]
         more: Json = {"createdAt": NOON, "containers": containers}
         names = [f"running{number}" for number in range(self.desired)]
-        return [resources.task(name, self.running_definition, "RUNNING", **more) for name in names]
+        running = [resources.task(name, self.running_definition, "RUNNING", **more) for name in names]
+        to = self.service_definition
+        return running + [resources.task(f"new{at}", to, **each) for at, each in enumerate(self.starting)]
 
     def _stopped(self) -> list[Json]:
         newest = self.deployments[0]["_to"] if self.deployments else self.running_definition
@@ -208,7 +222,8 @@ class FakeService:
         if task is None:
             more = {"containers": [{"name": "site"}], "_token": token}
             more |= {key: request[key] for key in ("overrides", "startedBy")}
-            task = resources.task(f"prepare{self.number()}", request["taskDefinition"], "RUNNING", **more)
+            status = "PROVISIONING" if self.unplaced else "RUNNING"
+            task = resources.task(f"prepare{self.number()}", request["taskDefinition"], status, **more)
             self.one_off[task["taskArn"]] = task
         return {"tasks": [_public(task)], "failures": []}
 

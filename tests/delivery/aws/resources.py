@@ -13,6 +13,8 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-fake-AbCdEf"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role"
+ALARM = f"{NAME}-site-errors"
+TYPE = "ecs.instance-type"
 NOON = 1772366400.0  # 1 March 2026, as version 1 of the CLI gives times
 
 
@@ -32,12 +34,14 @@ def target_group() -> Json:
     return group | {"HealthCheckPath": "/readyz", "HealthCheckPort": "traffic-port"}
 
 
-def instance(cpu: int, memory: int) -> Json:
-    """Return a container instance with so much to spare."""
+def instance(cpu: int, memory: int, *, tasks: int = 0) -> Json:
+    """Return a container instance with so much to spare, and so many tasks on it."""
     free = {"type": "INTEGER", "doubleValue": 0.0, "longValue": 0}
     left = [free | {"name": "CPU", "integerValue": cpu}, free | {"name": "MEMORY", "integerValue": memory}]
     arn = f"{ARN}:container-instance/{NAME}/1"
-    return {"containerInstanceArn": arn, "status": "ACTIVE", "agentConnected": True, "remainingResources": left}
+    names = {"containerInstanceArn": arn, "status": "ACTIVE", "attributes": [{"name": TYPE, "value": "t3.small"}]}
+    counts = {"runningTasksCount": tasks, "pendingTasksCount": 0}
+    return {**names, "agentConnected": True, "remainingResources": left, **counts}
 
 
 def capacity_provider(scaling: str) -> Json:
@@ -82,13 +86,14 @@ def service(definition: str, desired: int, *, status: str, rollout: str, breaker
     tasks = {"desiredCount": desired, "runningCount": desired, "pendingCount": 0, "taskDefinition": definition}
     primary = {"id": "ecs-svc/1", "status": "PRIMARY", "failedTasks": 0, "rolloutState": rollout, **tasks}
     limits = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    alarms = {"alarmNames": [ALARM], "enable": True, "rollback": True}
     network = {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}
     return tasks | {
         "serviceArn": f"{ARN}:service/{NAME}/{NAME}",
         "serviceName": NAME,
         "status": status,
         "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
-        "deploymentConfiguration": {"deploymentCircuitBreaker": breaker, **limits},
+        "deploymentConfiguration": {"deploymentCircuitBreaker": breaker, "alarms": alarms, **limits},
         "healthCheckGracePeriodSeconds": 30,
         "capacityProviderStrategy": [{"capacityProvider": NAME, "weight": 1, "base": 0}],
         "networkConfiguration": {"awsvpcConfiguration": network},

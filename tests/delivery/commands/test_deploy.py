@@ -353,6 +353,36 @@ def test_a_migration_that_takes_too_long_is_ended(deploy, aws, commits, monkeypa
     assert is_whole(aws, commits.old)
 
 
+def test_a_migration_s_time_begins_when_its_task_has_an_instance(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "5")
+    aws.unplaced = 3
+    result = deploy()
+    assert result.exit_code == 0
+    assert "  waiting for an instance (1 of 1 tasks)" in result.output
+
+
+def test_a_migration_that_gets_no_instance_is_not_to_blame(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_CAPACITY_TIMEOUT", "0")
+    aws.unplaced = 100
+    result = deploy()
+    assert result.exit_code == Outcome.MIGRATION_FAILED.code
+    assert "The migration had not begun after 0 s. No instance has room for the task" in result.output
+    assert receipt(aws)["diagnosis"]["kind"] == "no-instance"
+    assert "ecs stop-task" in aws.operations
+    assert is_whole(aws, commits.old)
+
+
+def test_a_rollout_that_waits_for_an_instance_shows_it_and_has_its_time_for_that(deploy, aws, commits, monkeypatch):
+    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "3600")
+    monkeypatch.setenv("DELIVERY_CAPACITY_TIMEOUT", "0")
+    aws.at("ecs", "update-service", lambda: aws.starting.append({"status": "PROVISIONING", "containers": []}))
+    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
+    result = deploy()
+    assert result.exit_code == Outcome.TIMED_OUT.code
+    assert "waiting for an instance (1 of 2 tasks)" in result.output
+    assert "It was waiting for capacity for 0 s (DELIVERY_CAPACITY_TIMEOUT). No instance has room" in result.output
+
+
 def test_a_migration_for_which_there_is_no_room_says_so(deploy, aws, commits, monkeypatch):
     full = {"tasks": [], "failures": [{"arn": "arn:aws:ecs:container-instance/1", "reason": "RESOURCE:MEMORY"}]}
     monkeypatch.setattr(aws, "_ecs_run_task", lambda _: full)

@@ -9,7 +9,7 @@ from delivery.aws.ecs import checks
 from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Fault
-from tests.delivery.aws.resources import GROUP, SECRET, instance
+from tests.delivery.aws.resources import ALARM, GROUP, SECRET, instance
 
 CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 
@@ -38,6 +38,7 @@ def test_it_changes_nothing(check, aws, commits):
 
 CRITICAL = {"name": "CVE-2099-0001", "severity": "CRITICAL"}
 PARAMETER = {"name": "X", "valueFrom": "/a/parameter"}
+FULL = instance(2048, 4096, tasks=2)  # of a kind that takes three network interfaces
 MISSPELT = {"name": "PGPASSWORD", "valueFrom": f"{SECRET}:passwort::"}
 
 
@@ -88,6 +89,9 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
     ("name", "spoil", "said"),
     [
         ("capacity", lambda aws: setattr(aws, "instances", [instance(100, 4096)]), "ECS will start one"),
+        ("capacity", lambda aws: setattr(aws, "instances", [FULL]), "and a network interface,"),
+        ("alarms", lambda aws: aws.alarms.update({ALARM: "ALARM"}), f"{ALARM} is on, so ECS will watch no alarm"),
+        ("alarms", lambda aws: aws.alarms.clear(), f"{ALARM} is not there"),
         ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "X: not in"),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
         ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),

@@ -40,6 +40,8 @@ def diagnose(given):
             return diagnosis.of_rollout(Evidence(**given["evidence"]))
         case "migration":
             return diagnosis.of_migration(given["task"], given["logs"], given["definition"])
+        case "slow-migration":
+            return diagnosis.of_slow_migration(given["task"], given["logs"], given["seconds"])
         case "placement":
             return diagnosis.of_placement(given["failures"])
         case "successor":
@@ -65,7 +67,8 @@ def test_what_is_diagnosed_is_what_aws_really_gives(name):
         ("ecs", "ServiceDeploymentBrief", given.get("successor")),
         ("ecs", "Service", evidence.get("service")),
         ("ecs", "TaskDefinition", evidence.get("definition") or given.get("definition")),
-        *(("ecs", "Task", task) for task in [*evidence.get("tasks", []), *filter(None, [given.get("task")])]),
+        *(("ecs", "Task", task) for part in ("tasks", "starting") for task in evidence.get(part, [])),
+        ("ecs", "Task", given.get("task")),
         *(("ecs", "Failure", failure) for failure in given.get("failures", [])),
         *(("elbv2", "TargetHealthDescription", target) for target in evidence.get("targets", [])),
     ]
