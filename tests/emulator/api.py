@@ -79,7 +79,8 @@ class Api:
         settings.setdefault("deploymentController", {"type": "ECS"})
         settings.setdefault("schedulingStrategy", "REPLICA")
         configuration = settings.get("deploymentConfiguration") or {}
-        settings["deploymentConfiguration"] = {"maximumPercent": 200, "minimumHealthyPercent": 100, **configuration}
+        usual = {"strategy": "ROLLING", "maximumPercent": 200, "minimumHealthyPercent": 100, "bakeTimeInMinutes": 0}
+        settings["deploymentConfiguration"] = {**usual, **configuration}
         if not settings.get("launchType") and not settings.get("capacityProviderStrategy"):
             default = cluster.get("defaultCapacityProviderStrategy")
             settings.update({"capacityProviderStrategy": default} if default else {"launchType": "EC2"})

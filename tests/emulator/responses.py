@@ -155,6 +155,7 @@ def release(world: World, owner: Service, shown: Release) -> Json:
         **shown.times,
         "sourceServiceRevisions": [revision(arn) for arn in shown.source_revisions],
         "targetServiceRevision": revision(shown.target_revision),
+        **_lifecycle(shown),
         "deploymentConfiguration": shown.configuration,
         "deploymentCircuitBreaker": {"status": breaker, "failureCount": shown.failures, "threshold": shown.threshold},
         "alarms": _alarms(shown),
@@ -162,10 +163,18 @@ def release(world: World, owner: Service, shown: Release) -> Json:
     }
 
 
+def _lifecycle(shown: Release) -> Json:
+    """Return the stage of a service deployment that is under way (ServiceDeploymentLifecycleStage)."""
+    if not shown.ongoing or shown.rollback:
+        return {}
+    started = "SCALE_UP" if "startedAt" in shown.times else "PRE_SCALE_UP"
+    return {"lifecycleStage": "BAKE_TIME" if shown.baking else started}
+
+
 def _alarms(shown: Release) -> Json:
     """Return the state of a service deployment's alarms (ServiceDeploymentAlarms)."""
     configured = shown.configuration.get("alarms") or {}
-    if not configured.get("enable"):
+    if not configured.get("enable") or shown.watches is False:
         return {"status": "DISABLED"}
     status = "TRIGGERED" if shown.alarms else "MONITORING" if shown.ongoing else "MONITORING_COMPLETE"
     return {"status": status, "alarmNames": configured.get("alarmNames") or [], "triggeredAlarmNames": shown.alarms}

@@ -77,6 +77,20 @@ def plan(service: Service, tasks: list[Task]) -> Plan:
     return Plan(start, stop)
 
 
+def baked(service: Service, seconds: float, now: float) -> bool:
+    """Return True if the newest deployment, whose tasks are all there, has no bake or is at its end.
+
+    ECS goes on watching the alarms of the deployment then, for a time that it computes from them:
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-failure.html
+    """
+    release = service.primary.release
+    if not release.watches or release.rollback:
+        return True
+    if release.baking is None:
+        release.baking = now
+    return now - release.baking >= seconds
+
+
 def finished(service: Service, tasks: list[Task]) -> bool:
     """Return True if the newest deployment has all its tasks, all healthy, and no other task is left."""
     new = [task for task in tasks if task.deployment is service.primary and task.wanted]

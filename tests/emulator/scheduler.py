@@ -27,7 +27,7 @@ class Scheduler:
 
     `launch(service, deployment)` places a task and starts its thread (raises PlacementError); `target_states(service,
     task)` gives the state of each of a task's targets; `alarmed(service)` names the alarms that a service watches and
-    that are in ALARM.
+    that are in ALARM; `bake(service)` gives the seconds that its alarms need to see something.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Scheduler:
         launch: Callable[[Service, Deployment], Task],
         target_states: Callable[[Service, Task], list[Any]],
         alarmed: Callable[[Service], list[str]],
+        bake: Callable[[Service], float],
     ) -> None:
         self.world = world
         self._launch = launch
         self._target_states = target_states
         self._alarmed = alarmed
+        self._bake = bake
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
 
@@ -158,11 +160,15 @@ class Scheduler:
             self._fail(service, "ECS deployment stopped: rollback was requested.", roll_back=True)
             return
         breaker, alarms = service.breaker, service.configuration.get("alarms") or {}
+        if release.watches is None:
+            # "If an alarm is in the ALARM state at the beginning of a deployment, Amazon ECS will not monitor alarms
+            # for the duration of that deployment": the page that rollout.baked names.
+            release.watches = bool(alarms.get("enable")) and not self._alarmed(service)
         release.threshold = rollout.threshold(breaker, service.desired)
         if breaker.get("enable") and deployment.failed_tasks >= release.threshold:
             reason = "ECS deployment circuit breaker: tasks failed to start."
             self._fail(service, reason, roll_back=bool(breaker.get("rollback")))
-        elif alarms.get("enable") and not release.rollback and (gone_off := self._alarmed(service)):
+        elif release.watches and not release.rollback and (gone_off := self._alarmed(service)):
             release.alarms = gone_off
             self._fail(service, "ECS deployment failed: alarm detected.", roll_back=bool(alarms.get("rollback")))
 
@@ -197,7 +203,8 @@ class Scheduler:
     def _complete(self, service: Service, tasks: list[Task]) -> None:
         deployment, release = service.primary, service.primary.release
         remaining = {id(task.deployment) for task in tasks}
-        if deployment.state == "IN_PROGRESS" and rollout.finished(service, tasks):
+        finished = deployment.state == "IN_PROGRESS" and rollout.finished(service, tasks)
+        if finished and rollout.baked(service, self.world.pace.bake(self._bake(service)), time.time()):
             deployment.reach("COMPLETED", f"ECS deployment {deployment.id} completed.")
             deployment.failed_tasks = 0
             service.completed = deployment

@@ -44,7 +44,7 @@ class Server:
         self.hosts, reached = _hosts(self.engine.gateway)
         self.runner = Runner(self.world, self.engine, self.balancers, self.registry, f"http://{reached}:{port}")
         self.api = api.Api(self.world, self.runner)
-        self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, store.alarmed)
+        self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, store.alarmed, store.bake)
         self.runner.ended = self.scheduler.ended
         authorization.install()
         self.registry.install()

@@ -77,6 +77,17 @@ def alarmed(service: Service) -> list[str]:
         return [name for name in names if (cloudwatch._alarms.get(name) or {}).get("StateValue") == "ALARM"]
 
 
+def bake(service: Service) -> float:
+    """Return the seconds that a service's alarms need to see something, the longest counting.
+
+    AWS says only that it computes the bake from them; https://github.com/aws/copilot-cli/pull/4294 says how.
+    """
+    with scope(service):
+        names = (service.configuration.get("alarms") or {}).get("alarmNames") or []
+        alarms = [cloudwatch._alarms.get(name) or {} for name in names]
+        return max((each.get("Period", 0) * each.get("EvaluationPeriods", 0) for each in alarms), default=0)
+
+
 def fleet(of: Json) -> Fleet:
     """Return a cluster's fleet: the Auto Scaling group of its capacity provider, if it has one."""
     group = _group(of)

@@ -115,13 +115,13 @@ class Clone:
 
     # -- the delivery
 
-    def job(self, role: str, job_token: str | None = None) -> dict[str, str]:
+    def job(self, role: str, job_token: str | None = None, **more: str) -> dict[str, str]:
         """Return the variables of a job of master's pipeline that assumes a role: `push` or `deploy`."""
         url = f"{GITLAB}/{PROJECT}/-"
         branch = {"CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true"}
         run = {"CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1"}
         login = {"AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}"}
-        return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login}
+        return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login, **more}
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
         """Start a command of the delivery, as a job of the pipeline does."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from delivery.deployment.outcomes import Outcome
+from tests.emulator import until
 
 from . import changes
 from .account import BUCKET
@@ -13,13 +15,18 @@ from .clone import token
 from .stage import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .changes import Change
     from .command import Ended
     from .stage import Stage
 
 EXECUTION = "colophon-execution"
+# What an alarm measures, but for how long.
+MEASURES = (
+    *("AlarmName", "Namespace", "MetricName", "Dimensions", "ExtendedStatistic", "Period"),
+    *("Threshold", "ComparisonOperator", "TreatMissingData"),
+)
 # The first call that follows a rollout; it is printed before it is made.
 FOLLOWS = "aws ecs describe-service-deployments"
 
@@ -180,17 +187,64 @@ def a_cancelled_deployment(stage: Stage) -> Ended:
     return ended
 
 
-def an_alarm(stage: Stage) -> Ended:
-    clone, aws = stage.clone, stage.account.aws
-    stage.to_be_seen.add(stage.merge("Release this, then raise an alarm"))
-    deploy = clone.start("deploy")
-    deploy.until_it_says(FOLLOWS)
+@contextmanager
+def alarm_on(stage: Stage) -> Iterator[None]:
+    """Have an alarm that the service watches on for a while."""
     alarm = {"AlarmName": "colophon-site-errors", "StateReason": "A rehearsal"}
-    aws("cloudwatch", "set_alarm_state", StateValue="ALARM", **alarm)
+    stage.account.aws("cloudwatch", "set_alarm_state", StateValue="ALARM", **alarm)
     try:
-        return deploy.end()
+        yield
     finally:
-        aws("cloudwatch", "set_alarm_state", StateValue="OK", **alarm)
+        stage.account.aws("cloudwatch", "set_alarm_state", StateValue="OK", **alarm)
+
+
+@contextmanager
+def long_bake(stage: Stage) -> Iterator[None]:
+    """Have an alarm of the service need a day, and so its deployments bake for long."""
+    aws, name = stage.account.aws, "colophon-slow-pages"
+    (found,) = aws("cloudwatch", "describe_alarms", AlarmNames=[name])["MetricAlarms"]
+    same = {key: found[key] for key in MEASURES}
+    aws("cloudwatch", "put_metric_alarm", **same, EvaluationPeriods=1440)
+    try:
+        yield
+    finally:
+        aws("cloudwatch", "put_metric_alarm", **same, EvaluationPeriods=found["EvaluationPeriods"])
+
+
+def an_alarm(stage: Stage) -> Ended:
+    stage.to_be_seen.add(stage.merge("Release this, then raise an alarm"))
+    deploy = stage.clone.start("deploy")
+    deploy.until_it_says(FOLLOWS)
+    with alarm_on(stage):
+        return deploy.end()
+
+
+def an_alarm_during_the_bake(stage: Stage) -> Ended:
+    stage.to_be_seen.add(stage.merge("Release this, then raise an alarm while it bakes"))
+    with long_bake(stage):
+        deploy = stage.clone.start("deploy")
+        deploy.until_it_says("== Bake")
+        with alarm_on(stage):
+            return deploy.end()
+
+
+def an_alarm_before(stage: Stage) -> Ended:
+    """Release while an alarm is on: ECS then watches none, which the preflight says."""
+    with alarm_on(stage):
+        ended = stage.release("Mend what the alarm is about")
+    assert "colophon-site-errors is on, so ECS will watch no alarm" in ended.said, "no check warned of the alarm"
+    return ended
+
+
+def a_long_bake(stage: Stage) -> Ended:
+    """Release what bakes for longer than the deployment watches it."""
+    stage.merge("Let this bake")
+    with long_bake(stage):
+        ended = stage.goes_live(stage.clone.deliver("deploy", DELIVERY_BAKE_TIMEOUT="1"))
+        assert "It still bakes" in ended.said, "it does not say that the release still bakes"
+        assert "IN_PROGRESS (baking)" in stage.clone.deliver("status").said
+    until(lambda: "deployment    SUCCESSFUL" in stage.clone.deliver("status").said)
+    return ended
 
 
 def an_older_commit(stage: Stage) -> Ended:
@@ -234,6 +288,9 @@ SCENES = (
     Scene("second deployment at once", a_second_deployment, REFUSED, "has been deploying"),
     Scene("cancelled in the middle", a_cancelled_deployment, CANCELLED, "SIGTERM during the rollout", short=True),
     Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors fired"),
+    Scene("alarm during the bake", an_alarm_during_the_bake, ROLLED_BACK, "colophon-site-errors fired", short=True),
+    Scene("alarm on before", an_alarm_before, LIVE),
+    Scene("release that bakes long", a_long_bake, LIVE),
     Scene("older commit", an_older_commit, REFUSED, "is older than", needs=2),
     Scene("rollback", a_rollback, LIVE, needs=2, short=True),
 )

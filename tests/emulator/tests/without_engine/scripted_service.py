@@ -28,7 +28,9 @@ class ScriptedService:
         self.targets: dict[str, Target] = {}
         self.full: Exception | None = None
         states = lambda _, task: [self.targets.get(task.arn)]  # noqa: E731
-        self.scheduler = scheduler.Scheduler(self.world, self.launch, states, lambda _: self.alarms)
+        self.bake = 0.0  # seconds
+        own = (lambda _: self.alarms, lambda _: self.bake)
+        self.scheduler = scheduler.Scheduler(self.world, self.launch, states, *own)
         breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
         settings: Json = {
             "serviceName": "books",

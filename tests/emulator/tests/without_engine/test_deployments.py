@@ -1,5 +1,8 @@
 """The ends of a deployment: completed, rolled back, stopped, superseded; and ECS's sentences about each."""
 
+import pytest
+
+from tests.emulator import responses
 from tests.emulator.capacity import PlacementError
 from tests.emulator.tests.without_engine.scripted_service import GROUP, ScriptedService
 
@@ -114,14 +117,73 @@ def test_a_requested_rollback_can_fail_without_another(scripted):
     assert new.release.status == "ROLLBACK_FAILED"
 
 
-def test_an_alarm_ends_a_rollout(scripted):
+@pytest.fixture
+def watched(scripted):
+    """The service, which watches an alarm."""
     alarms = {"enable": True, "rollback": True, "alarmNames": ["errors"]}
     scripted.service.settings["deploymentConfiguration"]["alarms"] = alarms
-    new = scripted.begin("books:2")
-    scripted.alarms = ["errors"]
-    scripted.settle()
+    return scripted
+
+
+def shown(scripted, deployment):
+    """Return a deployment as DescribeServiceDeployments does."""
+    return responses.release(scripted.world, scripted.service, deployment.release)
+
+
+def test_an_alarm_ends_a_rollout(watched):
+    new = watched.begin("books:2")
+    watched.alarms = ["errors"]
+    watched.settle()
     assert new.release.status == "ROLLBACK_SUCCESSFUL"
     assert new.reason == "ECS deployment failed: alarm detected."
+
+
+def test_a_release_bakes_before_it_is_complete(watched):
+    watched.bake = 1e9
+    new = watched.begin("books:2")
+    assert shown(watched, new)["lifecycleStage"] == "SCALE_UP"
+    watched.settle()
+    baking = shown(watched, new)
+    assert (baking["status"], baking["lifecycleStage"]) == ("IN_PROGRESS", "BAKE_TIME")
+    assert baking["alarms"]["status"] == "MONITORING"
+    assert "finishedAt" not in baking
+    watched.bake = 0
+    watched.look()
+    done = shown(watched, new)
+    assert (done["status"], done["alarms"]["status"]) == ("SUCCESSFUL", "MONITORING_COMPLETE")
+    assert done["finishedAt"] >= done["startedAt"]
+    assert "lifecycleStage" not in done
+
+
+def test_an_alarm_during_the_bake_undoes_a_release(watched):
+    watched.bake = 1e9
+    new = watched.begin("books:2")
+    watched.settle()
+    watched.alarms = ["errors"]
+    watched.settle()
+    assert shown(watched, new)["alarms"]["status"] == "TRIGGERED"
+    assert new.release.status == "ROLLBACK_SUCCESSFUL"
+
+
+def test_a_service_without_alarms_does_not_bake(scripted):
+    scripted.bake = 1e9
+    new = scripted.begin("books:2")
+    scripted.settle()
+    assert new.release.status == "SUCCESSFUL"
+
+
+def test_alarms_that_are_on_at_the_start_of_a_deployment_are_not_watched_in_it(watched):
+    watched.bake, watched.alarms = 1e9, ["errors"]
+    new = watched.begin("books:2")
+    assert shown(watched, new)["alarms"] == {"status": "DISABLED"}
+    watched.settle()
+    assert new.release.status == "SUCCESSFUL"
+
+
+def test_a_deployment_that_is_stopped_says_since_when(scripted):
+    new = scripted.begin("books:2")
+    scripted.deploy("books:3")
+    assert shown(scripted, new)["stoppedAt"]
 
 
 def test_a_newer_deployment_supersedes_one_that_is_under_way(scripted):

@@ -14,6 +14,7 @@ from tests.emulator.pace import Pace
         (Pace.container_interval, 10, 3),
         (Pace.container_interval, 1, 1),
         (Pace.drain, 20, 2),
+        (Pace.bake, 180, 1.8),
         (Pace.grace, 30, 12),
     ],
 )
@@ -23,4 +24,4 @@ def test_waits_are_shortened(wait, seconds, shortened):
 
 def test_waits_are_whole_at_awss_own_pace():
     pace = Pace(1)
-    assert (pace.interval(10), pace.drain(20), pace.grace(30)) == (10, 20, 30)
+    assert (pace.interval(10), pace.drain(20), pace.grace(30), pace.bake(180)) == (10, 20, 30, 180)
