@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ class Api:
     def __init__(self, world: World, runner: Runner) -> None:
         self.world = world
         self.runner = runner
+        runner.place = self.place
 
     def install(self) -> None:
         """Replace these actions of ministack."""
@@ -205,13 +207,14 @@ class Api:
     def _launch(
         self, data: Json, cluster: Json, definition: Json, group: str, by: Deployment | None = None, apart: str = ""
     ) -> Task:
+        arn, instance = cluster["clusterArn"], None
+        launch_type, provider = ecs._task_capacity(data.get("launchType"), data.get("capacityProviderStrategy"))
         try:
-            fleet, arn = store.fleet(cluster), cluster["clusterArn"]
-            instance = capacity.place(self.world, arn, fleet, definition, apart_from=apart)
+            instance = capacity.place(self.world, arn, store.fleet(cluster), definition, apart_from=apart)
         except capacity.PlacementError:
             store.grow(cluster)
-            raise
-        launch_type, provider = ecs._task_capacity(data.get("launchType"), data.get("capacityProviderStrategy"))
+            if not (provider and store.scales(cluster)):
+                raise
         prefix = arn.replace(":cluster/", ":container/")
         containers = [Container(entry, f"{prefix}/{identifier()}") for entry in definition["containerDefinitions"]]
         name = f"{arn.replace(':cluster/', ':task/')}/{identifier()}"
@@ -223,6 +226,13 @@ class Api:
         self.world.tasks[task.arn] = task
         self.runner.run(task)
         return task
+
+    def place(self, task: Task) -> bool:
+        """Place a task that waits for an instance, once one with room has joined. The caller holds the world's lock."""
+        fleet = store.fleet(ecs._clusters[task.cluster])
+        with contextlib.suppress(capacity.PlacementError):
+            task.instance = task.instance or capacity.place(self.world, task.cluster_arn, fleet, task.definition)
+        return task.instance is not None
 
     def stop_task(self, data: Json) -> Json:
         task = self._task(data, str(data.get("task")))

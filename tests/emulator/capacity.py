@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ MORE = "For more information, see the Troubleshooting section of the Amazon ECS 
 # vCPU and MiB by the size of an instance; its system keeps a part of the memory.
 SIZES = {"nano": (2, 512), "micro": (2, 1024), "small": (2, 2048), "medium": (2, 4096), "large": (2, 8192)}
 KEPT = 0.06
-INTERFACES = 2  # of a small instance, for tasks in awsvpc mode
+INTERFACES = 2  # of a small instance, for tasks in awsvpc mode, beside its own
+BOOT = 120.0  # seconds until a new instance has joined
 
 
 class PlacementError(Exception):
@@ -33,11 +35,12 @@ class PlacementError(Exception):
 
 @dataclass(frozen=True)
 class Fleet:
-    """The number of instances of a cluster, and the size of each (CPU units, MiB)."""
+    """The number of instances of a cluster, the size of each (CPU units, MiB), and its type."""
 
     size: int = 2
     cpu: int = 2048
     memory: int = 3850
+    kind: str = "t3.medium"
 
 
 def offer(instance_type: str) -> tuple[int, int]:
@@ -63,12 +66,16 @@ def host_ports(definition: Json) -> set[int]:
 
 
 def instances(world: World, cluster_arn: str, fleet: Fleet) -> list[Instance]:
-    """Return the instances of a cluster, as many as its fleet has by now. The caller holds the world's lock."""
+    """Return the instances that have joined a cluster. Those by which its fleet grew have to start first.
+
+    The caller holds the world's lock.
+    """
     known = world.instances.setdefault(cluster_arn, [])
+    joins = time.time() + world.pace.boot(BOOT) if known else 0.0
     while len(known) < fleet.size:
         arn = f"{cluster_arn.replace(':cluster/', ':container-instance/')}/{identifier()}"
-        known.append(Instance(arn, f"i-{identifier()[:17]}", fleet.cpu, fleet.memory))
-    return known
+        known.append(Instance(arn, f"i-{identifier()[:17]}", fleet.cpu, fleet.memory, fleet.kind, joins))
+    return [each for each in known if each.joins <= time.time()]
 
 
 def running_on(world: World, instance: Instance) -> list[Task]:

@@ -3,7 +3,7 @@
 LIMITATIONS = {
     "container instances": "made up, with resources that run out; all tasks share this machine's one engine",
     "Auto Scaling groups and launch templates": (
-        "no machine starts; a group's size is the number of made-up instances"
+        "no machine starts; a group's size is the number of made-up instances, of which new ones join after a while"
     ),
     "volumes, ulimits, extra hosts and privileges of containers": "a container that wants them does not start",
     "draining of container instances": "no instance ever leaves",

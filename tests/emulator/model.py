@@ -41,6 +41,8 @@ class Instance:
     ec2_id: str
     cpu: int
     memory: int
+    kind: str = ""
+    joins: float = 0.0  # the time at which it joins its cluster
 
 
 @dataclass

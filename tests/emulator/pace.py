@@ -19,6 +19,10 @@ class Pace:
         """Return the time between two health checks inside a container, each of which starts a process there."""
         return max(min(3.0, seconds), seconds / self.factor)
 
+    def boot(self, seconds: float) -> float:
+        """Return the time until an instance joins its cluster."""
+        return seconds / self.factor
+
     def bake(self, seconds: float) -> float:
         """Return a bake time, shortened the more, as nothing but alarms happens in it."""
         return seconds / self.factor**2

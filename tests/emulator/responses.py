@@ -203,7 +203,8 @@ def instance(world: World, shown: Instance) -> Json:
     tasks = capacity.running_on(world, shown)
     taken = sorted({"22", "2375", "2376", "51678", "51679", *map(str, ports)})
     names = {"containerInstanceArn": shown.arn, "ec2InstanceId": shown.ec2_id, "status": "ACTIVE"}
-    empty: Json = {"attributes": [], "attachments": [], "tags": []}
+    kind = {"name": "ecs.instance-type", "value": shown.kind}
+    empty: Json = {"attributes": [kind], "attachments": [], "tags": []}
     return {
         **names,
         **empty,

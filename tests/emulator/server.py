@@ -47,6 +47,7 @@ class Server:
         self.scheduler = Scheduler(self.world, self.api.launch, self.balancers.states, store.alarmed, store.bake)
         self.runner.ended = self.scheduler.ended
         authorization.install()
+        store.install()
         self.registry.install()
         self.balancers.install()
         self.api.install()

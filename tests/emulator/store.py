@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import TYPE_CHECKING, Any
 
 from ministack.core.responses import error_response_json, request_scope
 from ministack.services import autoscaling, cloudwatch, ec2, ecs
 
 from . import authorization
-from .capacity import Fleet, offer
+from .capacity import INTERFACES, Fleet, offer
 
 if TYPE_CHECKING:
     from .model import Json, Service
@@ -61,6 +62,19 @@ def register_task_definition(data: Json) -> Any:
     return ecs._register_task_definition(data)
 
 
+def install() -> None:
+    """Have EC2 say of every type how many network interfaces an instance takes here."""
+    described = ec2._ACTION_MAP["DescribeInstanceTypes"]
+    most = f"<maximumNetworkInterfaces>{INTERFACES + 1}</maximumNetworkInterfaces>".encode()
+
+    def types(parameters: Json) -> Any:
+        status, headers, body = described(parameters)
+        body = re.sub(rb"<maximumNetworkInterfaces>\d+</maximumNetworkInterfaces>", most, body)
+        return status, {**headers, "Content-Length": str(len(body))} if "Content-Length" in headers else headers, body
+
+    ec2._ACTION_MAP["DescribeInstanceTypes"] = types
+
+
 def check_roles(task_definition: Json) -> None:
     """Raise RefusedError when the caller may not pass a task definition's roles to tasks."""
     for key in ("executionRoleArn", "taskRoleArn"):
@@ -94,7 +108,18 @@ def fleet(of: Json) -> Fleet:
     if group is None:
         return Fleet()
     least = int(group.get("MinSize") or 0)
-    return Fleet(max(int(group.get("DesiredCapacity") or 0), least), *offer(_instance_type(group)))
+    kind = _instance_type(group)
+    return Fleet(max(int(group.get("DesiredCapacity") or 0), least), *offer(kind), kind)
+
+
+def scales(of: Json) -> bool:
+    """Tell whether a cluster's capacity provider starts instances for tasks, which wait in PROVISIONING meanwhile.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-auto-scaling.html
+    """
+    providers = [ecs._capacity_providers.get(name) or {} for name in of.get("capacityProviders") or []]
+    groups = [each.get("autoScalingGroupProvider") or {} for each in providers]
+    return any((group.get("managedScaling") or {}).get("status") == "ENABLED" for group in groups)
 
 
 def grow(of: Json) -> None:

@@ -44,6 +44,7 @@ class Runner:
         self.registry = registry
         self.metadata_url = metadata_url
         self.ended: Callable[[Task], None] = lambda _task: None
+        self.place: Callable[[Task], bool] = lambda _task: True
         self.ending = threading.Event()  # of the emulator: draining is cut short then
         self._threads: list[threading.Thread] = []
 
@@ -63,6 +64,7 @@ class Runner:
         try:
             with request_scope(task.account, task.region):
                 try:
+                    self._await_instance(task)
                     self._start(task)
                     self._watch(task)
                 except StartError as error:
@@ -75,6 +77,14 @@ class Runner:
                 self._stopped(task)
 
     # -- up
+
+    def _await_instance(self, task: Task) -> None:
+        """Wait until a task is placed, or is to stop."""
+        while not task.stop_requested.is_set():
+            with self.world.lock:
+                if self.place(task):
+                    return
+            task.stop_requested.wait(LOOK)
 
     def _start(self, task: Task) -> None:
         task.reach("PENDING", "pullStartedAt")

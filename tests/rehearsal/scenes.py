@@ -82,8 +82,13 @@ def the_stacks_again(stage: Stage) -> Ended:
 
 def _running(stage: Stage) -> str:
     """Return the ARN of the service's task definition."""
-    services = stage.account.aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
-    return str(services[0]["taskDefinition"])
+    return str(_service(stage)["taskDefinition"])
+
+
+def _service(stage: Stage) -> Any:
+    """Return the service as ECS describes it."""
+    (service,) = stage.account.aws("ecs", "describe_services", cluster="colophon", services=["colophon"])["services"]
+    return service
 
 
 def broken(why: str, change: Change, evidence: str = "") -> Callable[[Stage], Ended]:
@@ -247,6 +252,23 @@ def a_long_bake(stage: Stage) -> Ended:
     return ended
 
 
+def instances_that_start_first(stage: Stage) -> Ended:
+    """Release while more tasks run than the instances have room to double."""
+    _scale(stage, 4)
+    try:
+        ended = stage.release("Release this where there is no room yet")
+    finally:
+        _scale(stage, 2)
+    assert "waiting for an instance (" in ended.said, "no task waited for an instance"
+    return ended
+
+
+def _scale(stage: Stage, tasks: int) -> None:
+    """Have the service run so many tasks, and wait until it does."""
+    stage.account.aws("ecs", "update_service", cluster="colophon", service="colophon", desiredCount=tasks)
+    until(lambda: _service(stage)["runningCount"] == tasks)
+
+
 def an_older_commit(stage: Stage) -> Ended:
     assert len(stage.released) > 1
     return stage.again("--commit", stage.released[-2])
@@ -291,6 +313,7 @@ SCENES = (
     Scene("alarm during the bake", an_alarm_during_the_bake, ROLLED_BACK, "colophon-site-errors fired", short=True),
     Scene("alarm on before", an_alarm_before, LIVE),
     Scene("release that bakes long", a_long_bake, LIVE),
+    Scene("instances that start first", instances_that_start_first, LIVE),
     Scene("older commit", an_older_commit, REFUSED, "is older than", needs=2),
     Scene("rollback", a_rollback, LIVE, needs=2, short=True),
 )

@@ -1,5 +1,7 @@
 """Container instances: placement, and the reasons why a task finds no room."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.emulator import capacity
@@ -77,6 +79,17 @@ def test_a_cluster_that_grew_has_the_new_instance_too(world):
     before = capacity.instances(world, CLUSTER, capacity.Fleet(1))[0]
     assert capacity.instances(world, CLUSTER, capacity.Fleet(3))[0] is before
     assert len(world.instances[CLUSTER]) == 3
+
+
+def test_an_instance_that_has_not_joined_yet_has_no_room(world):
+    fleet = capacity.Fleet(1, 600, 4000)
+    fill(world, fleet, definition(), 1)
+    grown = replace(fleet, size=2)
+    with pytest.raises(capacity.PlacementError):
+        fill(world, grown, definition(), 1)
+    first, second = world.instances[CLUSTER]
+    second.joins = first.joins
+    assert fill(world, grown, definition(), 1) == [second]
 
 
 def test_memory_of_the_task_goes_before_that_of_its_containers():

@@ -15,6 +15,7 @@ from tests.emulator.pace import Pace
         (Pace.container_interval, 1, 1),
         (Pace.drain, 20, 2),
         (Pace.bake, 180, 1.8),
+        (Pace.boot, 120, 12),
         (Pace.grace, 30, 12),
     ],
 )
