@@ -204,9 +204,9 @@ class Checks:
         states = {each["AlarmName"]: each["StateValue"] for kind in ALARMS for each in found.get(kind, [])}
         on = [name for name in names if states.get(name) == "ALARM"]
         if on:
-            raise Doubt(f"{', '.join(on)} is on, so ECS will watch no alarm during this deployment")
+            raise Doubt(f"ECS will watch no alarm during this deployment, as these are on: {', '.join(on)}")
         if missing := [name for name in names if name not in states]:
-            raise Doubt(f"{', '.join(missing)} is not there: create the stacks again (ecs/service.yml)")
+            raise Doubt(f"not there: {', '.join(missing)}; `make stacks` creates them again (ecs/service.yml)")
         return f"{', '.join(names)}: none is on"
 
     def address(self) -> str:

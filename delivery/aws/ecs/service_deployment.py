@@ -158,8 +158,9 @@ class ServiceDeployment:
                 self.evidence.starting = self._starting()
 
     def _starting(self) -> list[Json]:
-        """Return the new tasks that do not run yet, once ECS says that there are any."""
-        if not self.evidence.deployment.get("targetServiceRevision", {}).get("pendingTaskCount"):
+        """Return the new tasks that do not run yet."""
+        # Whether `pendingTaskCount` has those that wait for an instance is documented nowhere.
+        if stages.all_run(self.evidence.deployment):
             return []
         found = self._own(service.tasks(self._context, "RUNNING", service_name=self._context.names.project))
         return [each for each in found if each["lastStatus"] in stages.STARTING]

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from delivery.deployment.seam import Stage
@@ -36,14 +37,19 @@ def of(deployment: Json, targets: list[Json], starting: list[Json]) -> Stage:
     if found := LIFECYCLE.get(deployment.get("lifecycleStage", "")):
         return found
     coming, going = _revisions(deployment)
-    wanted, running = (coming.get(name, 0) for name in NUMBERS[:2])
-    if not wanted or running < wanted:
+    if not all_run(deployment):
         return Stage.CAPACITY if any(map(waits_for_instance, starting)) else Stage.START
     states = [each["TargetHealth"]["State"] for each in targets]
-    if states.count("healthy") < wanted or {*states} - {"healthy", "draining"}:
+    if states.count("healthy") < coming["requestedTaskCount"] or {*states} - {"healthy", "draining"}:
         return Stage.HEALTHY
     old = sum(each.get(name, 0) for each in going for name in NUMBERS[1:3])
     return Stage.SHIFT if old or "draining" in states else Stage.BAKE
+
+
+def all_run(deployment: Json) -> bool:
+    """Tell whether all tasks that a service deployment wants run."""
+    coming, _ = _revisions(deployment)
+    return bool(coming.get("runningTaskCount", 0) >= coming.get("requestedTaskCount", math.inf) > 0)
 
 
 def counts(deployment: Json, targets: list[Json]) -> tuple[float, ...]:

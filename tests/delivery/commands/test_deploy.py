@@ -318,7 +318,7 @@ def test_going_back_is_followed_itself_and_not_the_deployment_that_went_there_be
 
 def test_a_task_with_another_digest_is_no_proof(deploy, aws, commits, monkeypatch):
     monkeypatch.setenv("DELIVERY_PROOF_TIMEOUT", "0.2")
-    aws.site_says = {"commit": commits.new}
+    aws.site_says, aws.scripts = {"commit": commits.new}, [["SUCCESSFUL"]]
     aws.at("ecs", "list-tasks", lambda: setattr(aws, "running_definition", aws.definition_of(commits.old)))
     monkeypatch.setenv("DELIVERY_PROOF_ANSWERS", "1")
     result = deploy()
@@ -420,7 +420,8 @@ def test_throttling_for_a_while_is_waited_out(deploy, aws, commits):
 def test_evidence_that_cannot_be_had_does_not_keep_a_rollout_from_being_undone(deploy, aws, commits, monkeypatch):
     monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
     aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
-    aws.fail("ecs", "list-tasks", Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks"))
+    denied = Fault("AccessDeniedException", "not authorized to perform: ecs:ListTasks")
+    aws.fail("ecs", "list-tasks", denied, denied)
     result = deploy()
     assert result.exit_code == Outcome.TIMED_OUT.code
     assert "Some of the evidence cannot be read" in result.output

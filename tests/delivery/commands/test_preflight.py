@@ -90,8 +90,12 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
     [
         ("capacity", lambda aws: setattr(aws, "instances", [instance(100, 4096)]), "ECS will start one"),
         ("capacity", lambda aws: setattr(aws, "instances", [FULL]), "and a network interface,"),
-        ("alarms", lambda aws: aws.alarms.update({ALARM: "ALARM"}), f"{ALARM} is on, so ECS will watch no alarm"),
-        ("alarms", lambda aws: aws.alarms.clear(), f"{ALARM} is not there"),
+        (
+            "alarms",
+            lambda aws: aws.alarms.update({ALARM: "ALARM"}),
+            f"as these are on: {ALARM}",
+        ),
+        ("alarms", lambda aws: aws.alarms.clear(), f"not there: {ALARM};"),
         ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "X: not in"),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
         ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),

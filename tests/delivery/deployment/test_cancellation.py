@@ -68,6 +68,7 @@ def test_during_the_rollout_it_is_undone_and_followed_to_the_end_of_that(deploy,
 
 @pytest.mark.parametrize("call", AFTER, ids=" ".join)
 def test_once_it_is_rolled_out_it_is_proven_rather_than_undone(deploy, aws, commits, call):
+    aws.scripts = [["SUCCESSFUL"]]
     aws.at(*call, signalling(signal.SIGTERM))
     result = deploy()
     assert result.exit_code == 0
