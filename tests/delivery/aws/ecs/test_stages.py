@@ -65,7 +65,8 @@ def test_every_stage_of_ecs_that_is_named_is_one():
 @pytest.mark.parametrize(
     "later",
     [
-        (deployment(1, 1), targets("healthy", "healthy")),
+        (deployment(1, 1), targets("healthy", "initial")),
+        (deployment(1, 2), targets("healthy", "healthy")),
         (deployment(2, 2), targets("healthy", "initial")),
         (deployment(1, 2) | {"targetServiceRevision": revision(NEW, 1, 1)}, targets("healthy", "initial")),
     ],
