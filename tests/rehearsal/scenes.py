@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXECUTION = "colophon-execution"
 # What an alarm measures, but for how long.
 MEASURES = (
-    *("AlarmName", "Namespace", "MetricName", "Dimensions", "ExtendedStatistic", "Period"),
+    *("AlarmName", "Namespace", "MetricName", "Dimensions", "Statistic", "Period", "DatapointsToAlarm"),
     *("Threshold", "ComparisonOperator", "TreatMissingData"),
 )
 # The first call that follows a rollout; it is printed before it is made.
@@ -206,7 +206,7 @@ def alarm_on(stage: Stage) -> Iterator[None]:
 @contextmanager
 def long_bake(stage: Stage) -> Iterator[None]:
     """Have an alarm of the service need a day, and so its deployments bake for long."""
-    aws, name = stage.account.aws, "colophon-slow-pages"
+    aws, name = stage.account.aws, "colophon-load-balancer-errors"
     (found,) = aws("cloudwatch", "describe_alarms", AlarmNames=[name])["MetricAlarms"]
     same = {key: found[key] for key in MEASURES}
     aws("cloudwatch", "put_metric_alarm", **same, EvaluationPeriods=1440)
