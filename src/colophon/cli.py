@@ -20,7 +20,7 @@ from . import database, settings
 from .access import tokens
 from .bulk import commands
 from .catalogue import built_in, writing
-from .database import revisions
+from .database import revisions, users
 from .release import passport
 from .web import request_log as logs
 
@@ -57,7 +57,7 @@ def serve(config: settings.Settings) -> NoReturn:
     """Prepare the database and serve the site until Ctrl-C."""
     passport.read()  # fails before the database is migrated; the server reads it again
     _require_free_port(config.host, config.port)
-    _prepare(config.database_url)
+    _prepare(config)
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no input from visitors
@@ -66,8 +66,12 @@ def serve(config: settings.Settings) -> NoReturn:
 @main.command()
 @click.pass_obj
 def prepare(config: settings.Settings) -> None:
-    """Migrate the database, and load the built-in books into an empty one, without serving."""
-    _prepare(config.database_url)
+    """Migrate the database, and load the built-in books into an empty one, without serving.
+
+    On PostgreSQL this also makes the users that DATABASE_SITE_USER and DATABASE_NEXT_USER name, and sets their
+    passwords: they may read and write, but not migrate.
+    """
+    _prepare(config)
 
 
 @main.command()
@@ -165,8 +169,12 @@ def revoke_token(config: settings.Settings, number: int) -> None:
     click.echo(f"Token {number} is revoked.")
 
 
-def _prepare(database_url: str) -> None:
-    with revisions.ready(database_url) as engine:
+def _prepare(config: settings.Settings) -> None:
+    with revisions.ready(config.database_url) as engine:
+        users.grant(engine, config.database_users)
+        with engine.connect() as connection:
+            if lacking := users.lacking(connection):
+                raise revisions.DatabaseUnusableError(f"The database's user lacks {', '.join(lacking)}.")
         if writing.is_empty(engine):
             added = writing.add_books(engine, built_in.built_in_books(), only_if_empty=True)
             if added:

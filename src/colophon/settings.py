@@ -4,11 +4,12 @@ The defaults are safe on a public server. A wrong value stops the start. Any set
 `NAME_FILE=/run/secrets/name`, which keeps secrets out of the environment.
 """
 
+import json
 import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
 from environs import EnvValidationError, FileAwareEnv
@@ -26,6 +27,13 @@ class SettingsError(ValueError):
     """A setting is wrong. The message is one sentence that names the variable."""
 
 
+class DatabaseUser(NamedTuple):
+    """A user of the database, and its password."""
+
+    username: str
+    password: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """The settings of one process. The README documents each; a test compares the two."""
@@ -33,6 +41,8 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     database_url: str = field(default="sqlite:///var/colophon.db", repr=False)  # may hold a password
+    database_site_user: str = field(default="", repr=False)
+    database_next_user: str = field(default="", repr=False)
     database_pool_size: int = 9
     database_statement_timeout_ms: int = 5000
     site_url: str = "http://127.0.0.1:8000"
@@ -46,6 +56,12 @@ class Settings:
     security_contact: str = ""
     log_format: str = "auto"
     log_level: str = "info"
+
+    @property
+    def database_users(self) -> list[DatabaseUser]:
+        """The users that `prepare` makes for the site."""
+        given = filter(None, (self.database_site_user, self.database_next_user))
+        return [DatabaseUser(known["username"], known["password"]) for known in map(json.loads, given)]
 
     @property
     def https(self) -> bool:
@@ -73,6 +89,8 @@ def load() -> Settings:
             host=host,
             port=port,
             database_url=env.str("DATABASE_URL", Settings.database_url),
+            database_site_user=env.str("DATABASE_SITE_USER", Settings.database_site_user),
+            database_next_user=env.str("DATABASE_NEXT_USER", Settings.database_next_user),
             database_pool_size=env.int("DATABASE_POOL_SIZE", Settings.database_pool_size, validate=Range(1, 256)),
             database_statement_timeout_ms=env.int(
                 "DATABASE_STATEMENT_TIMEOUT_MS", Settings.database_statement_timeout_ms, validate=Range(0, 3_600_000)
@@ -135,6 +153,24 @@ def _refuse_unsafe(settings: Settings) -> None:
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         raise SettingsError("SECURITY_CONTACT: must begin with https:// or mailto:.")
     _check_database(settings.database_url)
+    for name in ("DATABASE_SITE_USER", "DATABASE_NEXT_USER"):
+        _check_user(name, getattr(settings, name.lower()), settings.database_url)
+
+
+def _check_user(name: str, value: str, database_url: str) -> None:
+    """Raise SettingsError for a user that could not be made; the message repeats nothing of it."""
+    if not value:
+        return
+    if database_url.startswith("sqlite"):
+        raise SettingsError(f"{name}: SQLite has no users; leave it out.")
+    try:
+        known = json.loads(value)
+        if not (all(isinstance(known[key], str) and known[key] for key in DatabaseUser._fields)):
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(
+            f'{name}: must be JSON with a name and a password, as in {{"username": "site", "password": "..."}}.'
+        ) from None
 
 
 def _check_database(address: str) -> None:

@@ -55,6 +55,7 @@ def test_nothing_needs_to_be_set():
         ("DATABASE_URL", "postgresql://colophon:an@s3cret@localhost/colophon", "DATABASE_URL"),
         ("DATABASE_URL", "postgresql+psycopg2://colophon:s3cret@localhost/colophon", "DATABASE_URL"),
         ("DATABASE_URL", "postgresql+s3cret", "DATABASE_URL"),
+        ("DATABASE_SITE_USER", "s3cret", "DATABASE_SITE_USER"),
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE"),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "-1", "DATABASE_STATEMENT_TIMEOUT_MS"),
         ("DATABASE_URL", "sqlite:///:memory:", "DATABASE_URL"),
@@ -118,6 +119,23 @@ def test_a_value_and_its_file_are_one_too_many(monkeypatch, tmp_path):
 
 def test_a_database_s_password_is_not_shown():
     assert "s3cret" not in repr(Settings(database_url="postgresql://colophon:s3cret@db/colophon"))
+
+
+@pytest.mark.parametrize(
+    "value", ["{}", '["s3cret"]', '{"username": "s3cret"}', '{"username": "", "password": "s3cret"}']
+)
+def test_a_user_without_a_name_and_a_password_is_refused_unrepeated(monkeypatch, value):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/colophon")
+    monkeypatch.setenv("DATABASE_NEXT_USER", value)
+    with pytest.raises(SettingsError, match="DATABASE_NEXT_USER: must be JSON") as refused:
+        settings.load()
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_user_of_sqlite_is_refused(monkeypatch):
+    monkeypatch.setenv("DATABASE_SITE_USER", '{"username": "site", "password": "s3cret"}')
+    with pytest.raises(SettingsError, match="SQLite has no users"):
+        settings.load()
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,12 @@ def _migrating_postgresql(engine: Engine) -> Iterator[Connection]:
         encoding = db.exec_driver_sql("SHOW server_encoding").scalar_one()
         if encoding != "UTF8":
             raise DatabaseUnusableError(f"The database's encoding is {encoding}; create it with ENCODING 'UTF8'.")
+        user, may = db.exec_driver_sql("SELECT current_user, has_schema_privilege(current_schema(), 'CREATE')").one()
+        if not may:
+            raise DatabaseUnusableError(
+                f"{user} may not migrate {_name(engine)} from {revision(engine) or 'empty'} to {head()}: first let its "
+                f"owner run `python -m colophon prepare`."
+            )
         db.exec_driver_sql(f"SET LOCAL lock_timeout = {database.milliseconds(TABLE_SECONDS)}")
         yield db
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..database import revisions
+from ..database import revisions, users
 from . import state
 
 blueprint = Blueprint("health", __name__)
@@ -18,9 +18,13 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Respond with 200 if this release can serve the database's schema, else with 503 and the reason."""
-    wanted = revisions.head()
+    wanted, engine = revisions.head(), state.current().engine
     try:
-        found = revisions.revision(state.current().engine)
+        with engine.connect() as db:
+            lacking = users.lacking(db)
+        if lacking:
+            return _uncached(_not_ready(f"the database's user lacks {', '.join(lacking)}"))
+        found = revisions.revision(engine)
     except SQLAlchemyError:
         return _uncached(_not_ready("the database is unavailable"))
     if not revisions.can_serve(found):
