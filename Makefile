@@ -90,7 +90,7 @@ try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the reh
 rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
 	@exec $(BIN)/python -m tests.rehearsal $(ARGS) $(SCENE)
 
-up: var/secrets/database-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
+up: var/secrets/site-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
 	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
 	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
 	docker compose up --wait $${how:-}
@@ -152,6 +152,13 @@ var/secrets/database-url:
 	@"$(PYTHON)" -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
 	@password=$$(cat var/secrets/database-password); printf 'postgresql://colophon:%s@database/colophon' "$$password" > $@
 	@chmod 444 var/secrets/*
+
+# The site's own user of the database, which may not change its tables.
+var/secrets/site-url: | var/secrets/database-url
+	@password=$$("$(PYTHON)" -c 'import secrets; print(secrets.token_urlsafe(32))'); \
+	printf '{"username": "site", "password": "%s"}' "$$password" > var/secrets/site-user; \
+	printf 'postgresql://site:%s@database/colophon' "$$password" > $@
+	@chmod 444 var/secrets/site-*
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund

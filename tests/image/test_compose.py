@@ -57,12 +57,19 @@ def test_it_is_the_image_that_was_built(compose, described):
     assert json.loads(fetch(f"{compose.url}/release.json")[2])["state"] == "released"
 
 
+def query(compose, statement):
+    """Return what the database answers its owner."""
+    psql = ("psql", "--username=colophon", "--no-align", "--tuples-only", "--command", statement)
+    return compose("exec", "database", "sh", "-c", 'PGPASSWORD=$(cat /run/secrets/database-password) "$@"', "sh", *psql)
+
+
+def test_the_site_is_not_the_owner_of_the_database(compose):
+    statement = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'colophon'"
+    assert query(compose, statement) == "site"
+
+
 def test_the_books_are_in_postgresql_17(compose):
-    query = ("psql", "--username=colophon", "--no-align", "--tuples-only", "--command", "SELECT count(*) FROM books")
-    assert (
-        compose("exec", "database", "sh", "-c", 'PGPASSWORD=$(cat /run/secrets/database-password) "$@"', "sh", *query)
-        == "515"
-    )
+    assert query(compose, "SELECT count(*) FROM books") == "515"
     assert " 17." in compose("exec", "database", "postgres", "--version")
 
 
@@ -73,10 +80,11 @@ def test_it_is_migrated_once_before_the_site_starts(compose):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_secret_is_in_the_environment(compose, service):
-    password = (compose.folder / "var/secrets/database-password").read_text()
-    assert len(password) >= 32
-    assert password not in compose.inspect(service, "{{json .Config}}")
-    assert password not in compose("logs")
+    config, logs = compose.inspect(service, "{{json .Config}}"), compose("logs")
+    site = json.loads((compose.folder / "var/secrets/site-user").read_text())["password"]
+    for password in ((compose.folder / "var/secrets/database-password").read_text(), site):
+        assert len(password) >= 32
+        assert password not in config + logs
 
 
 def test_the_folder_of_the_secrets_is_closed(compose):
@@ -144,4 +152,4 @@ def test_without_its_secrets_compose_names_the_file_that_is_missing(compose, clo
     # It made networks before it looked, and an engine has room for no more than thirty.
     project("down", "--volumes")
     assert ended.returncode != 0
-    assert "var/secrets/database-" in ended.stderr
+    assert "var/secrets/" in ended.stderr
