@@ -19,6 +19,11 @@ class Names:
         return f"{self.project}-receipts-{self.account}-{self.region}"
 
     @property
+    def preparing(self) -> str:
+        """The family of the task definitions that prepare the database."""
+        return f"{self.project}-prepare"
+
+    @property
     def log_group(self) -> str:
         """The group of the tasks' logs."""
         return f"/{self.project}/site"
@@ -32,3 +37,8 @@ class Names:
     def site_url(self) -> str:
         """The parameter with the address at which visitors find the site."""
         return f"/{self.project}/site-url"
+
+    @property
+    def database_url(self) -> str:
+        """The parameter with the address of the database, which tasks read."""
+        return f"/{self.project}/database-url"

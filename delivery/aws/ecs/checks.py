@@ -60,6 +60,18 @@ class Checks:
                 f"{task_definition.revision(service['taskDefinition'])} has no container {task_definition.CONTAINER}.",
                 "check ecs/service.yml, ContainerDefinitions.",
             )
+        try:
+            image = task_definition.image(self._running.preparing)
+        except AwsError as error:
+            if error.error != "ClientException":  # "Unable to describe task definition."
+                raise
+            image = None
+        if image is None:
+            raise Refusal(
+                f"No task definition {self._context.names.preparing} with a container {task_definition.CONTAINER} "
+                "prepares the database.",
+                "make the service's stack again: ecs/service.yml, PrepareTaskDefinition.",
+            )
         return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
 
     def deployments(self) -> str:
@@ -78,46 +90,53 @@ class Checks:
         return "none under way"
 
     def roles(self) -> str:
-        """Check that the task's two roles are there."""
-        self._service()
-        names = []
-        for kind in ("taskRoleArn", "executionRoleArn"):
-            arn = self._running.definition.get(kind)
-            if not arn:
-                raise Refusal(f"The task definition has no {kind}.", "check ecs/service.yml, TaskDefinition.")
-            names.append(arn.rsplit("/", 1)[-1])
+        """Check that the tasks' roles are there."""
+        names = dict.fromkeys(
+            self._role(definition, kind)
+            for definition in self._definitions()
+            for kind in ("taskRoleArn", "executionRoleArn")
+        )
+        for name in names:
             try:
-                self._context.aws.call("iam", "get-role", "--role-name", names[-1])
+                self._context.aws.call("iam", "get-role", "--role-name", name)
             except AwsError as error:
                 if error.error != "NoSuchEntity":
                     raise
-                raise Refusal(
-                    f"The role {names[-1]} is not there.", "check ecs/service.yml, TaskRole and ExecutionRole."
-                ) from None
-        return " and ".join(names)
+                raise Refusal(f"The role {name} is not there.", "check the roles in ecs/service.yml.") from None
+        return ", ".join(names)
+
+    def _role(self, definition: Json, kind: str) -> str:
+        if not definition.get(kind):
+            name = task_definition.revision(definition["taskDefinitionArn"])
+            raise Refusal(f"{name} has no {kind}.", "check the task definitions in ecs/service.yml.")
+        return str(definition[kind]).rsplit("/", 1)[-1]
 
     def secrets(self) -> str:
-        """Check that the secrets that the task reads are there."""
-        self._service()
-        keys: dict[str, list[str]] = {}
-        elsewhere = []
-        for container in self._running.definition["containerDefinitions"]:
-            for secret in container.get("secrets", []):
-                parts = secret["valueFrom"].split(":")
-                if len(parts) >= 7 and parts[2] == "secretsmanager":
-                    keys.setdefault(":".join(parts[:7]), []).append(parts[7] if len(parts) > 7 else "")
-                else:
-                    elsewhere.append(secret["name"])
-        for arn, wants in keys.items():
-            self._secret(arn, wants)
+        """Check that the secrets that the tasks read are there, and the parameter that says where the database is."""
+        sources = dict.fromkeys(
+            ":".join(secret["valueFrom"].split(":")[:7])  # without its key
+            for definition in self._definitions()
+            for container in definition["containerDefinitions"]
+            for secret in container.get("secrets", [])
+        )
+        url, elsewhere, found = self._context.names.database_url, [], []
+        for source in sources:
+            if ":secretsmanager:" in source:
+                self._secret(source)
+                found.append(source.split(":")[6])
+            elif not source.endswith(f":parameter{url}"):
+                elsewhere.append(source)
+            elif self._context.aws.parameter(url) is None:
+                raise Refusal(f"The parameter {url} is not there.", "check ecs/database.yml, DatabaseUrl.")
         if elsewhere:
             raise Doubt(f"{', '.join(elsewhere)}: not in Secrets Manager, so only ECS can tell")
-        return (
-            ", ".join(f"{arn.split(':')[6]} with {', '.join(filter(None, wants))}" for arn, wants in keys.items())
-            or "none"
-        )
+        return ", ".join(found)
 
-    def _secret(self, arn: str, keys: list[str]) -> None:
+    def _definitions(self) -> tuple[Json, Json]:
+        self._service()
+        return self._running.definition, self._running.preparing
+
+    def _secret(self, arn: str) -> None:
         try:
             found = self._context.aws.call("secretsmanager", "describe-secret", "--secret-id", arn)
         except AwsError as error:
@@ -128,10 +147,6 @@ class Checks:
             ) from None
         if found.get("DeletedDate"):
             raise Refusal(f"The secret {arn} is being deleted.", "`aws secretsmanager restore-secret` brings it back.")
-        # A secret's keys are in its value, which nothing here may read. RDS's own have these two
-        # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html); of others, ECS tells.
-        if found.get("OwningService") == "rds" and (wrong := sorted({*keys} - {"username", "password", ""})):
-            raise Refusal(f"The secret {arn} of RDS has no key {wrong[0]}.", "check ecs/service.yml, Secrets.")
 
     def target_group(self) -> str:
         """Check that the load balancer sends visitors and health checks to the container's port."""

@@ -109,7 +109,7 @@ def of_successor(successor: Json) -> Cause:
         "Another deployment replaced this one before it was done.",
         (f"{successor['serviceDeploymentArn']} is {successor['status']}",),
         "none, if that one was meant: `make status` shows what runs. The lock keeps two of `make deploy` apart, "
-        "so it came from elsewhere: the console, an update of ecs/service.yml, or a rotation of the database's secret.",
+        "so it came from elsewhere: the console, or an update of ecs/service.yml.",
     )
 
 

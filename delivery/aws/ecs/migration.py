@@ -1,4 +1,4 @@
-"""Migrations, as a task of their own: of the very revision that is to be rolled out, before any task of it serves."""
+"""Migrations, as a task of their own: of the very image that is to be rolled out, before any task of it serves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from delivery.aws.context import Context
     from delivery.deployment.seam import Json
 
-# It migrates the database, and fills an empty one with the catalogue.
-COMMAND = ["python3", "-m", "colophon", "prepare"]
 STARTED = "a task was started that prepares the database"
 POLLS = 3  # after the first, for a task that may have been started
 
@@ -54,7 +52,6 @@ def migrate(context: Context, service: Json, definition: Json) -> Json:
 
 
 def _start(context: Context, service: Json, definition: Json) -> Json:
-    overrides = {"containerOverrides": [{"name": CONTAINER, "command": COMMAND}]}
     where = {
         "networkConfiguration": service.get("networkConfiguration"),
         "capacityProviderStrategy": service.get("capacityProviderStrategy"),
@@ -67,7 +64,6 @@ def _start(context: Context, service: Json, definition: Json) -> Json:
     request = {
         "cluster": context.names.project,
         "taskDefinition": definition["taskDefinitionArn"],
-        "overrides": overrides,
         "clientToken": token,  # for a call that is made twice, as its answer was lost
         "startedBy": f"prepare-{token}",
         **{key: value for key, value in where.items() if value},

@@ -42,6 +42,13 @@ class Running:
         found: Json = self._context.aws.call("ecs", "describe-task-definition", task_definition=arn)["taskDefinition"]
         return found
 
+    @cached_property
+    def preparing(self) -> Json:
+        """The newest task definition that prepares the database."""
+        family = self._context.names.preparing
+        found: Json = self._context.aws.call("ecs", "describe-task-definition", task_definition=family)
+        return dict(found["taskDefinition"])
+
     @property
     def repository(self) -> str:
         """The repository of its image; also of the one that there never was, before the first (ecs/service.yml)."""

@@ -12,6 +12,7 @@ from delivery.aws.ecs import migration, service, task_definition
 from delivery.aws.ecs.checks import Checks
 from delivery.aws.ecs.service import Running
 from delivery.aws.ecs.service_deployment import ServiceDeployment
+from delivery.aws.ecs.task_definition import difference
 from delivery.aws.store import Bucket
 from delivery.deployment.outcomes import Cause, Ended, Outcome
 
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Revision:
-    """A task definition, as registered, and the lines in which it differs from the running one."""
+    """The service's task definition and the one that prepares the database, as registered, and what is new in them."""
 
     definition: Json
+    preparing: Json
     difference: list[str] = field(default_factory=list)
 
     @property
@@ -52,30 +54,32 @@ class EcsTarget:
         self.checks = {"scan": self.registry.scan} | Checks(context, self.running).by_name()
 
     def prepare(self, image: Image) -> Revision:
-        """Register the present task definition with another image in it, and nothing else changed."""
-        present = self.running.definition
+        """Register the present task definitions with another image in them, and nothing else changed."""
+        before = (self.running.definition, self.running.preparing)
+        after = [self._register(present, image) for present in before]
+        return Revision(*after, [line for pair in zip(before, after, strict=True) for line in difference(*pair)])
+
+    def _register(self, present: Json, image: Image) -> Json:
         request = task_definition.with_image(present, self.registry.name(image))
         # Repeated, it makes two revisions, of which the last one counts.
         answer = self._context.poller.until_answered(
             lambda: self._context.aws.request(
-                *("ecs", "register-task-definition", request, self._context.folder / "task-definition.json"),
+                *("ecs", "register-task-definition", request, self._context.folder / f"{present['family']}.json"),
                 change="a task definition with the image in it was registered",
             )
         )
-        definition = answer["taskDefinition"]
-        return Revision(definition, task_definition.difference(present, definition))
+        return dict(answer["taskDefinition"])
 
     def preview(self, image: Image) -> list[str]:
         """Return the lines that show what a deployment of an image would change."""
-        present = self.running.definition
-        changed = task_definition.with_image(present, self.registry.name(image))
-        name = task_definition.revision(present["taskDefinitionArn"])
-        lines = [f"{name} would get a new revision:", *task_definition.difference(present, changed)]
+        lines = ["There would be new revisions of these task definitions."]
+        for present in (self.running.definition, self.running.preparing):
+            lines += difference(present, task_definition.with_image(present, self.registry.name(image)))
         return [*lines, f"{self.first_tasks()} tasks would be started, the first ones."] if self.running.idle else lines
 
     def migrate(self, revision: Revision) -> Json:
         """Prepare the database with a task of a revision. Raises Ended and Cancelled."""
-        return migration.migrate(self._context, self.running.service or {}, revision.definition)
+        return migration.migrate(self._context, self.running.service or {}, revision.preparing)
 
     def change(self, revision: Revision) -> ServiceDeployment:
         """Return the change to a revision, not begun."""

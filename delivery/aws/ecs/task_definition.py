@@ -45,9 +45,9 @@ def with_image(definition: Json, image: str) -> Json:
 
 
 def difference(before: Json, after: Json) -> list[str]:
-    """Return the lines by which two definitions differ, as a unified diff without context."""
+    """Return the name of a definition, and the lines in which another differs, as a unified diff without context."""
     lines = list(difflib.unified_diff(_lines(before), _lines(after), lineterm="", n=0))[2:]
-    return [line for line in lines if not line.startswith("@@")]
+    return [f"{revision(before['taskDefinitionArn'])}:", *(line for line in lines if not line.startswith("@@"))]
 
 
 def _lines(definition: Json) -> list[str]:

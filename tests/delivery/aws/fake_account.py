@@ -15,7 +15,7 @@ from delivery.deployment.lock import KEY
 from tests.delivery.aws import resources
 from tests.delivery.aws.fake_cli import Call, Fault, Program
 from tests.delivery.aws.fake_service import SERVICE_STATE, FakeService, read_request
-from tests.delivery.aws.resources import ACCOUNT, NAME, REGION, REGISTRY, SECRET, Json, digest_of
+from tests.delivery.aws.resources import ACCOUNT, NAME, REGION, REGISTRY, Json, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,14 @@ class FakeAccount(FakeService):
         super().__init__()
         self.images: dict[str, Json] = {}
         self.objects: dict[str, tuple[bytes, str]] = {}
-        self.parameters: dict[str, str] = {RELEASED: "none"}
+        self.parameters = {RELEASED: "none", resources.DATABASE_URL: "postgresql://db.example.org:5432/colophon"}
         self.targets = [resources.target(address, "healthy") for address in ("10.0.1.10", "10.0.1.11")]
         self.log: list[str] = ["a line of the log"]
         self.scan: Json | None = {"status": "COMPLETE"}
         self.findings: list[Json] = []
         self.media_type: str | None = "application/vnd.docker.distribution.manifest.v2+json"
-        self.secret: Json = {"ARN": SECRET, "Name": "rds!db-fake", "OwningService": "rds"}
+        secrets = (resources.OWNER, resources.SITE_USER, resources.NEXT_USER)
+        self.secrets: dict[str, Json] = {arn: {"ARN": arn, "Name": arn.split(":")[6][:-7]} for arn in secrets}
         self.log_groups: list[Json] = [{"logGroupName": f"/{NAME}/site"}]
         self.group = resources.target_group()
         self.faults: dict[Call, list[Exception]] = {}
@@ -195,9 +196,9 @@ class FakeAccount(FakeService):
         return {"Role": resources.role(given["role-name"])}
 
     def _secretsmanager_describe_secret(self, given: Json) -> Json:
-        if given["secret-id"] != self.secret["ARN"]:
+        if given["secret-id"] not in self.secrets:
             raise Fault("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-        return self.secret
+        return self.secrets[given["secret-id"]]
 
     def _logs_get_log_events(self, given: Json) -> Json:
         lines = [] if given.get("next-token") else self.log

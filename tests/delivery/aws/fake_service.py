@@ -9,6 +9,7 @@ from tests.delivery.aws import resources
 from tests.delivery.aws.fake_cli import Fault, hold_against_model
 from tests.delivery.aws.resources import ARN, NAME, NOON, REGISTRY, Json
 
+PREPARING = f"{NAME}-prepare"
 UNDER_WAY = ("PENDING", "IN_PROGRESS")
 BAKING = "BAKING"  # in a script: IN_PROGRESS with all tasks new
 DEFINITIONS = ("definitions", "service_definition", "running_definition", "completed")
@@ -43,6 +44,8 @@ class FakeService:
         self.desired = 2
         self._numbers = 0
         self.service_definition = self.running_definition = self.completed = self.register(None)
+        arn, number = self._next_definition(PREPARING)
+        self.definitions[arn] = resources.preparing(arn, number, f"{REGISTRY}/{NAME}:none")
 
     def same_answers(self) -> dict[str, Json | str]:
         """Return what each operation answers whose options do not matter."""
@@ -82,17 +85,30 @@ class FakeService:
         self.definitions[arn] = resources.definition(arn, number, image)
         return arn
 
-    def _next_definition(self) -> tuple[str, int]:
-        number = len(self.definitions) + 1
-        return f"{ARN}:task-definition/{NAME}:{number}", number
+    def _next_definition(self, family: str = NAME) -> tuple[str, int]:
+        number = 1 + sum(each["family"] == family for each in self.definitions.values())
+        return f"{ARN}:task-definition/{family}:{number}", number
+
+    def newest(self, family: str = NAME) -> str:
+        """Return the ARN of the newest task definition of a family."""
+        return [arn for arn, each in self.definitions.items() if each["family"] == family][-1]
+
+    @property
+    def preparing(self) -> Json:
+        """The newest task definition that prepares the database."""
+        return self.definitions[self.newest(PREPARING)]
 
     def _ecs_describe_task_definition(self, given: Json) -> Json:
-        return {"taskDefinition": self.definitions[given["task-definition"]]}
+        wanted = given["task-definition"]
+        found = [each for arn, each in self.definitions.items() if wanted in (arn, each["family"])]
+        if not found:
+            raise Fault("ClientException", "Unable to describe task definition.")
+        return {"taskDefinition": found[-1]}
 
     def _ecs_register_task_definition(self, given: Json) -> Json:
         request = read_request("ecs", "register-task-definition", given)
         request.pop("tags", None)
-        arn, number = self._next_definition()
+        arn, number = self._next_definition(request["family"])
         self.definitions[arn] = request | {"taskDefinitionArn": arn, "revision": number, "status": "ACTIVE"}
         return {"taskDefinition": self.definitions[arn]}
 
@@ -221,7 +237,7 @@ class FakeService:
         task = next((known for known in self.one_off.values() if known["_token"] == token), None)
         if task is None:
             more = {"containers": [{"name": "site"}], "_token": token}
-            more |= {key: request[key] for key in ("overrides", "startedBy")}
+            more["startedBy"] = request["startedBy"]
             status = "PROVISIONING" if self.unplaced else "RUNNING"
             task = resources.task(f"prepare{self.number()}", request["taskDefinition"], status, **more)
             self.one_off[task["taskArn"]] = task

@@ -11,7 +11,9 @@ ACCOUNT, REGION, NAME = "111122223333", "eu-central-1", "colophon"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
-SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!db-fake-AbCdEf"
+SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{NAME}"
+OWNER, SITE_USER, NEXT_USER = (f"{SECRETS}/database-{name}-AbCdEf" for name in ("owner", "site-user", "next-user"))
+DATABASE_URL = f"/{NAME}/database-url"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role"
 ALARM = f"{NAME}-site-errors"
 TYPE = "ecs.instance-type"
@@ -56,12 +58,27 @@ def role(name: str) -> Json:
 
 
 def definition(arn: str, number: int, image: str) -> Json:
-    """Return a task definition as ecs/service.yml makes it."""
+    """Return the service's task definition as ecs/service.yml makes it."""
+    ports = {"portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}]}
+    return _definition(arn, number, NAME, image, _libpq(SITE_USER), "execution", ports)
+
+
+def preparing(arn: str, number: int, image: str) -> Json:
+    """Return the task definition that prepares the database, likewise."""
+    users = {"DATABASE_SITE_USER": SITE_USER, "DATABASE_NEXT_USER": NEXT_USER}
+    command = {"command": ["python3", "-m", "colophon", "prepare"], "portMappings": []}
+    return _definition(arn, number, f"{NAME}-prepare", image, _libpq(OWNER) | users, "prepare-execution", command)
+
+
+def _libpq(secret: str) -> dict[str, str]:
+    url = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{DATABASE_URL}"
+    return {"DATABASE_URL": url, "PGUSER": f"{secret}:username::", "PGPASSWORD": f"{secret}:password::"}
+
+
+def _definition(arn: str, number: int, family: str, image: str, secrets: dict[str, str], role: str, more: Json) -> Json:
     container = {"name": "site", "image": image, "cpu": 0, "memory": 1024, "memoryReservation": 384, "essential": True}
-    secrets = {"PGUSER": f"{SECRET}:username::", "PGPASSWORD": f"{SECRET}:password::"}
     log = {"awslogs-group": f"/{NAME}/site", "awslogs-stream-prefix": "site"}
-    container |= {
-        "portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}],
+    container |= more | {
         "secrets": [{"name": name, "valueFrom": value} for name, value in secrets.items()],
         "logConfiguration": {"logDriver": "awslogs", "options": log},
     }
@@ -69,12 +86,12 @@ def definition(arn: str, number: int, image: str) -> Json:
     registered |= {"registeredBy": f"arn:aws:iam::{ACCOUNT}:root", "compatibilities": ["EC2", "FARGATE"]}
     return registered | {
         "requiresAttributes": [{"name": "com.amazonaws.ecs.capability.ecr-auth"}],
-        "family": NAME,
+        "family": family,
         "networkMode": "awsvpc",
         "requiresCompatibilities": ["EC2"],
         "cpu": "512",
         "taskRoleArn": f"{ROLES}/{NAME}-task",
-        "executionRoleArn": f"{ROLES}/{NAME}-execution",
+        "executionRoleArn": f"{ROLES}/{NAME}-{role}",
         "volumes": [],
         "placementConstraints": [],
         "containerDefinitions": [container],

@@ -1,5 +1,6 @@
 """`deploy`, from its lock to its receipt."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import delivery
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Broken, Fault
 from tests.delivery.aws.fake_service import BAKING
-from tests.delivery.aws.resources import NAME, REGISTRY, target
+from tests.delivery.aws.resources import NAME, REGISTRY, SITE_USER, target
 from tests.waiting import until
 
 SCHEMA_FILE = Path(delivery.__file__).parent / "deployment/receipt.schema.json"
@@ -68,6 +69,7 @@ def test_the_service_is_changed_by_one_call_after_everything_was_checked_and_mig
         "s3api put-object",  # the lock
         "ecr put-image",  # a tag that keeps the image
         "ecs register-task-definition",
+        "ecs register-task-definition",  # which prepares the database
         "ecs run-task",
         "s3api put-object",  # the lock, once more
         "ecs update-service",
@@ -79,22 +81,27 @@ def test_the_service_is_changed_by_one_call_after_everything_was_checked_and_mig
     assert {"ecs describe-clusters", "iam get-role", "secretsmanager describe-secret"} <= set(before)
 
 
-def test_nothing_but_the_image_is_changed(deploy, aws, commits):
-    old = aws.definitions[aws.service_definition]
+@pytest.mark.parametrize("definition", [lambda aws: aws.definitions[aws.service_definition], lambda aws: aws.preparing])
+def test_nothing_but_the_image_is_changed(deploy, aws, commits, definition):
+    old = copy.deepcopy(definition(aws))
     deploy()
-    new = aws.definitions[aws.service_definition]
+    new = definition(aws)
     assert new["containerDefinitions"][0].pop("image") != old["containerDefinitions"][0].pop("image")
     added = {"taskDefinitionArn", "revision", "registeredAt", "registeredBy", "compatibilities", "requiresAttributes"}
     old, new = ({key: each[key] for key in each.keys() - added} for each in (old, new))
     assert new == old
 
 
-def test_the_migration_runs_with_the_very_revision_that_is_rolled_out(deploy, aws, commits, root):
-    assert "| a line of the log" in deploy().output
+def test_the_migration_runs_with_the_very_image_that_is_rolled_out(deploy, aws, commits, root):
+    result = deploy()
+    assert "| a line of the log" in result.output
     request = json.loads((root / "build/run-task.json").read_text())
-    assert request["taskDefinition"] == aws.service_definition
-    command = ["python3", "-m", "colophon", "prepare"]
-    assert request["overrides"]["containerOverrides"] == [{"name": "site", "command": command}]
+    assert request["taskDefinition"] == aws.preparing["taskDefinitionArn"]
+    assert aws.image_of(request["taskDefinition"]) == aws.image_of(aws.service_definition)
+    assert "overrides" not in request
+    shown = result.output.split("== Revision")[1].split("== Migrations")[0]
+    assert [line for line in shown.splitlines() if line.endswith(":")] == ["  colophon:2:", "  colophon-prepare:1:"]
+    assert shown.count(f'+      "image": "{aws.image_of(aws.service_definition)}"') == 2
     assert request["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1"]
 
 
@@ -403,7 +410,7 @@ def test_a_refused_check_changes_nothing(deploy, aws, commits):
 
 def test_all_that_is_refused_is_said_at_once(deploy, aws, commits):
     aws.cluster_status = "INACTIVE"
-    aws.secret["DeletedDate"] = 1.0
+    aws.secrets[SITE_USER]["DeletedDate"] = 1.0
     result = deploy()
     assert "2 checks failed." in result.output
     assert "The cluster colophon is INACTIVE." in result.output
@@ -461,7 +468,7 @@ def test_an_update_whose_answer_was_lost_is_followed_all_the_same(deploy, aws, c
     new = []
 
     def arrive():
-        new.append(aws.deploy(list(aws.definitions)[-1]))
+        new.append(aws.deploy(aws.newest()))
 
     aws.at("ecs", "update-service", arrive)
     aws.fail("ecs", "update-service", lost)

@@ -9,7 +9,7 @@ from delivery.aws.ecs import checks
 from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
 from tests.delivery.aws.fake_cli import Fault
-from tests.delivery.aws.resources import ALARM, GROUP, SECRET, instance
+from tests.delivery.aws.resources import ALARM, DATABASE_URL, GROUP, NEXT_USER, OWNER, SITE_USER, instance
 
 CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 
@@ -39,7 +39,6 @@ def test_it_changes_nothing(check, aws, commits):
 CRITICAL = {"name": "CVE-2099-0001", "severity": "CRITICAL"}
 PARAMETER = {"name": "X", "valueFrom": "/a/parameter"}
 FULL = instance(2048, 4096, tasks=2)  # of a kind that takes three network interfaces
-MISSPELT = {"name": "PGPASSWORD", "valueFrom": f"{SECRET}:passwort::"}
 
 
 def move(aws):
@@ -66,9 +65,16 @@ def fill(aws):
         ("image", lambda aws: setattr(aws, "media_type", None), "is no image but of an unknown type"),
         ("scan", lambda aws: aws.findings.append(CRITICAL), "found CVE-2099-0001, of critical severity"),
         ("roles", lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")), "colophon-task is not there."),
-        ("secrets", lambda aws: aws.secret.update(ARN="another"), "is not there."),
-        ("secrets", lambda aws: aws.secret.update(DeletedDate=1.0), "is being deleted."),
-        ("secrets", lambda aws: aws.container["secrets"].append(MISSPELT), "has no key passwort."),
+        (
+            "service",
+            lambda aws: aws.definitions.pop(aws.preparing["taskDefinitionArn"]),
+            "No task definition colophon-p",
+        ),
+        ("roles", lambda aws: aws.preparing.pop("executionRoleArn"), "colophon-prepare:1 has no executionRoleArn."),
+        ("secrets", lambda aws: aws.secrets.pop(SITE_USER), f"{SITE_USER} is not there."),
+        ("secrets", lambda aws: aws.secrets.pop(NEXT_USER), f"{NEXT_USER} is not there."),
+        ("secrets", lambda aws: aws.secrets[OWNER].update(DeletedDate=1.0), f"{OWNER} is being deleted."),
+        ("secrets", lambda aws: aws.parameters.pop(DATABASE_URL), f"{DATABASE_URL} is not there."),
         ("target group", move, "Visitors are sent to port 8000 of site, which has [9000]."),
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
@@ -96,7 +102,7 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
             f"as these are on: {ALARM}",
         ),
         ("alarms", lambda aws: aws.alarms.clear(), f"not there: {ALARM};"),
-        ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "X: not in"),
+        ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "/a/parameter: not in"),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
         ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),
     ],

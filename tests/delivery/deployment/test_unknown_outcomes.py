@@ -48,7 +48,7 @@ def done(aws, before):
     others = {
         "a task definition with the image in it was registered": aws.definitions.keys() - before["definitions"].keys(),
         "a task was started that prepares the database": aws.one_off.keys() - before["one_off"].keys(),
-        f"the service was told to run colophon:{len(aws.definitions)}": aws.deployments[len(before["deployments"]) :],
+        f"the service was told to run {aws.newest().rsplit('/')[-1]}": aws.deployments[len(before["deployments"]) :],
     }
     return {f"the image was tagged {tag}" for tag in tags - known} | {words for words, made in others.items() if made}
 
@@ -163,7 +163,7 @@ def test_of_two_deployments_of_its_own_the_newer_is_followed_even_when_it_is_see
         return {"serviceDeployments": found[late.pop(0) if late else 0 :]}
 
     monkeypatch.setattr(aws, "_ecs_list_service_deployments", list_)
-    aws.at("ecs", "update-service", lambda: aws.deploy(list(aws.definitions)[-1]))
+    aws.at("ecs", "update-service", lambda: aws.deploy(aws.newest()))
     assert deploy().exit_code == 0
     assert [each["status"] for each in aws.deployments] == ["SUCCESSFUL", "STOPPED"]
     assert aws.receipts[0]["deployment"] == aws.deployments[0]["serviceDeploymentArn"]

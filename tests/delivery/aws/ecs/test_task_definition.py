@@ -33,6 +33,7 @@ def test_the_one_that_is_given_is_left_as_it_is():
 def test_the_difference_is_shown_line_by_line():
     new = task_definition.with_image(OLD, "repository@sha256:new")
     assert task_definition.difference(OLD, new) == [
+        "colophon:7:",
         '-      "image": "repository@sha256:old",',
         '+      "image": "repository@sha256:new",',
     ]
