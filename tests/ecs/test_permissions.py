@@ -12,19 +12,24 @@ from tests.ecs.policies import allowed, listed
 
 ECS = "arn:aws:ecs:eu-central-1:123456789012"
 SSM = "arn:aws:ssm:eu-central-1:123456789012:parameter/colophon"
+SECRETS = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:colophon/database"
 ROLE = "arn:aws:iam::123456789012:role/colophon"
 CLUSTER = f"{ECS}:cluster/colophon"
 # What stands for ARNs that only AWS knows.
 KNOWN = {
     "<Cluster.Arn>": CLUSTER,
     "<import colophon-RepositoryArn>": "arn:aws:ecr:eu-central-1:123456789012:repository/colophon",
-    "<import colophon-DatabaseSecretArn>": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1-aBc",
+    "<import colophon-DatabaseOwnerArn>": f"{SECRETS}-owner-aBcDeF",
+    "<import colophon-DatabaseSiteUserArn>": f"{SECRETS}-site-user-aBcDeF",
+    "<import colophon-DatabaseNextUserArn>": f"{SECRETS}-next-user-aBcDeF",
     "<LogGroup.Arn>": "arn:aws:logs:eu-central-1:123456789012:log-group:/colophon/site:*",
     "<FlowLogGroup.Arn>": "arn:aws:logs:eu-central-1:123456789012:log-group:/colophon/flow-log:*",
-    "<NewTasks>": "arn:aws:states:eu-central-1:123456789012:stateMachine:colophon-new-tasks",
     "<ReceiptsBucket.Arn>": "arn:aws:s3:::colophon-receipts-123456789012-eu-central-1",
 }
-REPOSITORY, SECRET = KNOWN["<import colophon-RepositoryArn>"], KNOWN["<import colophon-DatabaseSecretArn>"]
+REPOSITORY = KNOWN["<import colophon-RepositoryArn>"]
+OWNER, SITE_USER, NEXT_USER = (
+    KNOWN[f"<import colophon-Database{name}Arn>"] for name in ("Owner", "SiteUser", "NextUser")
+)
 RECEIPTS = KNOWN["<ReceiptsBucket.Arn>"]
 
 
@@ -66,8 +71,7 @@ def deploy(permissions):
 
 def test_these_are_the_roles_that_there_are(permissions):
     assert set(permissions) == {
-        *("deploy", "execution", "flow-log", "instance"),
-        *("new-tasks", "push", "runner", "secret-rotated", "task"),
+        *("deploy", "execution", "flow-log", "instance", "prepare-execution", "push", "runner", "task"),
     }
 
 
@@ -183,11 +187,14 @@ def test_a_condition_that_never_holds_is_found(key):
         ("ssm:PutParameter", f"{SSM}/released-image", {}),
         ("ecs:DescribeTaskDefinition", "*", {}),
         ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon:8", {}),
-        ("ecs:RunTask", f"{ECS}:task-definition/colophon:8", {"ecs__cluster": CLUSTER}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon-prepare:8", {}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__cluster": CLUSTER}),
         ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {}),
         ("ecs:StopServiceDeployment", f"{ECS}:service-deployment/colophon/colophon/1", {}),
         ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
-        ("secretsmanager:DescribeSecret", SECRET, {}),
+        ("iam:PassRole", f"{ROLE}-prepare-execution", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("secretsmanager:DescribeSecret", OWNER, {}),
+        ("secretsmanager:DescribeSecret", NEXT_USER, {}),
         ("s3:PutObject", f"{RECEIPTS}/receipts/1.json", {}),
         ("s3:PutObject", f"{RECEIPTS}/lease.json", {}),
     ],
@@ -199,13 +206,17 @@ def test_the_deploy_job_may(deploy, action, resource, context):
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
-        ("secretsmanager:GetSecretValue", SECRET, {}),
+        ("secretsmanager:GetSecretValue", OWNER, {}),
+        ("secretsmanager:GetSecretValue", SITE_USER, {}),
+        ("secretsmanager:PutSecretValue", SITE_USER, {}),
+        ("ssm:PutParameter", f"{SSM}/database-url", {}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon:8", {"ecs__cluster": CLUSTER}),
         ("ecr:UploadLayerPart", REPOSITORY, {}),
         ("ecr:BatchDeleteImage", REPOSITORY, {}),
         ("ssm:PutParameter", f"{SSM}/site-url", {}),
         ("ssm:PutParameter", f"{SSM}2/released-image", {}),
         ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/other:1", {}),
-        ("ecs:RunTask", f"{ECS}:task-definition/colophon:8", {"ecs__cluster": f"{ECS}:cluster/other"}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__cluster": f"{ECS}:cluster/other"}),
         ("ecs:ListTasks", "*", {"ecs__cluster": f"{ECS}:cluster/other"}),
         ("ecs:UpdateService", f"{ECS}:service/colophon/other", {}),
         ("ecs:DeleteService", f"{ECS}:service/colophon/colophon", {}),
@@ -259,10 +270,15 @@ def test_the_build_job_may_push_images_and_nothing_else(permissions):
     assert {action.split(":")[0] for action in actions(push)} == {"ecr"}
 
 
-def test_a_task_is_started_with_its_own_image_log_and_secret(permissions):
-    execution = permissions["execution"]
-    assert allowed(execution, "secretsmanager:GetSecretValue", SECRET)
-    assert not allowed(execution, "secretsmanager:GetSecretValue", f"{SECRET}2")
+@pytest.mark.parametrize(
+    ("role", "readable"),
+    [("execution", {SITE_USER}), ("prepare-execution", {OWNER, SITE_USER, NEXT_USER})],
+)
+def test_a_task_is_started_with_its_own_image_log_and_secrets(permissions, role, readable):
+    execution = permissions[role]
+    secrets = (OWNER, SITE_USER, NEXT_USER, f"{SITE_USER}2")
+    assert {each for each in secrets if allowed(execution, "secretsmanager:GetSecretValue", each)} == readable
+    assert allowed(execution, "ssm:GetParameters", f"{SSM}/database-url")
     assert allowed(execution, "logs:PutLogEvents", KNOWN["<LogGroup.Arn>"].replace("*", "log-stream:site/site/1"))
     assert not allowed(execution, "ecr:PutImage", REPOSITORY)
 

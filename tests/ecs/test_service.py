@@ -4,8 +4,8 @@ import json
 import math
 import re
 import shlex
-from importlib import import_module
 
+import psycopg
 import pytest
 
 from colophon.settings import Settings
@@ -49,8 +49,12 @@ def test_the_site_runs_as_nobody_special_in_a_container_that_it_cannot_change(co
     assert not {"Privileged", "MountPoints"} & set(container)
 
 
-def test_every_variable_is_one_of_the_site_s_settings(container):
-    assert set(environment(container)) <= {name.upper() for name in Settings.__dataclass_fields__}
+@pytest.mark.parametrize("definition", ["TaskDefinition", "PrepareTaskDefinition"])
+def test_every_variable_is_one_of_the_site_s_settings_or_libpq_s(resources, definition):
+    (container,) = resources("service", DatabaseCaBundle="/rds.pem")[definition]["ContainerDefinitions"]
+    named = {*environment(container), *(one["Name"] for one in container["Secrets"])}
+    libpq = {one.envvar.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.envvar}
+    assert named <= {name.upper() for name in Settings.__dataclass_fields__} | libpq
 
 
 def test_the_health_check_is_the_image_s_own(container):
@@ -186,43 +190,19 @@ def test_the_site_and_whoever_proves_it_know_one_address(resources, given, url):
     assert made["SiteUrlParameter"]["Name"] == "/colophon/site-url"
 
 
-def test_a_rotated_secret_brings_new_tasks(service):
-    rule = service["SecretRotated"]
-    assert rule["EventPattern"]["detail"]["additionalEventData"] == {
-        "SecretId": ["<import colophon-DatabaseSecretArn>"]
+def test_the_database_is_prepared_by_a_task_like_the_site_s_but_for_its_rights_and_its_log(service, container):
+    prepare = service["PrepareTaskDefinition"]
+    (preparing,) = prepare["ContainerDefinitions"]
+    assert {key for key in container.keys() | preparing.keys() if container.get(key) != preparing.get(key)} == {
+        *("Command", "Environment", "Secrets", "LogConfiguration"),
+        *("PortMappings", "StopTimeout", "HealthCheck"),  # it serves nobody
     }
-    assert rule["EventPattern"]["detail"]["eventName"] == ["RotationSucceeded"]
-    assert rule["Targets"][0]["Arn"] == "<NewTasks>"
-    states = service["NewTasks"]["Definition"]["States"]
-    (state,) = states.values()
-    assert state["Resource"] == "arn:aws:states:::aws-sdk:ecs:updateService"
-    assert state["Parameters"]["ForceNewDeployment"] is True
-
-
-def capital(name):
-    return name[0].upper() + name[1:]
-
-
-def small(name):
-    return name[0].lower() + name[1:]
-
-
-def test_what_its_state_machine_calls_is_a_call_of_aws_that_its_role_may_make(service, aws_models):
-    (state,) = service["NewTasks"]["Definition"]["States"].values()
-    called, operation = state["Resource"].split(":")[-2:]
-    # Step Functions writes an operation small and its parameters large, whatever the API does.
-    shape = aws_models.get_service_model(called).operation_model(capital(operation)).input_shape
-    given = {small(name): value for name, value in state["Parameters"].items()}
-    check = import_module("awscli.botocore.validate").ParamValidator().validate
-    assert check(given, shape).generate_report() == ""
-    assert "Unknown parameter" in check(given | {"forceNewDeploiment": True}, shape).generate_report()
-    (statement,) = service["NewTasksRole"]["Policies"][0]["PolicyDocument"]["Statement"]
-    assert statement["Action"] == f"{called}:{capital(operation)}"
-
-
-@pytest.mark.parametrize(("trail", "made"), [("create", True), ("existing", False)])
-def test_the_event_of_it_needs_a_trail_which_is_made_unless_there_is_one(resources, trail, made):
-    assert ("RotationTrail" in resources("database", Trail=trail)) is made
+    assert preparing["Command"] == ["python3", "-m", "colophon", "prepare"]
+    prefixes = [one["LogConfiguration"]["Options"].pop("awslogs-stream-prefix") for one in (container, preparing)]
+    assert prefixes == ["site", "prepare"]
+    assert container["LogConfiguration"] == preparing["LogConfiguration"]
+    other = {key for key in prepare if prepare[key] != service["TaskDefinition"][key]}
+    assert other == {"Family", "ExecutionRoleArn", "ContainerDefinitions"}
 
 
 def test_visitors_come_over_https_alone(resources):
@@ -245,22 +225,3 @@ def test_a_task_is_sent_visitors_when_it_can_serve(resources):
     group = resources("load-balancer")["TargetGroup"]
     assert (group["TargetType"], group["Port"], group["HealthCheckPath"]) == ("ip", 8000, "/readyz")
     assert group["Matcher"] == {"HttpCode": "200"}
-
-
-def test_the_database_is_hard_to_lose_and_easy_to_restore(stack):
-    database = stack("database")["Resources"]["Database"]
-    assert database["DeletionPolicy"] == database["UpdateReplacePolicy"] == "Snapshot"
-    properties = database["Properties"]
-    assert properties["DeletionProtection"] == "true"
-    assert properties["BackupRetentionPeriod"] == "14"
-    assert properties["DeleteAutomatedBackups"] is False
-
-
-def test_the_database_is_private_encrypted_and_keeps_its_own_password(stack, resources):
-    properties = resources("database")["Database"]
-    assert properties["PubliclyAccessible"] is False
-    assert properties["StorageEncrypted"] is True
-    assert properties["ManageMasterUserPassword"] is True
-    assert "MasterUserPassword" not in properties
-    assert resources("database")["ParameterGroup"]["Parameters"] == {"rds.force_ssl": "1"}
-    assert str(properties["EngineVersion"]) == "17"
