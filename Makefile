@@ -74,6 +74,9 @@ deploy: setup-delivery ## Release the commit that is checked out, and prove that
 rollback: setup-delivery ## Go back to the last release that was proven
 	@exec $(BIN)/python -m delivery rollback $(ARGS)
 
+rotate: setup-delivery ## Change the password of the database that the site serves with (for an administrator)
+	@exec $(BIN)/python -m delivery rotate $(ARGS)
+
 status: setup-delivery ## Show what runs
 	@exec $(BIN)/python -m delivery status $(ARGS)
 
@@ -163,4 +166,4 @@ var/secrets/site-url: | var/secrets/database-url
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
 
-.PHONY: help setup run dev quick test check scan build scan-image push plan preflight deploy rollback status history try try-emulator rehearse up down stacks format assets bench memory lock hooks clean .github
+.PHONY: help setup run dev quick test check scan build scan-image push plan preflight deploy rollback rotate status history try try-emulator rehearse up down stacks format assets bench memory lock hooks clean .github

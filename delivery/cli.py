@@ -11,6 +11,7 @@ from delivery.commands.plan import plan
 from delivery.commands.preflight import preflight
 from delivery.commands.push import push
 from delivery.commands.rollback import rollback
+from delivery.commands.rotate import rotate
 from delivery.commands.scan import scan
 from delivery.commands.scan_image import scan_image
 from delivery.commands.stacks import stacks
@@ -22,5 +23,5 @@ def main() -> None:
     """Ship Colophon: from a commit to a site that serves it, and back."""
 
 
-for command in (scan, build, scan_image, push, plan, preflight, deploy, status, history, rollback, stacks):
+for command in (scan, build, scan_image, push, plan, preflight, deploy, status, history, rollback, rotate, stacks):
     main.add_command(command)

@@ -42,3 +42,13 @@ class Names:
     def database_url(self) -> str:
         """The parameter with the address of the database, which tasks read."""
         return f"/{self.project}/database-url"
+
+    @property
+    def site_user(self) -> str:
+        """The secret with the user that tasks serve as."""
+        return f"{self.project}/database-site-user"
+
+    @property
+    def next_user(self) -> str:
+        """The secret with the user that they serve as after the next rotation."""
+        return f"{self.project}/database-next-user"

@@ -110,10 +110,7 @@ class Deployment:
             self._poller.cancellation.check()
             revision = self._prepare()
             self._poller.cancellation.check()
-            if not candidate.rollback:
-                self._display.step("Migrations")
-                with self._receipt.timed("migration"):
-                    facts["migration"] = self._target.migrate(revision)
+            self._ready(revision)
             with Meter(None if now.idle else now.url, self._settings.visit) as meter:
                 try:
                     self._roll_out(revision, meter)
@@ -164,6 +161,16 @@ class Deployment:
             self._display.line(f"  {line}")
         self._receipt.facts["revision"] = revision.id
         return revision
+
+    def _ready(self, revision: Revision) -> None:
+        """Migrate the database, but for a rollback. Raises Ended and Cancelled."""
+        if not self._candidate.rollback:
+            self._migrate(revision)
+
+    def _migrate(self, revision: Revision) -> None:
+        self._display.step("Migrations")
+        with self._receipt.timed("migration"):
+            self._receipt.facts["migration"] = self._target.migrate(revision)
 
     def _roll_out(self, revision: Revision, meter: Meter) -> None:
         """Roll the revision out and put it to the gates. Raises Ended, Cancelled, Lost and CallError."""

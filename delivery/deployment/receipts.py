@@ -51,7 +51,7 @@ class Receipt:
         )
         return {
             "schema": SCHEMA,
-            "kind": "rollback" if self.candidate.rollback else "deploy",
+            "kind": "rotation" if self.candidate.rotation else "rollback" if self.candidate.rollback else "deploy",
             "outcome": outcome.title,
             "exit_code": outcome.code,
             "proven": self.facts.get("proof") is not None,

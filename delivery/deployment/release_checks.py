@@ -18,7 +18,7 @@ def branch(candidate: Candidate) -> str:
     """Check that the commit is of the released branch, and that only some may change that branch."""
     released, pipeline = candidate.branch, candidate.pipeline
     if candidate.rollback:
-        return "a rollback goes to a commit that was released before"
+        return "it was released before"
     if pipeline.automatic:
         if pipeline.branch != released:
             raise Refusal(

@@ -243,6 +243,16 @@ class Target(Protocol[SomeRevision]):
         """Record an image as the released one."""
 
 
+class Users(Protocol):
+    """The two users of the database that the site serves as in turn. Every method raises CallError."""
+
+    def advance(self) -> None:
+        """Have the next user serve, in each task that starts from now on."""
+
+    def renew(self) -> None:
+        """Have the user that served before be the next one, with a new password."""
+
+
 class Gate(Protocol):
     """A condition that a finished rollout must meet; else what ran before runs again."""
 
@@ -260,7 +270,7 @@ class Candidate:
 
     `expected` is the digest that the image must have, None for any. `scanned` is the digest of the image that this
     checkout's own scan passed. `exceptions` are the findings that a scan may have. `rollback` is set for a release that
-    was proven before.
+    was proven before, `rotation` for the one that runs, with another user of the database.
     """
 
     commit: str
@@ -272,6 +282,7 @@ class Candidate:
     scanned: str | None = None
     exceptions: Set[str] = field(default_factory=frozenset)
     rollback: bool = False
+    rotation: bool = False
     allow_older: bool = False
 
     @cached_property

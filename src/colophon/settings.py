@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 from urllib.parse import SplitResult, urlsplit
 
 from environs import EnvValidationError, FileAwareEnv
@@ -25,13 +25,6 @@ WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised, so that no li
 
 class SettingsError(ValueError):
     """A setting is wrong. The message is one sentence that names the variable."""
-
-
-class DatabaseUser(NamedTuple):
-    """A user of the database, and its password."""
-
-    username: str
-    password: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +51,10 @@ class Settings:
     log_level: str = "info"
 
     @property
-    def database_users(self) -> list[DatabaseUser]:
-        """The users that `prepare` makes for the site."""
+    def database_users(self) -> list[tuple[str, str]]:
+        """The users that `prepare` makes for the site: their names and passwords."""
         given = filter(None, (self.database_site_user, self.database_next_user))
-        return [DatabaseUser(known["username"], known["password"]) for known in map(json.loads, given)]
+        return [(user["username"], user["password"]) for user in map(json.loads, given)]
 
     @property
     def https(self) -> bool:
@@ -165,7 +158,7 @@ def _check_user(name: str, value: str, database_url: str) -> None:
         raise SettingsError(f"{name}: SQLite has no users; leave it out.")
     try:
         known = json.loads(value)
-        if not (all(isinstance(known[key], str) and known[key] for key in DatabaseUser._fields)):
+        if not all(isinstance(known[key], str) and known[key] for key in ("username", "password")):
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise SettingsError(

@@ -79,7 +79,7 @@ def test_the_owner_prepares_the_database_and_makes_the_site_s_users(resources, c
         value = json.loads(made["SecretStringTemplate"]) | {made["GenerateStringKey"]: "fake"}
         clean.setenv(f"DATABASE_{name.replace('User', '').upper()}_USER", json.dumps(value))
     users = settings.load().database_users
-    assert [user.username for user in users] == ["site_1", "site_2"]
+    assert [name for name, _ in users] == ["site_1", "site_2"]
     owner = resources("database")["Owner"]["GenerateSecretString"]
     assert json.loads(owner["SecretStringTemplate"])["username"] == resources("database")["Database"]["MasterUsername"]
 

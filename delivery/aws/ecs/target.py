@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from delivery.aws.client import moment
+from delivery.aws.database_users import DatabaseUsers
 from delivery.aws.ecr import Registry
 from delivery.aws.ecs import migration, service, task_definition
 from delivery.aws.ecs.checks import Checks
@@ -50,14 +51,15 @@ class EcsTarget:
         self.name, self.identity, self.changes = context.names.project, context.identity, context.aws.changes
         self.running = Running(context)
         self.registry = Registry(context, lambda: self.running.repository)
+        self.users = DatabaseUsers(context)
         self.store = Bucket(context.aws, context.names.bucket)
         self.checks = {"scan": self.registry.scan} | Checks(context, self.running).by_name()
 
     def prepare(self, image: Image) -> Revision:
         """Register the present task definitions with another image in them, and nothing else changed."""
-        before = (self.running.definition, self.running.preparing)
-        after = [self._register(present, image) for present in before]
-        return Revision(*after, [line for pair in zip(before, after, strict=True) for line in difference(*pair)])
+        site, preparing = self.running.definition, self.running.preparing
+        new_site, new_preparing = self._register(site, image), self._register(preparing, image)
+        return Revision(new_site, new_preparing, difference(site, new_site) + difference(preparing, new_preparing))
 
     def _register(self, present: Json, image: Image) -> Json:
         request = task_definition.with_image(present, self.registry.name(image))

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from ..settings import DatabaseUser
-
 VERSION_TABLE = "alembic_version"
 _GRANTS = {"TABLES": "SELECT, INSERT, UPDATE, DELETE", "SEQUENCES": "USAGE, SELECT"}
 # has_table_privilege returns NULL for a table that there is none of.
@@ -28,29 +26,32 @@ _LACKING = text("""
 """)
 
 
-def grant(engine: Engine, users: Iterable[DatabaseUser]) -> None:
+def grant(engine: Engine, users: Iterable[tuple[str, str]]) -> None:
     """Make the users that are missing, set the password of each, and grant it the rights that serving takes.
 
-    Tables that a later migration makes are granted as they are made. Raises DatabaseUnusableError for the owner itself.
+    `users` are names with their passwords. Tables that a later migration makes are granted as they are made. Raises
+    DatabaseUnusableError for the owner itself.
     """
-    for user in users:
+    for name, password in users:
         with transaction(engine) as db:
-            _grant(db, user)
+            _grant(db, name, password)
 
 
-def _grant(db: Connection, user: DatabaseUser) -> None:
-    name = user.username
+def _grant(db: Connection, name: str, password: str) -> None:
     connection = db.connection.driver_connection
     assert connection is not None  # noqa: S101 -- for the types: it is in a transaction
     owner, database, schema = db.execute(text("SELECT current_user, current_database(), current_schema()")).one()
     if name == owner:
         raise DatabaseUnusableError(f"{name} owns the database; the site needs a user of its own, with fewer rights.")
     # The server gets the password as it stores it: a statement can end up in its log.
-    stored = connection.pgconn.encrypt_password(user.password.encode(), name.encode()).decode()
-    words = {
-        name: sql.Identifier(value) for name, value in (("database", database), ("schema", schema), ("user", name))
+    stored = connection.pgconn.encrypt_password(password.encode(), name.encode()).decode()
+    words: dict[str, sql.Composable] = {
+        "database": sql.Identifier(database),
+        "schema": sql.Identifier(schema),
+        "user": sql.Identifier(name),
+        "password": sql.Literal(stored),
+        "version": sql.Identifier(VERSION_TABLE),
     }
-    words |= {"password": sql.Literal(stored), "version": sql.Identifier(VERSION_TABLE)}
     known = db.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :name"), {"name": name})
     statements = [
         f"{'ALTER' if known else 'CREATE'} ROLE {{user}} LOGIN PASSWORD {{password}}",

@@ -200,6 +200,15 @@ class FakeAccount(FakeService):
             raise Fault("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
         return self.secrets[given["secret-id"]]
 
+    def _secretsmanager_get_secret_value(self, given: Json) -> Json:
+        return {"Name": given["secret-id"], "SecretString": json.dumps(self.users[given["secret-id"]])}
+
+    def _secretsmanager_put_secret_value(self, given: Json) -> Json:
+        path = Path(given["secret-string"].removeprefix("file://"))
+        assert path.stat().st_mode & 0o077 == 0
+        self.users[given["secret-id"]] = json.loads(path.read_text())
+        return {"Name": given["secret-id"], "VersionStages": ["AWSCURRENT"]}
+
     def _logs_get_log_events(self, given: Json) -> Json:
         lines = [] if given.get("next-token") else self.log
         events = [{"timestamp": 1, "message": line, "ingestionTime": 1} for line in lines]

@@ -14,7 +14,8 @@ UNDER_WAY = ("PENDING", "IN_PROGRESS")
 BAKING = "BAKING"  # in a script: IN_PROGRESS with all tasks new
 DEFINITIONS = ("definitions", "service_definition", "running_definition", "completed")
 # What a call may change, or a test plans for the calls to come.
-SERVICE_STATE = (*DEFINITIONS, "deployments", "scripts", "one_off", "migration", "desired")
+DATABASE = ("users", "passwords", "serving")
+SERVICE_STATE = (*DEFINITIONS, *DATABASE, "deployments", "scripts", "one_off", "migration", "desired")
 
 
 def read_request(service: str, operation: str, given: Json) -> Json:
@@ -42,6 +43,14 @@ class FakeService:
         self.breaker: Json = {"enable": True, "rollback": True}
         self.cluster_status, self.service_status = "ACTIVE", "ACTIVE"
         self.desired = 2
+        # What the secrets of the site's users hold, their passwords in the database, and the user that tasks are.
+        names = (resources.SITE_USER_NAME, resources.NEXT_USER_NAME)
+        self.users = {
+            secret: {"username": f"site_{number}", "password": f"fake {number}"}
+            for number, secret in enumerate(names, 1)
+        }
+        self.passwords = {user["username"]: user["password"] for user in self.users.values()}
+        self.serving = self.users[names[0]]
         self._numbers = 0
         self.service_definition = self.running_definition = self.completed = self.register(None)
         arn, number = self._next_definition(PREPARING)
@@ -173,6 +182,7 @@ class FakeService:
         held["status"] = "IN_PROGRESS" if status == BAKING else status
         if status in (BAKING, "SUCCESSFUL"):
             self.running_definition = held["_to"]
+            self.serving = self.users[resources.SITE_USER_NAME]
         if status == "SUCCESSFUL":
             self.completed = held["_to"]
         if status.startswith("ROLLBACK") and held is self.deployments[0]:
@@ -211,6 +221,8 @@ class FakeService:
         found = _public(task)
         if self.migration:
             task["lastStatus"] = "STOPPED"
+            if self.migration == {"exitCode": 0}:
+                self.passwords |= {user["username"]: user["password"] for user in self.users.values()}
         if found["lastStatus"] == "STOPPED":
             found |= {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
             found["containers"] = [{"name": "site", **self.migration}]

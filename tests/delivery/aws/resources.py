@@ -13,6 +13,7 @@ ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
 GROUP = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/{NAME}/0123456789abcdef"
 SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{NAME}"
 OWNER, SITE_USER, NEXT_USER = (f"{SECRETS}/database-{name}-AbCdEf" for name in ("owner", "site-user", "next-user"))
+SITE_USER_NAME, NEXT_USER_NAME = f"{NAME}/database-site-user", f"{NAME}/database-next-user"
 DATABASE_URL = f"/{NAME}/database-url"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role"
 ALARM = f"{NAME}-site-errors"
