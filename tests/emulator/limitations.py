@@ -13,8 +13,11 @@ LIMITATIONS = {
     "signatures of web identity tokens": "not checked, as the provider's keys are not here; their claims are",
     "CPU limits of tasks": "shares only; a task may use what no other needs",
     "autoscaling of services": "recorded only; a service has the number of tasks that it was told",
-    "CloudTrail, flow logs and access logs": "recorded only; nothing is written",
-    "RDS": "the instance is recorded only; its address and its password are those of the database given at the start",
+    "flow logs and access logs": "recorded only; nothing is written",
+    "RDS": (
+        "instances are recorded only, and a restored one has no data of its own; their addresses are those of the "
+        "database given at the start, whose owner keeps its password"
+    ),
     "vulnerability scans of the registry": "of images always complete, always without findings",
     "KMS keys and encryption at rest": "recorded only",
     "CloudWatch metrics of services and load balancers": "not published; an alarm has the state it is set to",

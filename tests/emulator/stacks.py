@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudformation, ecs, iam, rds, secretsmanager, ssm
+from ministack.services import cloudformation, ecs, iam, rds, ssm
 from ministack.services.cloudformation import provisioners, stacks
 
 from . import properties
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 Made = tuple[str, dict[str, Any]]  # physical ID, and what Fn::GetAtt finds
 
 STABLE = 180.0  # seconds that a stack waits for its service, which on AWS are three hours
+RESTORED = "restored-"  # begins the name of the host that stands for an instance that was restored
 PATIENCE = 50.0  # seconds that DescribeStacks waits for changes to end
 
 # Recorded with the stack, and nothing more; each with the attributes that Fn::GetAtt finds.
 RECORDED: dict[str, tuple[str, ...]] = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ("Id",),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ("Arn",),
-    "AWS::CloudTrail::Trail": ("Arn",),
     "AWS::EC2::EIP": ("AllocationId", "PublicIp"),
     "AWS::EC2::FlowLog": ("Id",),
     "AWS::EC2::NatGateway": ("NatGatewayId",),
@@ -120,22 +119,14 @@ class Stacks:
         return {"DNSName": self.balancers.adopt(provisioners._alb._lbs[arn])}
 
     def _database(self, name: str, props: Json) -> Json:
-        """Give an RDS instance the address of the database that stands for it, and keep its password as RDS does."""
+        """Give an RDS instance the address of the database that stands for it; a restored one, that of a second one."""
         stated = urlsplit(self.database or "")
-        instance = rds._instances[name]
+        endpoint = rds._instances[name]["Endpoint"]
         if stated.hostname:
-            instance["Endpoint"] |= {"Address": stated.hostname, "Port": stated.port or 5432}
-        endpoint = instance["Endpoint"]
-        found = {"Endpoint.Address": endpoint["Address"], "Endpoint.Port": str(endpoint["Port"])}
-        if str(props.get("ManageMasterUserPassword")).lower() != "true":
-            return found
-        if "MasterUserSecret" not in instance:
-            user = unquote(stated.username or "") or props.get("MasterUsername", "postgres")
-            password = unquote(stated.password or "") or secrets.token_urlsafe(16)
-            value = json.dumps({"username": user, "password": password})
-            arn = secretsmanager.create_secret_in_process(f"rds!db-{instance['DbiResourceId']}", value)
-            instance["MasterUserSecret"] = {"SecretArn": arn, "SecretStatus": "active"}
-        return {**found, "MasterUserSecret.SecretArn": instance["MasterUserSecret"]["SecretArn"]}
+            restored = {"DBSnapshotIdentifier", "SourceDBInstanceIdentifier"} & props.keys()
+            address = f"{RESTORED}{stated.hostname}" if restored else stated.hostname
+            endpoint |= {"Address": address, "Port": stated.port or 5432}
+        return {"Endpoint.Address": endpoint["Address"], "Endpoint.Port": str(endpoint["Port"])}
 
 
 async def _settled() -> None:

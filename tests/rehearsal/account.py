@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 GITLAB, PROJECT = "https://gitlab.example.org", "group/colophon"
 DOMAIN = "books.example.org"
+OWNER = "colophon/database-owner"
+RESTORED = "restored-"  # as tests/emulator/stacks.py has it, whose libraries are not here
 BUCKET = f"colophon-receipts-{ACCOUNT}-{REGION}"
 # The waits that suit AWS itself are too long for an emulator that is ten times faster.
 PACE = {"DELIVERY_POLL": "0.5", "DELIVERY_VISIT": "0.1"}
@@ -43,7 +46,7 @@ class Account:
     """The account on the emulator. `url` is the site's address, `images` the variables that name base images.
 
     `sources` is the clone whose stacks these are, `choices` are those of the stacks' parameters, `logs` the folder for
-    the commands' output.
+    the commands' output, `database` the container that stands for RDS's instance.
     """
 
     aws: Emulator
@@ -52,6 +55,12 @@ class Account:
     sources: Path
     choices: tuple[str, ...]
     logs: Path
+    database: str
+
+    def set_owner(self, password: str) -> None:
+        """Give the database's owner a password, as RDS does."""
+        statement = f"ALTER ROLE colophon PASSWORD '{password.replace(chr(39), chr(39) * 2)}'"
+        docker(f"exec {self.database} psql --username=colophon --quiet --command", statement)
 
     def variables(self) -> dict[str, str]:
         """Return the variables that a command needs to reach the emulator, and no others; no credentials."""
@@ -62,9 +71,9 @@ class Account:
         release = lambda headers, _: headers.get("colophon-release", "no release")  # noqa: E731
         return Visitors(self.url, rate=VISITS, seconds=1800, paths=PAGES, identify=release)
 
-    def make_stack(self, name: str) -> None:
+    def make_stack(self, name: str, *choices: str) -> None:
         """Make a stack of ecs/, or change it, with the rights of the account's root. Raises SetupError."""
-        _make_stack(self.aws, self.sources, name, self.choices, self.logs)
+        _make_stack(self.aws, self.sources, name, (*self.choices, *choices), self.logs)
 
 
 @contextmanager
@@ -88,7 +97,7 @@ def prepared(sources: Path, folder: Path, tell: Callable[[str], None]) -> Iterat
         remove = ["docker", "rm", "--force", "--volumes", f"{network}-database"]
         ended.callback(subprocess.run, remove, capture_output=True, check=False)
         _start_database(network, host, password, images)
-        yield _with_stacks(aws, images, sources, folder, tell)
+        yield _with_stacks(aws, images, sources, folder, tell, f"{network}-database")
 
 
 def _images(folder: Path) -> dict[str, str]:
@@ -144,12 +153,13 @@ def _start_database(network: str, host: str, password: str, images: Mapping[str,
     own |= {"POSTGRES_USER": "colophon", "POSTGRES_DB": "colophon", "POSTGRES_PASSWORD_FILE": "/tmp/password"}  # noqa: S108
     settings = [f"--env={key}={value}" for key, value in own.items()]
     options = f"--detach --name={network}-database --network={network} --network-alias={host} --user=postgres"
+    options += f" --network-alias={RESTORED}{host}"
     docker(f"run {options} --entrypoint=sh", *settings, image, "-c", DATABASE)
     until(lambda: _succeeds(f"docker exec {network}-database pg_isready --host=127.0.0.1 --dbname=colophon --quiet"))
 
 
 def _with_stacks(
-    aws: Emulator, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None]
+    aws: Emulator, images: Mapping[str, str], sources: Path, folder: Path, tell: Callable[[str], None], database: str
 ) -> Account:
     zone = aws("route53", "create_hosted_zone", Name=DOMAIN, CallerReference="rehearsal")["HostedZone"]["Id"]
     chosen = [f"load-balancer.Domain={DOMAIN}", f"load-balancer.HostedZoneId={zone.rpartition('/')[2]}"]
@@ -166,7 +176,9 @@ def _with_stacks(
     url = aws.state()["load_balancers"]["colophon"]
     chosen.append(f"service.SiteUrl={url}")
     make("database", "service", "delivery")
-    return Account(aws, url, images, sources, tuple(chosen), folder)
+    account = Account(aws, url, images, sources, tuple(chosen), folder, database)
+    account.set_owner(json.loads(aws("secretsmanager", "get_secret_value", SecretId=OWNER)["SecretString"])["password"])
+    return account
 
 
 def _make_stack(aws: Emulator, sources: Path, name: str, choices: Iterable[str], folder: Path) -> None:

@@ -131,6 +131,11 @@ class Clone:
         """Run a command of the delivery to its end."""
         return self.start(*words, role=role, **job).end()
 
+    def administer(self, *words: str) -> Ended:
+        """Run a command of the delivery to its end with the rights of the account's root, outside any pipeline."""
+        variables = {**self._account.aws.environment, **self._account.variables(), **self._machine}
+        return self._start((sys.executable, "-m", "delivery", *words), variables).end()
+
     def publish(self) -> str:
         """Build and push the image of the commit at HEAD, and return the commit. Raises AssertionError."""
         commit = self.head

@@ -10,7 +10,7 @@ from delivery.deployment.outcomes import Outcome
 from tests.emulator import until
 
 from . import changes
-from .account import BUCKET
+from .account import BUCKET, OWNER, RESTORED
 from .clone import token
 from .stage import Scene
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .command import Ended
     from .stage import Stage
 
-EXECUTION = "colophon-execution"
+EXECUTION = "colophon-prepare-execution"
 # What an alarm measures, but for how long.
 MEASURES = (
     *("AlarmName", "Namespace", "MetricName", "Dimensions", "Statistic", "Period", "DatapointsToAlarm"),
@@ -103,30 +103,66 @@ def broken(why: str, change: Change, evidence: str = "") -> Callable[[Stage], En
 
 
 def a_missing_secret(stage: Stage) -> Ended:
-    aws, secret = stage.account.aws, _secret(stage)
-    aws("secretsmanager", "delete_secret", SecretId=secret, RecoveryWindowInDays=7)
+    aws = stage.account.aws
+    aws("secretsmanager", "delete_secret", SecretId=OWNER, RecoveryWindowInDays=7)
     try:
         return stage.again("--force")
     finally:
-        aws("secretsmanager", "restore_secret", SecretId=secret)
+        aws("secretsmanager", "restore_secret", SecretId=OWNER)
 
 
 def a_secret_without_its_key(stage: Stage) -> Ended:
-    aws, secret = stage.account.aws, _secret(stage)
-    value = aws("secretsmanager", "get_secret_value", SecretId=secret)["SecretString"]
-    aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString='{"username": "colophon"}')
+    value = _secret(stage, OWNER)
+    _set(stage, OWNER, {"username": "colophon"})
     try:
         return stage.again("--force")
     finally:
-        aws("secretsmanager", "put_secret_value", SecretId=secret, SecretString=value)
+        _set(stage, OWNER, value)
 
 
-def _secret(stage: Stage) -> str:
-    """Return the ARN of the secret with the password of the running tasks."""
+def _secret(stage: Stage, name: str) -> Any:
+    return json.loads(stage.account.aws("secretsmanager", "get_secret_value", SecretId=name)["SecretString"])
+
+
+def _set(stage: Stage, name: str, value: Any) -> None:
+    stage.account.aws("secretsmanager", "put_secret_value", SecretId=name, SecretString=json.dumps(value))
+
+
+def the_owners_password_changes(stage: Stage) -> Ended:
+    """Change the password of the database's owner: no task that serves has it, and the next release migrates."""
+    before = _tasks(stage)
+    _set(stage, OWNER, {"username": "colophon", "password": "fake-changed"})
+    stage.account.set_owner("fake-changed")
+    assert _tasks(stage) == before, "tasks were replaced"
+    return stage.again("--force")
+
+
+def a_rotation(stage: Stage) -> Ended:
+    """Rotate the password of the site, as an administrator."""
+    names = ("colophon/database-site-user", "colophon/database-next-user")
+    before, following = (_secret(stage, name) for name in names)
+    ended = stage.clone.administer("rotate")
+    serving, renewed = (_secret(stage, name) for name in names)
+    assert serving == following, "the next user does not serve"
+    assert renewed["username"] == before["username"], "the user before is not the next one"
+    assert renewed["password"] != before["password"], "the old password is still good"
+    return ended
+
+
+def a_restored_database(stage: Stage) -> Ended:
+    """Have a second instance serve, as a restore makes it, and no export change."""
     aws = stage.account.aws
-    definition = aws("ecs", "describe_task_definition", taskDefinition=_running(stage))["taskDefinition"]
-    arn: str = definition["containerDefinitions"][0]["secrets"][0]["valueFrom"]
-    return ":".join(arn.split(":")[:7])
+    exports = aws("cloudformation", "list_exports")["Exports"]
+    stage.account.make_stack("database", "database.RestoreMoment=latest")
+    assert aws("cloudformation", "list_exports")["Exports"] == exports, "an export has changed"
+    url = aws("ssm", "get_parameter", Name="/colophon/database-url")["Parameter"]["Value"]
+    assert RESTORED in url, url
+    return stage.again("--force")
+
+
+def _tasks(stage: Stage) -> list[str]:
+    """Return the ARNs of the tasks that serve."""
+    return sorted(stage.account.aws("ecs", "list_tasks", cluster="colophon", serviceName="colophon")["taskArns"])
 
 
 def an_image_that_vanishes(stage: Stage) -> Ended:
@@ -301,6 +337,9 @@ SCENES = (
     Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "used more memory"),
     Scene("missing secret", a_missing_secret, REFUSED, "is being deleted"),
     Scene("secret without its key", a_secret_without_its_key, MIGRATION, "has no key password"),
+    Scene("owner password changes", the_owners_password_changes, LIVE),
+    Scene("rotation", a_rotation, LIVE, short=True),
+    Scene("restored database", a_restored_database, LIVE),
     Scene("image cannot be pulled", an_image_that_vanishes, ROLLED_BACK, "cannot be pulled"),
     Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "does not allow ecr:BatchGetImage"),
     Scene("failing migration", NOT_UNIQUE, MIGRATION, "Preparing the database"),

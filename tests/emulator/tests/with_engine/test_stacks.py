@@ -34,7 +34,12 @@ Resources:
       {CapacityProvider: !Ref Capacity, Weight: 1}]}
   Database:
     Type: AWS::RDS::DBInstance
-    Properties: {Engine: postgres, MasterUsername: books, ManageMasterUserPassword: true, DBInstanceClass: db.t4g.micro}
+    Properties: {Engine: postgres, MasterUsername: books, DBInstanceClass: db.t4g.micro,
+      MasterUserPassword: !Sub "{{resolve:secretsmanager:${Secret.Id}:SecretString:password}}"}
+  Secret:
+    Type: AWS::SecretsManager::Secret
+    Properties: {Name: books, GenerateSecretString: {
+      SecretStringTemplate: '{"username": "books"}', GenerateStringKey: password}}
   Balancer: {Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [subnet-1, subnet-2]}}
   Group:
     Type: AWS::ElasticLoadBalancingV2::TargetGroup
@@ -60,7 +65,7 @@ Resources:
           LinuxParameters: {Capabilities: {Drop: [ALL]}}
           HealthCheck: {Command: [CMD, "true"], Interval: "5"}
           DockerLabels: {Kept: AsItIs}
-          Secrets: [{Name: PGPASSWORD, ValueFrom: !Sub "${Database.MasterUserSecret.SecretArn}:password::"}]
+          Secrets: [{Name: PGPASSWORD, ValueFrom: !Sub "${Secret.Id}:password::"}]
   Service:
     Type: AWS::ECS::Service
     DependsOn: [Listener, Capacities]
@@ -73,7 +78,7 @@ Resources:
 Outputs:
   Network: {Value: !GetAtt Vpc.CidrBlock}
   Address: {Value: !GetAtt Balancer.DNSName}
-  Secret: {Value: !GetAtt Database.MasterUserSecret.SecretArn}
+  Secret: {Value: !GetAtt Secret.Id}
   Provider: {Value: !Ref Provider}
   Ami: {Value: !Ref Ami}
 """
@@ -132,7 +137,7 @@ def test_a_task_definition_of_a_stack_can_be_registered_again_as_it_is_described
     assert aws.cli("ecs register-task-definition --cli-input-json", wanted)["taskDefinition"]["revision"] == 2
 
 
-def test_the_databases_password_is_kept_as_rds_keeps_it(made, aws):
+def test_a_password_is_made_by_the_stack(made, aws):
     secret = json.loads(aws("secretsmanager", "get_secret_value", SecretId=made[1]["Secret"])["SecretString"])
     assert secret["username"] == "books"
     assert len(secret["password"]) > 16
