@@ -36,7 +36,7 @@ def test_every_call_of_aws_is_one_that_there_is(aws_models):
         options = set(map(named, operations[action].members if operations[action] else ()))
         # Of the command line's own, these; and each option that is a yes may be said with a no.
         given = {word.removeprefix("--").removeprefix("no-") for word in words if word.startswith("--")}
-        assert given - {"query", "output"} <= options, (service, action)
+        assert given - {"query", "output", "cli-input-json"} <= options, (service, action)
 
 
 def test_every_line_of_the_menu_is_one_that_there_is():

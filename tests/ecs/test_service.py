@@ -195,7 +195,7 @@ def test_the_database_is_prepared_by_a_task_like_the_site_s_but_for_its_rights_a
     (preparing,) = prepare["ContainerDefinitions"]
     assert {key for key in container.keys() | preparing.keys() if container.get(key) != preparing.get(key)} == {
         *("Command", "Environment", "Secrets", "LogConfiguration"),
-        *("PortMappings", "StopTimeout", "HealthCheck"),  # it serves nobody
+        *("PortMappings", "StopTimeout", "HealthCheck"),  # it has no visitors
     }
     assert preparing["Command"] == ["python3", "-m", "colophon", "prepare"]
     prefixes = [one["LogConfiguration"]["Options"].pop("awslogs-stream-prefix") for one in (container, preparing)]
