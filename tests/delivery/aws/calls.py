@@ -39,3 +39,5 @@ DEPLOY = {
 }
 # Docker's own requests to the registry come on top of these.
 PUSH = {"ecr batch-get-image", "ecr describe-images", "ecr describe-repositories", "sts get-caller-identity"}
+# An administrator's, who rotates the site's password; no role of the pipeline may read it.
+ROTATE = {"secretsmanager get-secret-value", "secretsmanager put-secret-value"}

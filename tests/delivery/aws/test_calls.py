@@ -9,7 +9,7 @@ import pytest
 
 import delivery
 from tests.conftest import unavailable
-from tests.delivery.aws.calls import DEPLOY, PUSH
+from tests.delivery.aws.calls import DEPLOY, PUSH, ROTATE
 from tests.delivery.aws.resources import NAME, target
 
 # An administrator makes the stacks, so the calls of `stacks` need no role of the pipeline.
@@ -50,8 +50,9 @@ def cli(monkeypatch):
 
 
 def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commits, cli, capsys, monkeypatch):
-    """From a good release to its rollback, by way of one that fails, one that is slow and a migration that is."""
+    """From a good release to its rollback, by way of a rotation, a failure, a slow rollout and a slow migration."""
     deploy()
+    deliver("rotate")
     aws.targets.append(target("10.0.1.12", "unhealthy", "Target.Timeout", "Request timed out"))
     aws.scripts = [["IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
     deploy("--force", "--desired-count", "2")
@@ -67,8 +68,10 @@ def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commit
         f"{words[0]} {words[1]} {sorted(word for word in words if word.startswith('--'))}": words
         for words in aws.program.calls
     }
-    assert {" ".join(words[:2]) for words in made.values()} == DEPLOY
+    assert {" ".join(words[:2]) for words in made.values()} == DEPLOY | ROTATE
     for words in made.values():
+        for password in (word for word in words if words[1] == "put-secret-value" and word.startswith("file://")):
+            Path(password.removeprefix("file://")).write_text("{}")  # which was removed
         code, operations = cli(words)
         sent = [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations]
         assert (code, sent[:1]) == (0, [words[1]]), capsys.readouterr().err
@@ -84,7 +87,7 @@ def test_the_calls_in_the_source_are_those_that_are_known_here():
                 words = [each.value for each in given[:2] if isinstance(each, ast.Constant)]
                 if len(words) == 2:
                     found.add(" ".join(words))
-    assert found == DEPLOY | PUSH
+    assert found == DEPLOY | PUSH | ROTATE
 
 
 def test_besides_calls_the_cli_gives_the_password_and_its_region_alone():
