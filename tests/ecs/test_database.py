@@ -142,6 +142,7 @@ OF_A_NEW_ONE = {
     "DBName",
     "MasterUsername",
     "MasterUserPassword",
+    "StorageEncrypted",
     "AllocatedStorage",
 }
 

@@ -192,7 +192,7 @@ def test_a_condition_that_never_holds_is_found(key):
         ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {}),
         ("ecs:StopServiceDeployment", f"{ECS}:service-deployment/colophon/colophon/1", {}),
         ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
-        ("iam:PassRole", f"{ROLE}-prepare-execution", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-prepare-execution-eu-central-1", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
         ("secretsmanager:DescribeSecret", OWNER, {}),
         ("secretsmanager:DescribeSecret", NEXT_USER, {}),
         ("s3:PutObject", f"{RECEIPTS}/receipts/1.json", {}),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from delivery.deployment.outcomes import Outcome
-from tests.emulator import until
+from tests.emulator import REGION, until
 
 from . import changes
 from .account import BUCKET, OWNER, RESTORED
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .command import Ended
     from .stage import Stage
 
-EXECUTION = "colophon-prepare-execution"
+EXECUTION = f"colophon-prepare-execution-{REGION}"
 # What an alarm measures, but for how long.
 MEASURES = (
     *("AlarmName", "Namespace", "MetricName", "Dimensions", "Statistic", "Period", "DatapointsToAlarm"),
