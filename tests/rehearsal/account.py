@@ -36,6 +36,12 @@ umask 077; echo "$PAIR" >/tmp/tls; printf %s "$PASSWORD" >/tmp/password
 exec docker-entrypoint.sh postgres -c ssl=on -c ssl_cert_file=/tmp/tls -c ssl_key_file=/tmp/tls
 """
 
+SET_OWNER = """
+new=$(cat); export PGPASSWORD=$(cat /tmp/password)
+echo "ALTER ROLE colophon PASSWORD :'new'" | psql --username=colophon --quiet --set=ON_ERROR_STOP=1 --set="new=$new"
+printf %s "$new" >/tmp/password
+"""
+
 
 class SetupError(Exception):
     """The rehearsal cannot be played here. The message says why, and what would help."""
@@ -59,8 +65,7 @@ class Account:
 
     def set_owner(self, password: str) -> None:
         """Give the database's owner a password, as RDS does."""
-        statement = f"ALTER ROLE colophon PASSWORD '{password.replace(chr(39), chr(39) * 2)}'"
-        docker(f"exec {self.database} psql --username=colophon --quiet --command", statement)
+        docker(f"exec --interactive {self.database} sh -ec", SET_OWNER, feed=password)
 
     def variables(self) -> dict[str, str]:
         """Return the variables that a command needs to reach the emulator, and no others; no credentials."""
