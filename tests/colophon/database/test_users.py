@@ -124,6 +124,22 @@ def test_no_password_is_written_to_a_log(prepare, monkeypatch, caplog):
     assert PASSWORD not in prepared.output + caplog.text + "".join(statements)
 
 
+def test_an_owner_that_is_no_superuser_makes_the_users(runner, prepare, fresh_url):
+    """As on RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html."""
+    server, name = database.connect(fresh_url), make_url(fresh_url).database
+    with server.connect() as db:
+        db.exec_driver_sql("CREATE ROLE site_owner LOGIN CREATEROLE PASSWORD 'fake'")
+        db.exec_driver_sql(f"ALTER DATABASE {name} OWNER TO site_owner")
+    owner = {"DATABASE_URL": url_of(fresh_url, "site_owner", "fake"), "DATABASE_SITE_USER": user("site_1")}
+    for _ in range(2):
+        prepared = runner.invoke(main, ["prepare"], env=owner)
+        assert prepared.exit_code == 0, prepared.output
+    psycopg.connect(url_of(fresh_url, "site_1")).close()
+    with server.connect() as db:
+        db.exec_driver_sql(f"ALTER DATABASE {name} OWNER TO CURRENT_USER")
+    server.dispose()
+
+
 def test_the_owner_is_not_taken_for_the_site_s_user(prepare, fresh_url):
     prepared = prepare(DATABASE_SITE_USER=user(make_url(fresh_url).username))
     assert prepared.exit_code == 1
