@@ -170,6 +170,13 @@ def test_what_a_restore_replaces_stays(stack):
     assert "RestoredDatabase" not in stack("database")["Resources"]
 
 
+@pytest.mark.parametrize(("given", "there"), [({}, True), ({"RestoreSnapshot": "before"}, False)])
+def test_the_first_instance_goes_only_where_another_one_serves(resources, given, there):
+    made = resources("database", FirstDatabase="removed", **given)
+    assert ("Database" in made) is there
+    assert ("<Database." in made["DatabaseUrl"]["Value"]) is there
+
+
 @pytest.mark.parametrize(
     ("moment", "fits"),
     [("", True), ("latest", True), ("2026-11-28T09:00:00Z", True), ("2026-11-28 09:00", False), ("yesterday", False)],

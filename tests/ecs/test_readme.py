@@ -13,7 +13,7 @@ from delivery.environments import ROOT, environment
 README = (ECS / "README.md").read_text()
 SHELL = "\n".join(re.findall(r"^ *```sh\n(.*?)^ *```", README, re.MULTILINE | re.DOTALL)).replace("\\\n", " ")
 # What the AWS command line does by itself, beside the calls of AWS's API.
-OWN = {"aws configure", "aws s3"}
+OWN = {"aws configure", "aws s3", "aws cloudformation deploy"}
 
 
 def aws_calls():
