@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import psycopg
 from psycopg import sql
 from sqlalchemy import text
 
@@ -30,7 +31,7 @@ def grant(engine: Engine, users: Iterable[tuple[str, str]]) -> None:
     """Make the users that are missing, set the password of each, and grant it the rights that serving takes.
 
     `users` are names with their passwords. Tables that a later migration makes are granted as they are made. Raises
-    DatabaseUnusableError for the owner itself.
+    DatabaseUnusableError for the owner itself, and where the owner may not make users.
     """
     for name, password in users:
         with transaction(engine) as db:
@@ -62,8 +63,11 @@ def _grant(db: Connection, name: str, password: str) -> None:
         statements.append(f"GRANT {rights} ON ALL {kind} IN SCHEMA {{schema}} TO {{user}}")
         statements.append(f"ALTER DEFAULT PRIVILEGES IN SCHEMA {{schema}} GRANT {rights} ON {kind} TO {{user}}")
     statements.append("REVOKE INSERT, UPDATE, DELETE ON {version} FROM {user}")
-    for statement in statements:
-        connection.execute(sql.SQL(statement).format(**words))
+    try:
+        for statement in statements:
+            connection.execute(sql.SQL(statement).format(**words))
+    except psycopg.Error as error:
+        raise DatabaseUnusableError(f"{owner} cannot make the user {name}: {error.diag.message_primary}.") from None
 
 
 def lacking(db: Connection) -> list[str]:

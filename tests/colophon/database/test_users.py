@@ -37,6 +37,7 @@ def prepare(runner, fresh_url):
     yield prepare
     engine = database.connect(fresh_url)
     with engine.connect() as db:
+        db.exec_driver_sql(f"ALTER DATABASE {make_url(fresh_url).database} OWNER TO CURRENT_USER")
         for (role,) in db.exec_driver_sql("SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'site_')").all():
             db.exec_driver_sql(f"DROP OWNED BY {role}")
             db.exec_driver_sql(f"DROP ROLE {role}")
@@ -124,19 +125,21 @@ def test_no_password_is_written_to_a_log(prepare, monkeypatch, caplog):
     assert PASSWORD not in prepared.output + caplog.text + "".join(statements)
 
 
-def test_an_owner_that_is_no_superuser_makes_the_users(runner, prepare, fresh_url):
+@pytest.mark.parametrize("may", [True, False])
+def test_an_owner_that_is_no_superuser_makes_the_users_if_it_may(runner, prepare, fresh_url, may):
     """As on RDS: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html."""
     server, name = database.connect(fresh_url), make_url(fresh_url).database
     with server.connect() as db:
-        db.exec_driver_sql("CREATE ROLE site_owner LOGIN CREATEROLE PASSWORD 'fake'")
+        db.exec_driver_sql(f"CREATE ROLE site_owner LOGIN {'CREATEROLE' if may else ''} PASSWORD 'fake'")
         db.exec_driver_sql(f"ALTER DATABASE {name} OWNER TO site_owner")
     owner = {"DATABASE_URL": url_of(fresh_url, "site_owner", "fake"), "DATABASE_SITE_USER": user("site_1")}
     for _ in range(2):
         prepared = runner.invoke(main, ["prepare"], env=owner)
-        assert prepared.exit_code == 0, prepared.output
-    psycopg.connect(url_of(fresh_url, "site_1")).close()
-    with server.connect() as db:
-        db.exec_driver_sql(f"ALTER DATABASE {name} OWNER TO CURRENT_USER")
+        assert prepared.exit_code == (0 if may else 1), prepared.output
+    if may:
+        psycopg.connect(url_of(fresh_url, "site_1")).close()
+    else:
+        assert "Error: site_owner cannot make the user site_1: permission denied" in prepared.stderr
     server.dispose()
 
 
