@@ -1,4 +1,4 @@
-"""The lock that lets one deployment run at a time: an object in the target's store, which expires."""
+"""The lock that lets one deployment, or one change of the stacks, run at a time: an object that expires."""
 
 from __future__ import annotations
 
@@ -162,6 +162,6 @@ def _left(lock: Json) -> float:
 def _held(lock: Json) -> Cause:
     return Cause(
         "lock-held",
-        f"{lock['holder']} has been deploying since {lock.get('since')} and holds the lock until {lock['until']}.",
+        f"{lock['holder']} has held the lock since {lock.get('since')}, and holds it until {lock['until']}.",
         change="run this again when that has ended, or with --wait; a lock that is not renewed expires by itself.",
     )

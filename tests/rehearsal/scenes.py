@@ -346,7 +346,7 @@ SCENES = (
     Scene("token of another branch", with_a_token(branch="feature/covers"), REFUSED, NO_ROLE, short=True),
     Scene("token of another project", with_a_token(project="another/project"), REFUSED, NO_ROLE),
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
-    Scene("second deployment at once", a_second_deployment, REFUSED, "has been deploying"),
+    Scene("second deployment at once", a_second_deployment, REFUSED, "has held the lock"),
     Scene("cancelled in the middle", a_cancelled_deployment, CANCELLED, "SIGTERM during the rollout", short=True),
     Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors fired"),
     Scene("alarm during the bake", an_alarm_during_the_bake, ROLLED_BACK, "colophon-site-errors fired", short=True),

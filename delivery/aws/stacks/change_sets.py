@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ _NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
 NOT_BEGUN = ("UNAVAILABLE", "AVAILABLE", "OBSOLETE")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-", "SyncWithActual": "="}
+_SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
+_LENGTH = 60  # of a value that is shown
 
 
 class StackError(click.ClickException):
@@ -93,11 +97,19 @@ def describe(cloud: CloudFormation, stack: str) -> Mapping[str, Any] | None:
 
 @contextmanager
 def prepare(
-    cloud: CloudFormation, stack: str, template: Path | None, parameters: Mapping[str, str], *, creates: bool
+    cloud: CloudFormation,
+    stack: str,
+    template: Path,
+    parameters: Mapping[str, str],
+    *,
+    creates: bool,
+    drifts: bool = False,
 ) -> Iterator[ChangeSet]:
     """Yield what a template with these parameters would change; it is forgotten at the end unless it was made.
 
-    Without a template, the stack's present one is used again. Raises StackError and CommandError.
+    A stack that `drifts` has resources that others change, too: a change that fails is undone to what these are now,
+    not to what the stack last made of them. Raises StackError and CommandError.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html
     """
     change_set = ChangeSet(cloud, stack, f"stacks-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}", creates)
     values = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
@@ -107,12 +119,18 @@ def prepare(
             change_set.call(
                 "create-change-set",
                 change_set_type="CREATE" if creates else "UPDATE",
-                template_body=f"file://{os.path.relpath(template)}" if template else None,
-                use_previous_template=None if template else True,
+                template_body=f"file://{os.path.relpath(template)}",
                 parameters=json.dumps(values),
                 capabilities="CAPABILITY_NAMED_IAM",
+                deployment_mode="REVERT_DRIFT" if drifts and not creates else None,
             )
         except AwsError as error:
+            if "Unknown options" in error.errors:
+                refused = True
+                raise StackError(
+                    "This aws CLI is older than CloudFormation's drift-aware change sets: `make setup FOR=delivery` "
+                    "installs one that knows them."
+                ) from None
             # The CLI makes a call again whose answer was lost, and is told that the change set is there.
             if error.error != "AlreadyExistsException":
                 refused = True
@@ -127,7 +145,7 @@ def prepare(
 def _changes(change_set: ChangeSet) -> list[Mapping[str, Any]]:
     """Wait until CloudFormation has worked a change set out, and return its changes."""
     for _ in change_set.cloud.poller.polls(math.inf):
-        found = change_set.call("describe-change-set")
+        found = change_set.call("describe-change-set", include_property_values=True)
         if found["Status"] == "CREATE_COMPLETE":
             return [change["ResourceChange"] for change in found["Changes"] if change["Type"] == "Resource"]
         if found["Status"] == "FAILED":
@@ -152,7 +170,7 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
     Raises StackError with the first cause when CloudFormation could not make it and changed everything back, and
     CommandError.
     """
-    known = {event["EventId"] for event in _events(change_set)}
+    known = {event["EventId"] for event in events(change_set.cloud, change_set.stack)}
     # From here on, giving up leaves it to CloudFormation.
     change_set.begun = True
     try:
@@ -166,7 +184,7 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
         if not change_set.begun:
             raise
     try:
-        status, causes = _follow(change_set, known, report)
+        status, causes = follow(change_set.cloud, change_set.stack, known, report)
     except KeyboardInterrupt:
         report(f"CloudFormation continues with {change_set.stack} on its own.")
         raise
@@ -175,13 +193,16 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
         raise StackError(f"{change_set.stack} could not be changed ({status}): {cause}")
 
 
-def _follow(change_set: ChangeSet, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
-    """Return the stack's state in the end, and the failures on the way, the first cause first."""
+def follow(cloud: CloudFormation, stack: str, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
+    """Return a stack's state in the end, and the failures on the way, the first cause first.
+
+    `known` are the IDs of earlier events. A stack that is being deleted must be named by its ID, which outlives it.
+    """
     causes = []
-    for _ in change_set.cloud.poller.polls(math.inf):
+    for _ in cloud.poller.polls(math.inf):
         # The state before the events, so that none is missed of those that led to it.
-        state: str = change_set.cloud.call("describe-stacks", change_set.stack)["Stacks"][0]["StackStatus"]
-        for event in _events(change_set):
+        state: str = cloud.call("describe-stacks", stack)["Stacks"][0]["StackStatus"]
+        for event in events(cloud, stack):
             status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
             if event["EventId"] in known or status.endswith("_IN_PROGRESS"):
                 continue
@@ -195,8 +216,32 @@ def _follow(change_set: ChangeSet, known: set[str], report: Callable[[str], None
     raise AssertionError  # the polls have no end
 
 
-def _events(change_set: ChangeSet) -> list[Mapping[str, Any]]:
+def events(cloud: CloudFormation, stack: str) -> list[Mapping[str, Any]]:
     """Return a stack's latest events, the oldest of them first."""
-    found = change_set.cloud.call("describe-stack-events", change_set.stack, max_items="200")
-    events: list[Mapping[str, Any]] = found["StackEvents"]
-    return events[::-1]
+    found: list[Mapping[str, Any]] = cloud.call("describe-stack-events", stack, max_items="200")["StackEvents"]
+    return found[::-1]
+
+
+def line(change: Mapping[str, Any]) -> str:
+    """Return a resource's change, as a change set has it, in one line for a person."""
+    text = f"{_SIGNS.get(change['Action'], '?')} {change['LogicalResourceId']} ({change['ResourceType']})"
+    if changed := sorted({_property(detail["Target"]) for detail in change.get("Details", ())} - {""}):
+        text += f": {', '.join(changed)}"
+    replaced = {"True": "is replaced", "Conditional": "may be replaced"}.get(change.get("Replacement", ""))
+    return f"{text}; {replaced}" if replaced else text
+
+
+def _property(target: Mapping[str, str]) -> str:
+    """Return the property that a change is about, with its values where CloudFormation gives them and none is secret.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceTargetDefinition.html
+    """
+    name = target.get("Path", "").removeprefix("/Properties/") or target.get("Name", "")
+    before, after = (_shown(target.get(key, "")) for key in ("BeforeValue", "AfterValue"))
+    if not (before or after) or _SECRET.search(name):
+        return name
+    return f"{name} {before or 'none'} → {after or 'none'}"
+
+
+def _shown(value: str) -> str:
+    return value if len(value) <= _LENGTH else f"{value[:_LENGTH]}…"

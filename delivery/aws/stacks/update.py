@@ -11,27 +11,29 @@ from delivery.aws.stacks import change_sets
 from delivery.environments import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from delivery.aws.client import Aws
     from delivery.aws.stacks.change_sets import ChangeSet, CloudFormation
+    from delivery.aws.stacks.released import Released
 
 ECS = ROOT / "ecs"
 ZONES = 3  # that the network needs
 RELEASED_IMAGE = "ReleasedImage"
-_SIGNS = {"Add": "+", "Modify": "~", "Remove": "-"}
 
 
 class Stack(NamedTuple):
     """A stack of ecs/NAME.yml.
 
-    `guarded` names resources, each with what must not be done to it, as stack policies have it, and why not.
+    `guarded` names resources, each with what must not be done to it, as stack policies have it, and why not. The
+    delivery, too, changes resources of a stack that `drifts`.
     """
 
     name: str
     guarded: Mapping[str, tuple[tuple[str, ...], str]] = {}
     terminable: bool = True
+    drifts: bool = False
 
     @property
     def file(self) -> str:
@@ -65,7 +67,7 @@ STACKS = (
         guarded={"Database": (("Update:Replace", "Update:Delete"), "the database would be a new one, and empty")},
         terminable=False,
     ),
-    Stack("service"),
+    Stack("service", drifts=True),
     Stack("delivery"),
 )
 
@@ -82,11 +84,24 @@ def region(aws: Aws) -> str:
 
 
 class Update:
-    """An update of a project's stacks, one after the other."""
+    """An update of a project's stacks, one after the other.
 
-    def __init__(self, cloud: CloudFormation, project: str, folder: Path, *, ask: bool, diff: bool) -> None:
-        self._cloud, self._project, self._folder = cloud, project, folder
-        self._ask, self._diff = ask, diff
+    `settle` is called before each change is made, and raises what keeps it from being made.
+    """
+
+    def __init__(
+        self,
+        cloud: CloudFormation,
+        project: str,
+        folder: Path,
+        released: Released,
+        *,
+        ask: bool,
+        diff: bool,
+        settle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._cloud, self._project, self._folder, self._released = cloud, project, folder, released
+        self._ask, self._diff, self._settle = ask, diff, settle
 
     def change(self, stack: Stack, values: Mapping[str, str]) -> None:
         """Make a stack what its template and these values say. Raises click.ClickException."""
@@ -95,29 +110,15 @@ class Update:
         if present is None and self._diff:
             click.echo(f"{name}: does not exist; it would be created.")
             return
-        if present and RELEASED_IMAGE in values:
-            self._catch_up(stack, name, present, values[RELEASED_IMAGE])
+        if RELEASED_IMAGE in values and not self._released.restore(serving=present is not None, diff=self._diff):
+            return
+        template = self._folder / stack.file
         with change_sets.prepare(
-            self._cloud, name, self._folder / stack.file, values, creates=present is None
+            self._cloud, name, template, values, creates=present is None, drifts=stack.drifts
         ) as change_set:
             self._make(stack, change_set)
         if not self._diff:
             _protect(self._cloud, stack, name, present or {})
-
-    def _catch_up(self, stack: Stack, name: str, present: Mapping[str, Any], parameter: str) -> None:
-        """Let a stack know the image that was released since it was last changed, and change nothing else.
-
-        CloudFormation answers a change that fails by putting back what the stack was, with the image that it was: that
-        would undo every release since. After this, it is the present one.
-        """
-        released = self._cloud.aws.parameter(parameter)
-        had = {one["ParameterKey"]: one for one in present["Parameters"]}
-        if had[RELEASED_IMAGE].get("ResolvedValue", had[RELEASED_IMAGE]["ParameterValue"]) == released:
-            return
-        click.echo(f"{name}: first takes over the image that was released since, so that a failure cannot undo that.")
-        values = {key: one["ParameterValue"] for key, one in had.items()} | {RELEASED_IMAGE: parameter}
-        with change_sets.prepare(self._cloud, name, None, values, creates=False) as change_set:
-            self._make(stack, change_set)
 
     def _make(self, stack: Stack, change_set: ChangeSet) -> None:
         """Show a change, ask, and make it."""
@@ -127,24 +128,15 @@ class Update:
             return
         click.echo(f"{name}: {'does not exist' if change_set.creates else 'would change'}.")
         for change in change_set.changes:
-            click.echo(f"  {line(change)}")
+            click.echo(f"  {change_sets.line(change)}")
             _refuse_destruction(stack, name, change)
         if self._diff:
             return
         if self._ask and not click.confirm(f"{'Create' if change_set.creates else 'Change'} {name}?"):
             raise click.ClickException(f"{name} was left as it is, and the stacks after it were not looked at.")
+        self._settle()
         change_sets.make(change_set, lambda event: click.echo(f"  {event}"))
         click.echo(f"{name}: {'created' if change_set.creates else 'changed'}.")
-
-
-def line(change: Mapping[str, Any]) -> str:
-    """Return a resource's change, as a change set has it, in one line for a person."""
-    text = f"{_SIGNS.get(change['Action'], '?')} {change['LogicalResourceId']} ({change['ResourceType']})"
-    targets = [detail["Target"] for detail in change.get("Details", ())]
-    if changed := sorted({target["Name"] for target in targets if target.get("Name")}):
-        text += f": {', '.join(changed)}"
-    replaced = {"True": "is replaced", "Conditional": "may be replaced"}.get(change.get("Replacement", ""))
-    return f"{text}; {replaced}" if replaced else text
 
 
 def _refuse_destruction(stack: Stack, name: str, change: Mapping[str, Any]) -> None:

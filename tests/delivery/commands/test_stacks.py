@@ -1,27 +1,14 @@
-"""`stacks`: what it shows, asks, makes and refuses. CloudFormation is played by a stand-in of a few lines."""
+"""`stacks`: what it shows, asks, makes and refuses."""
 
 import json
 import re
-from functools import cache
 
 import pytest
 
-from delivery.aws import client
-from delivery.aws.errors import AwsError
-from delivery.aws.stacks import templates
-from delivery.aws.stacks.update import ECS, STACKS, line
+from delivery.aws.stacks.change_sets import line
+from delivery.aws.stacks.update import STACKS
 from delivery.cli import main
-from delivery.terminal.shell import CommandError
-
-
-def refusal(*failed):
-    return AwsError(CommandError(*failed))
-
-
-def change_set(change):
-    """Return a change set that is ready, with one change."""
-    changes = [{"Type": "Resource", "ResourceChange": change}]
-    return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": changes}
+from tests.delivery.aws.stacks.fake_cloudformation import THING, change_set, failure, refusal
 
 
 def denial(resource, *actions):
@@ -29,130 +16,14 @@ def denial(resource, *actions):
     return {"Effect": "Deny", "Principal": "*", "Action": [*actions], "Resource": f"LogicalResourceId/{resource}"}
 
 
-THING = {"LogicalResourceId": "Thing", "ResourceType": "AWS::A::Thing"}
+def changed(path, before, after):
+    """Return the change of a property with its values, as CloudFormation gives them."""
+    target = {"Attribute": "Properties", "Path": f"/{path}", "BeforeValue": before, "AfterValue": after}
+    return {"Target": {key: value for key, value in target.items() if value}}
+
+
 SIZE, NAME, NO_NAME = ({"Target": target} for target in ({"Name": "Size"}, {"Name": "Name"}, {}))
 NAMES = [f"colophon-{stack.name}" for stack in STACKS]
-CHOSEN = ("--set", "load-balancer.Domain=books.example.org", "--set", "delivery.GitLabProject=group/colophon")
-FIRST, SECOND = (f"colophon@sha256:{letter * 64}" for letter in "ab")
-
-parameters_once = cache(templates.parameters)  # reading YAML is most of what a run takes
-
-
-class CloudFormation:
-    """Answers what `aws` would. A stack is a template's text and parameters; its resources are the template's lines."""
-
-    def __init__(self):
-        self.stacks = {}
-        self.change_sets = {}
-        self.executed = set()
-        self.policies = {}
-        self.events = []  # of all stacks; the newest first, as AWS has them
-        self.released = "none"
-        self.calls = []
-        self.zones = 3
-        self.on = {}  # what an action does instead
-
-    def call(self, _service, action, *arguments, **_):
-        options = parse(arguments)
-        self.calls.append((action, options))
-        answer = self.on.get(action) or getattr(self, action.replace("-", "_"))
-        return answer(options)
-
-    def called(self, action):
-        return [options for called, options in self.calls if called == action]
-
-    def get_caller_identity(self, _):
-        return {"Account": "123456789012"}
-
-    def describe_availability_zones(self, _):
-        return {"AvailabilityZones": [{"RegionName": "eu-central-1"}] * self.zones}
-
-    def get_parameter(self, _):
-        return {"Parameter": {"Value": self.released}}
-
-    def describe_stacks(self, options):
-        if (found := self.stacks.get(options["--stack-name"])) is None:
-            raise refusal(("aws",), 254, f"Stack with id {options['--stack-name']} does not exist")
-        return {"Stacks": [found]}
-
-    def create_change_set(self, options):
-        name = options["--stack-name"]
-        parameters = json.loads(options["--parameters"])
-        for one in parameters:
-            if one["ParameterKey"] == "ReleasedImage":
-                one["ResolvedValue"] = self.released
-        template = (
-            (ECS / options["--template-body"].rsplit("/", 1)[1]).read_text() if "--template-body" in options else None
-        )
-        before = self.stacks.setdefault(name, {"StackStatus": "REVIEW_IN_PROGRESS"})
-        after = {"template": template or before["template"], "Parameters": parameters}
-        self.change_sets[options["--change-set-name"]] = after
-        return {}
-
-    def describe_change_set(self, options):
-        if options["--change-set-name"] in self.executed:
-            return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "EXECUTE_IN_PROGRESS", "Changes": []}
-        before, after = self.stacks[options["--stack-name"]], self.change_sets[options["--change-set-name"]]
-        if all(before.get(key) == value for key, value in after.items()):
-            return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit …"}
-        return change_set({"Action": "Modify", "Replacement": "False", **THING})
-
-    def execute_change_set(self, options):
-        self.executed.add(options["--change-set-name"])
-        after = self.change_sets.pop(options["--change-set-name"])
-        self.stacks[options["--stack-name"]] |= after | {"StackStatus": "UPDATE_COMPLETE"}
-        self.events.insert(0, {"EventId": len(self.events), "ResourceStatus": "UPDATE_COMPLETE", **THING})
-
-    def describe_stack_events(self, _):
-        return {"StackEvents": self.events}
-
-    def delete_change_set(self, options):
-        del self.change_sets[options["--change-set-name"]]
-
-    def delete_stack(self, options):
-        del self.stacks[options["--stack-name"]]
-
-    def get_stack_policy(self, options):
-        return {"StackPolicyBody": self.policies[name]} if (name := options["--stack-name"]) in self.policies else None
-
-    def set_stack_policy(self, options):
-        self.policies[options["--stack-name"]] = options["--stack-policy-body"]
-
-    def update_termination_protection(self, options):
-        self.stacks[options["--stack-name"]]["EnableTerminationProtection"] = (
-            "--enable-termination-protection" in options
-        )
-
-
-def parse(arguments):
-    """Return a command's options by name, those without a value as None."""
-    pairs = zip(arguments, [*arguments[1:], "--"], strict=False)
-    return {name: None if value.startswith("--") else value for name, value in pairs if name.startswith("--")}
-
-
-@pytest.fixture
-def cloud(monkeypatch):
-    cloud = CloudFormation()
-    monkeypatch.setattr(client, "call", cloud.call)
-    monkeypatch.setenv("DELIVERY_POLL", "0")
-    monkeypatch.setattr(templates, "parameters", parameters_once)
-    return cloud
-
-
-@pytest.fixture
-def stacks(runner, cloud, tmp_path):
-    def run(*arguments, **more):
-        return runner.invoke(main, ["stacks", "--root", str(tmp_path), *CHOSEN, *arguments], **more)
-
-    return run
-
-
-@pytest.fixture
-def made(cloud, stacks):
-    """The stand-in, with every stack made."""
-    assert stacks("--yes").exit_code == 0
-    cloud.calls.clear()
-    return cloud
 
 
 def test_stacks_are_made_in_order_and_left_alone_the_second_time(cloud, stacks):
@@ -252,7 +123,7 @@ def test_a_stack_that_cannot_be_changed_now_says_what_to_do(made, stacks, status
 def test_a_stack_that_was_only_reviewed_before_is_made(cloud, stacks):
     cloud.stacks["colophon-network"] = {"StackStatus": "REVIEW_IN_PROGRESS"}
     assert stacks("--yes", "--only", "network").exit_code == 0
-    assert cloud.called("create-change-set")[0]["--change-set-type"] == "CREATE"
+    assert cloud.called("create-change-set")[0]["change-set-type"] == "CREATE"
 
 
 def test_cloudformation_is_given_the_time_that_it_takes(made, stacks):
@@ -315,7 +186,7 @@ def test_parameters_that_aws_refuses_are_told_in_its_words_alone(made, stacks):
     said = "An error occurred (ValidationError) when calling the CreateChangeSet operation: Domain must be a host name"
 
     def refuse(_):
-        raise refusal(("aws", "--parameters", "many"), 254, f"\n{said}\n\nAdditional error details:\nNone\n")
+        raise failure(254, f"\n{said}\n\nAdditional error details:\nNone\n")
 
     made.on = {"create-change-set": refuse}
     result = stacks("--yes")
@@ -371,29 +242,6 @@ def test_a_guard_that_is_missing_is_set_even_when_nothing_else_changes(made, sta
     assert not made.called("update-termination-protection")
 
 
-def test_before_the_service_changes_its_stack_takes_over_what_was_released_since(made, stacks):
-    made.released = FIRST
-    result = stacks("--yes", "--only", "service", "--set", "service.Cpu=1024")
-    assert result.exit_code == 0
-    first, second = made.called("create-change-set")
-    assert "--use-previous-template" in first
-    assert "--template-body" in second
-    values = [
-        {one["ParameterKey"]: one["ParameterValue"] for one in json.loads(call["--parameters"])}
-        for call in (first, second)
-    ]
-    assert [(given["Cpu"], given["ReleasedImage"]) for given in values] == [
-        ("512", "/colophon/released-image"),
-        ("1024", "/colophon/released-image"),
-    ]
-
-
-def test_it_does_so_once_for_each_release(made, stacks):
-    for made.released in (FIRST, SECOND):
-        assert "takes over the image" in stacks("--yes", "--only", "service").stdout
-        assert "takes over the image" not in stacks("--yes", "--only", "service").stdout
-
-
 def test_an_interrupted_look_is_forgotten(cloud, stacks):
     def interrupt(_):
         raise KeyboardInterrupt
@@ -423,7 +271,7 @@ def test_an_interrupted_change_goes_on_without_us(made, stacks):
 
 def test_a_change_that_could_not_be_begun_is_forgotten(made, stacks):
     def refuse(_):
-        raise refusal(("aws",), 254, "An error occurred (AccessDenied) when calling: no")
+        raise refusal("AccessDenied")
 
     made.on = {"execute-change-set": refuse}
     result = stacks("--yes", "--set", "network.NatGateways=one-per-zone")
@@ -444,7 +292,7 @@ def test_a_change_whose_answer_was_lost_is_followed_and_its_new_stack_is_kept(cl
 
     def lose(options):
         cloud.execute_change_set(options)
-        raise refusal(("aws",), 254, said)
+        raise failure(254, said)
 
     cloud.on = {"execute-change-set": lose}
     result = stacks("--yes")
@@ -455,7 +303,7 @@ def test_a_change_whose_answer_was_lost_is_followed_and_its_new_stack_is_kept(cl
 
 def test_a_change_that_did_not_arrive_is_forgotten(cloud, stacks):
     def lose(_):
-        raise refusal(("aws",), 255, 'Could not connect to the endpoint URL: "https://cloudformation.amazonaws.com/"')
+        raise failure(255, 'Could not connect to the endpoint URL: "https://cloudformation.amazonaws.com/"')
 
     cloud.on = {"execute-change-set": lose}
     assert stacks("--yes").exit_code == 1
@@ -465,9 +313,7 @@ def test_a_change_that_did_not_arrive_is_forgotten(cloud, stacks):
 def test_a_change_that_was_sent_twice_as_its_answer_was_lost_is_made(cloud, stacks):
     def twice(options):
         cloud.create_change_set(options)
-        raise refusal(
-            ("aws",), 254, "An error occurred (AlreadyExistsException) when calling the CreateChangeSet operation: yes"
-        )
+        raise refusal("AlreadyExistsException")
 
     cloud.on = {"create-change-set": twice}
     assert stacks("--yes").exit_code == 0
@@ -476,7 +322,7 @@ def test_a_change_that_was_sent_twice_as_its_answer_was_lost_is_made(cloud, stac
 
 def test_any_other_trouble_than_that_it_is_not_there_is_not_taken_for_that(cloud, stacks):
     def deny(_):
-        raise refusal(("aws",), 254, "An error occurred (AccessDenied) when calling DescribeStacks")
+        raise refusal("AccessDenied")
 
     cloud.on = {"describe-stacks": deny}
     result = stacks("--yes")
@@ -494,6 +340,22 @@ def test_any_other_trouble_than_that_it_is_not_there_is_not_taken_for_that(cloud
             "~ Thing (AWS::A::Thing): Name, Size; is replaced",
         ),
         ({"Action": "Modify", "Replacement": "Conditional"}, "~ Thing (AWS::A::Thing); may be replaced"),
+        ({"Action": "SyncWithActual"}, "= Thing (AWS::A::Thing)"),
+        (
+            {
+                "Action": "Modify",
+                "Details": [changed("Properties/Cpu", "256", "512"), changed("Properties/User", "", "1")],
+            },
+            "~ Thing (AWS::A::Thing): Cpu 256 → 512, User none → 1",
+        ),
+        (
+            {"Action": "Modify", "Details": [changed("Properties/X/MasterUserPassword", "a", "b")]},
+            "~ Thing (AWS::A::Thing): X/MasterUserPassword",
+        ),
+        (
+            {"Action": "Modify", "Details": [changed("Properties/Long", "a", "b" * 99)]},
+            f"~ Thing (AWS::A::Thing): Long a → {'b' * 60}…",
+        ),
     ],
 )
 def test_a_change_is_shown_in_a_line(change, text):

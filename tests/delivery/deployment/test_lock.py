@@ -40,7 +40,7 @@ def test_the_second_deployment_is_told_who_deploys_and_until_when(lock, poller, 
         with pytest.raises(Ended) as refused, lock("Bert").held(poller, 0):
             pass
     assert refused.value.outcome is Outcome.REFUSED
-    assert "Ada has been deploying" in refused.value.cause.sentence
+    assert "Ada has held the lock" in refused.value.cause.sentence
     assert until in refused.value.cause.sentence
 
 
@@ -149,7 +149,7 @@ def test_a_second_deployment_is_refused_while_one_runs(deploy, aws, commits):
     aws.hold_lock("another job", seconds=60)
     result = deploy()
     assert result.exit_code == Outcome.REFUSED.code
-    assert "another job has been deploying" in result.output
+    assert "another job has held the lock" in result.output
     assert not [call for call in aws.operations if call.startswith("ecs")]
 
 

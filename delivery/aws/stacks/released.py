@@ -1,0 +1,50 @@
+"""The parameter that names the released image: the service's stack reads it, and CloudFormation fails without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from delivery.aws import ecr
+from delivery.aws.stacks.change_sets import StackError
+from delivery.deployment import receipts
+
+if TYPE_CHECKING:
+    from delivery.aws.context import Context
+    from delivery.deployment.seam import Json, Store
+
+
+@dataclass(frozen=True)
+class Released:
+    """The parameter of a project. `store` has the receipts; None before there are any."""
+
+    context: Context
+    store: Store | None
+
+    def restore(self, *, serving: bool, diff: bool) -> bool:
+        """Return whether the parameter is there. Where it is missing, write it anew from the receipts, but for a diff.
+
+        It gets the image that was proven last of those that the registry still has; `none` if there is no such image
+        and no service that is `serving` one. Raises StackError and AwsError.
+        """
+        aws, name = self.context.aws, self.context.names.released_image
+        if aws.parameter(name) is not None:
+            return True
+        receipt = self._proven_last()
+        if receipt is None and serving:
+            raise StackError(
+                f"{name} is missing, and no receipt names a proven image that the registry still has. Release a "
+                "commit (make deploy), which writes it, then try again."
+            )
+        image = receipt["image"] if receipt else "none"
+        why = f"proven by {receipt['key']}" if receipt else "as nothing was released yet"
+        click.echo(f"{name} is missing. It {'would be' if diff else 'is'} written anew: {image}, {why}.")
+        if not diff:
+            aws.call("ssm", "put-parameter", name=name, value=image, type="String", overwrite=True)
+        return not diff
+
+    def _proven_last(self) -> Json | None:
+        found = receipts.newest(self.store) if self.store else iter(())
+        return next((one for one in found if one["proven"] and ecr.commit_of(self.context, one["digest"])), None)
