@@ -39,6 +39,7 @@ class Settings:
     database_pool_size: int = 9
     database_statement_timeout_ms: int = 5000
     site_url: str = "http://127.0.0.1:8000"
+    hsts_subdomains: bool = False
     allowed_hosts: tuple[str, ...] = LOOPBACK
     trusted_proxies: int = 0
     max_request_bytes: int = 1_048_576
@@ -89,6 +90,7 @@ def load() -> Settings:
                 "DATABASE_STATEMENT_TIMEOUT_MS", Settings.database_statement_timeout_ms, validate=Range(0, 3_600_000)
             ),
             site_url=site_url,
+            hsts_subdomains=env.bool("HSTS_SUBDOMAINS", Settings.hsts_subdomains),
             allowed_hosts=tuple(env.list("ALLOWED_HOSTS", [*LOOPBACK, _in_url(site.hostname or "localhost")])),
             trusted_proxies=env.int("TRUSTED_PROXIES", Settings.trusted_proxies, validate=Range(0, 5)),
             max_request_bytes=env.int(

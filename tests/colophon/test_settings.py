@@ -27,6 +27,7 @@ def test_nothing_needs_to_be_set():
         ("WEB_THREADS", "many", "WEB_THREADS"),
         ("TRUSTED_PROXIES", "-1", "TRUSTED_PROXIES"),
         ("MAX_REQUEST_BYTES", "12", "MAX_REQUEST_BYTES"),
+        ("HSTS_SUBDOMAINS", "perhaps", "HSTS_SUBDOMAINS"),
         ("LOG_FORMAT", "xml", "LOG_FORMAT"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL"),
         ("SITE_URL", "books.example.org", "SITE_URL"),

@@ -12,6 +12,7 @@ LIMITATIONS = {
     "DNS and certificates": "recorded only; a load balancer's DNS name is its loopback address",
     "signatures of web identity tokens": "not checked, as the provider's keys are not here; their claims are",
     "CPU limits of tasks": "shares only; a task may use what no other needs",
+    "drift-aware change sets": "a failed one is undone to what services were; no drift of anything else is looked at",
     "autoscaling of services": "recorded only; a service has the number of tasks that it was told",
     "flow logs and access logs": "recorded only; nothing is written",
     "RDS": (

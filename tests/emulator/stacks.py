@@ -13,7 +13,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, ecs, iam, rds, ssm
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import properties
+from . import drift, properties
 
 if TYPE_CHECKING:
     from .load_balancers import Balancers
@@ -66,6 +66,7 @@ class Stacks:
         blocking = stacks._runs_on_worker_thread
         stacks._runs_on_worker_thread = lambda name: name == "AWS::ECS::Service" or blocking(name)
         ssm._public_parameter = _public_parameter
+        drift.install(self.world)
         describe = cloudformation.handle_request
 
         async def handle(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:

@@ -37,12 +37,14 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-STRICT_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
+STRICT_TRANSPORT_SECURITY = "max-age=31536000"
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Register the checks and the headers."""
     own_names = {_hostname(host) for host in settings.allowed_hosts}
+    # The hosts below the site's may be others', who have no HTTPS.
+    strict_transport = STRICT_TRANSPORT_SECURITY + ("; includeSubDomains" if settings.hsts_subdomains else "")
 
     def refuse_unknown_hosts() -> None:
         well_formed = host_is_trusted(request.host)
@@ -72,7 +74,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         if settings.https:
-            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT_SECURITY
+            response.headers["Strict-Transport-Security"] = strict_transport
         return response
 
     def refuse_unmeasured_bodies() -> None:

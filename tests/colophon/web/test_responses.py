@@ -74,9 +74,10 @@ def test_an_error_nobody_foresaw_names_the_release(make_app, monkeypatch):
     assert (response.status_code, response.headers["Colophon-Release"]) == (500, COMMIT)
 
 
-def test_a_site_on_https_stays_on_it(make_app):
-    headers = make_app(site_url="https://localhost").test_client().get("/").headers
-    assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+@pytest.mark.parametrize(("asked", "more"), [({}, ""), ({"hsts_subdomains": True}, "; includeSubDomains")])
+def test_a_site_on_https_stays_on_it_and_binds_the_hosts_below_it_only_where_that_is_set(make_app, asked, more):
+    headers = make_app(site_url="https://localhost", **asked).test_client().get("/").headers
+    assert headers["Strict-Transport-Security"] == f"max-age=31536000{more}"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.2", "localhost:x", ""])

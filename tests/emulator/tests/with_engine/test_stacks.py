@@ -10,8 +10,12 @@ from tests.emulator.tests.with_engine.service import policy
 TEMPLATE = """
 Parameters:
   Image: {Type: String}
-  Count: {Type: Number, Default: 0}
+  Count: {Type: String, Default: "0"}
+  Late: {Type: String, Default: good}
   Ami: {Type: "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", Default: /aws/service/ecs/optimized-ami/any}
+Conditions:
+  Counted: !Not [!Equals [!Ref Count, ""]]
+  Fails: !Equals [!Ref Late, bad]
 Resources:
   Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.7.0.0/16}}
   Address: {Type: AWS::EC2::EIP}
@@ -70,11 +74,14 @@ Resources:
     Type: AWS::ECS::Service
     DependsOn: [Listener, Capacities]
     Properties:
-      {ServiceName: stacked, Cluster: !Ref Cluster, TaskDefinition: !Ref Definition, DesiredCount: !Ref Count,
+      {ServiceName: stacked, Cluster: !Ref Cluster, TaskDefinition: !Ref Definition,
+      DesiredCount: !If [Counted, !Ref Count, !Ref AWS::NoValue],
       HealthCheckGracePeriodSeconds: 30,
       LoadBalancers: [{ContainerName: site, ContainerPort: 8000, TargetGroupArn: !Ref Group}],
       DeploymentConfiguration: {DeploymentCircuitBreaker: {
         Enable: true, Rollback: true, ThresholdConfiguration: {Type: COUNT, Value: 1}}}}
+  Late: {Type: AWS::SSM::Parameter, Condition: Fails, DependsOn: Service, Properties: {
+    Name: /ssm-is-not-allowed, Type: String, Value: anything}}
 Outputs:
   Network: {Value: !GetAtt Vpc.CidrBlock}
   Address: {Value: !GetAtt Balancer.DNSName}
@@ -170,6 +177,46 @@ def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service,
     events = aws("cloudformation", "describe_stack_events", StackName="stacked")["StackEvents"]
     reasons = [event.get("ResourceStatusReason", "") for event in events]
     assert any("ECS Deployment Circuit Breaker was triggered" in reason for reason in reasons)
+
+
+@pytest.fixture
+def drifted(made, deploy, service, aws):
+    """The service, of which the stack knows no task, and which was told from elsewhere to run two of another image."""
+    deploy(Image=service.image("good"), Count=0)
+    definition = aws("ecs", "describe_task_definition", taskDefinition="stacked")["taskDefinition"]
+    known = {name: definition[name] for name in ("family", "networkMode", "executionRoleArn", "containerDefinitions")}
+    known["containerDefinitions"][0]["image"] = service.image("better")
+    revision = aws("ecs", "register_task_definition", **known)["taskDefinition"]["taskDefinitionArn"]
+    aws("ecs", "update_service", cluster="stacked", service="stacked", taskDefinition=revision, desiredCount=2)
+    until(lambda: shown(aws)["deployments"][0]["rolloutState"] == "COMPLETED")
+    return revision
+
+
+def change(aws, tmp_path, mode, **parameters):
+    """Make a change set and carry it out. Return the stack's state in the end."""
+    (tmp_path / "stack.yml").write_text(TEMPLATE)
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    named = f"--stack-name=stacked --change-set-name=change-{mode[:1]}{parameters['Late']}"
+    template = f"--template-body=file://{tmp_path}/stack.yml"
+    aws.cli(f"cloudformation create-change-set {named} {template} {mode}", f"--parameters={json.dumps(given)}")
+    aws.cli(f"cloudformation execute-change-set {named}")
+    (stack,) = aws("cloudformation", "describe_stacks", StackName="stacked")["Stacks"]
+    return stack["StackStatus"]
+
+
+@pytest.mark.parametrize(("image", "late"), [("exits", "good"), ("good", "bad")], ids=["the service", "one after it"])
+def test_a_drift_aware_change_that_fails_leaves_a_service_as_it_was(drifted, service, aws, tmp_path, image, late):
+    chosen = {"Image": service.image(image, **({"EXIT": "3"} if image == "exits" else {})), "Count": "", "Late": late}
+    assert change(aws, tmp_path, "--deployment-mode=REVERT_DRIFT", **chosen) == "UPDATE_ROLLBACK_COMPLETE"
+    until(lambda: shown(aws)["deployments"][0]["rolloutState"] == "COMPLETED")
+    assert (shown(aws)["taskDefinition"], shown(aws)["runningCount"]) == (drifted, 2)
+
+
+def test_another_change_that_fails_gives_it_what_the_stack_last_made_of_it(drifted, service, aws, tmp_path):
+    chosen = {"Image": service.image("good"), "Count": "", "Late": "bad"}
+    assert change(aws, tmp_path, "", **chosen) == "UPDATE_ROLLBACK_COMPLETE"
+    assert shown(aws)["desiredCount"] == 0
+    assert shown(aws)["taskDefinition"] != drifted
 
 
 def test_a_stack_that_is_deleted_leaves_no_task(made, aws):
