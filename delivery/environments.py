@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[1]
 FILE = "delivery.toml"
 DEFAULT = "production"
 TARGETS = ("ecs",)
+# Names that every resource of the stacks can bear; ecs/*.yml have the same rule. Launch templates take no shorter ones,
+# and each of these beginnings is refused by some service: capacity providers, parameters, buckets, load balancers,
+# security groups, database subnet groups.
+PROJECT = "(?!aws|ecs|fargate|ssm|sthree|amzn-s3-demo|internal-|sg-|default$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+PROJECT_LENGTHS = (3, 20)
 
 # For each stack, by its short name, the values of its parameters by name.
 Parameters = dict[str, dict[str, str]]
@@ -63,11 +68,11 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     )
     if found.target not in TARGETS:
         raise click.ClickException(f"{path}: [{name}] target is {found.target!r}, and must be {' or '.join(TARGETS)}.")
-    # The stacks' own rule (ecs/network.yml).
-    if len(found.project) > 20 or not re.fullmatch(r"(?!aws|ecs|fargate)[a-z][a-z0-9]*(-[a-z0-9]+)*", found.project):
+    if not (PROJECT_LENGTHS[0] <= len(found.project) <= PROJECT_LENGTHS[1] and re.fullmatch(PROJECT, found.project)):
         raise click.ClickException(
-            f"{path}: [{name}] project is {found.project!r}, and must be up to 20 lower-case letters, digits and "
-            "single hyphens."
+            f"{path}: [{name}] project is {found.project!r}, and must be 3 to 20 lower-case letters, digits and "
+            "single hyphens, and no name that AWS keeps from its customers: one that begins with aws, ecs, fargate, "
+            "ssm, sthree, amzn-s3-demo, internal- or sg-, or is default."
         )
     return found
 

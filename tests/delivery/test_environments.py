@@ -54,9 +54,9 @@ def test_a_stack_s_parameters_stand_under_it(written):
         *(
             (
                 f'[production]\nproject = "{project}"\n',
-                f"project is '{project}', and must be up to 20 lower-case letters",
+                f"project is '{project}', and must be 3 to 20 lower-case letters",
             )
-            for project in ("Colophon", "a" * 21, "aws-books", "a--b")
+            for project in ("Colophon", "a" * 21, "ab", "aws-books", "a--b", "ssm", "sg-x", "internal-x", "default")
         ),
     ],
 )

@@ -58,6 +58,10 @@ def _compare(operator: str, found: str | None, wanted: Any) -> bool:
             return (found is None) is (wanted == "true")
         case "StringEquals" | "Bool":
             return found in listed(wanted)
+        case "BoolIfExists" | "ForAllValues:StringEquals":
+            return found is None or found in listed(wanted)
+        case "StringNotEqualsIgnoreCase":
+            return found is None or found.lower() != wanted
         case "ArnLike" | "ArnEquals":
             return found is not None and _any_fits(wanted, found)
     raise ValueError(operator)

@@ -31,6 +31,7 @@ OWNER, SITE_USER, NEXT_USER = (
     KNOWN[f"<import colophon-Database{name}Arn>"] for name in ("Owner", "SiteUser", "NextUser")
 )
 RECEIPTS = KNOWN["<ReceiptsBucket.Arn>"]
+SHELL = {"ecs__enable-execute-command": "true"}
 
 
 def known(resource):
@@ -187,11 +188,17 @@ def test_a_condition_that_never_holds_is_found(key):
         ("ssm:PutParameter", f"{SSM}/released-image", {}),
         ("ecs:DescribeTaskDefinition", "*", {}),
         ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon:8", {}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon:8", {"ecs__privileged": "false"}),
         ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon-prepare:8", {}),
         ("ecs:RunTask", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__cluster": CLUSTER}),
         ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {}),
+        (
+            "ecs:UpdateService",
+            f"{ECS}:service/colophon/colophon",
+            {"ecs__subnet": "<import colophon-PrivateSubnetIds>"},
+        ),
         ("ecs:StopServiceDeployment", f"{ECS}:service-deployment/colophon/colophon/1", {}),
-        ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-task-eu-central-1", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
         ("iam:PassRole", f"{ROLE}-prepare-execution-eu-central-1", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
         ("secretsmanager:DescribeSecret", OWNER, {}),
         ("secretsmanager:DescribeSecret", NEXT_USER, {}),
@@ -216,13 +223,19 @@ def test_the_deploy_job_may(deploy, action, resource, context):
         ("ssm:PutParameter", f"{SSM}/site-url", {}),
         ("ssm:PutParameter", f"{SSM}2/released-image", {}),
         ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/other:1", {}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon:8", {"ecs__privileged": "true"}),
+        ("ecs:RegisterTaskDefinition", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__privileged": "true"}),
+        ("ecs:RunTask", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__cluster": CLUSTER} | SHELL),
+        ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", SHELL),
+        ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {"ecs__subnet": "subnet-1"}),
+        ("ecs:UpdateService", f"{ECS}:service/colophon/colophon", {"ecs__auto-assign-public-ip": "true"}),
         ("ecs:RunTask", f"{ECS}:task-definition/colophon-prepare:8", {"ecs__cluster": f"{ECS}:cluster/other"}),
         ("ecs:ListTasks", "*", {"ecs__cluster": f"{ECS}:cluster/other"}),
         ("ecs:UpdateService", f"{ECS}:service/colophon/other", {}),
         ("ecs:DeleteService", f"{ECS}:service/colophon/colophon", {}),
-        ("iam:PassRole", f"{ROLE}-deploy", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
-        ("iam:PassRole", f"{ROLE}-task", {"iam__PassedToService": "ec2.amazonaws.com"}),
-        ("iam:PassRole", f"{ROLE}-task", {}),
+        ("iam:PassRole", f"{ROLE}-deploy-eu-central-1", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-task-eu-central-1", {"iam__PassedToService": "ec2.amazonaws.com"}),
+        ("iam:PassRole", f"{ROLE}-task-eu-central-1", {}),
         ("s3:DeleteObject", f"{RECEIPTS}/receipts/1.json", {}),
         ("s3:DeleteObjectVersion", f"{RECEIPTS}/lease.json", {}),
         ("s3:PutBucketPolicy", RECEIPTS, {}),
@@ -285,7 +298,10 @@ def test_a_task_is_started_with_its_own_image_log_and_secrets(permissions, role,
 
 def test_a_runner_may_only_become_one_of_the_two_roles(permissions):
     (statement,) = permissions["runner"]
-    assert (statement["Action"], statement["Resource"]) == ("sts:AssumeRole", [f"{ROLE}-push", f"{ROLE}-deploy"])
+    assert (statement["Action"], statement["Resource"]) == (
+        "sts:AssumeRole",
+        [f"{ROLE}-push-eu-central-1", f"{ROLE}-deploy-eu-central-1"],
+    )
 
 
 @pytest.fixture
@@ -295,7 +311,7 @@ def bucket_policy(resources):
 
 
 TLS = {"aws__SecureTransport": "true"}
-ONLY_NEW = {"s3__if-none-match": "*"}
+ONLY_NEW, ONLY_INSTEAD = {"s3__if-none-match": "*"}, {"s3__if-match": "1"}
 
 
 @pytest.mark.parametrize(
@@ -305,7 +321,10 @@ ONLY_NEW = {"s3__if-none-match": "*"}
         ("s3:PutObject", "receipts/1.json", TLS, False),
         ("s3:DeleteObject", "receipts/1.json", TLS, False),
         ("s3:DeleteObjectVersion", "receipts/1.json", TLS, False),
-        ("s3:PutObject", "lease.json", TLS, True),
+        ("s3:PutObject", "lease.json", TLS | ONLY_NEW, True),
+        ("s3:PutObject", "lease.json", TLS | ONLY_INSTEAD, True),
+        ("s3:PutObject", "lease.json", TLS, False),
+        ("s3:PutObject", "receipts/1.json", TLS | ONLY_INSTEAD, False),
         ("s3:DeleteObject", "lease.json", TLS, True),
         ("s3:GetObject", "receipts/1.json", TLS, True),
         ("s3:GetObject", "receipts/1.json", {"aws__SecureTransport": "false"}, False),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from delivery.aws.stacks.update import ECS, STACKS, ZONES
+from delivery.environments import PROJECT, PROJECT_LENGTHS
 from tests.cloudformation import parse, walk
 
 pytestmark = pytest.mark.slow
@@ -98,16 +99,24 @@ def test_the_name_of_all_is_asked_for_alike_everywhere(templates):
     assert all(one == requested[0] for one in requested)
 
 
-@pytest.mark.parametrize("name", ["colophon", "c", "book-site-2", "a" * 20])
-def test_a_name_that_every_resource_can_bear_is_accepted(templates, name):
+def test_the_file_of_names_has_the_templates_rule(templates):
     project = templates["network"]["Parameters"]["Project"]
-    assert re.fullmatch(project["AllowedPattern"], name)
-    assert len(name) <= project["MaxLength"]
+    assert project["AllowedPattern"] == f"^{PROJECT}$"
+    assert (project["MinLength"], project["MaxLength"]) == PROJECT_LENGTHS
 
 
-@pytest.mark.parametrize("name", ["Colophon", "ecs-site", "aws", "fargate1", "2books", "a--b", "a-", "a_b", ""])
-def test_a_name_that_some_resource_cannot_bear_is_refused(templates, name):
-    assert not re.fullmatch(templates["network"]["Parameters"]["Project"]["AllowedPattern"], name)
+@pytest.mark.parametrize("name", ["colophon", "col", "book-site-2", "a" * 20, "defaults", "internals", "sga"])
+def test_a_name_that_every_resource_can_bear_is_accepted(name):
+    assert re.fullmatch(PROJECT, name)
+
+
+REFUSED = ["Colophon", "ecs-site", "aws", "fargate1", "2books", "a--b", "a-", "a_b", ""]
+REFUSED += ["ssm-x", "internal-x", "sg-x", "default", "sthree", "amzn-s3-demo-x"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_name_that_some_resource_cannot_bear_is_refused(name):
+    assert not re.fullmatch(PROJECT, name)
 
 
 def test_the_longest_name_makes_no_name_too_long(stack):
@@ -121,6 +130,19 @@ def test_the_longest_name_makes_no_name_too_long(stack):
                 assert len(called.replace("eu-central-1", "ap-southeast-3")) <= limit
                 measured += 1
     assert measured > 9
+
+
+def test_a_second_region_of_the_account_has_roles_of_its_own(resources):
+    named = ("RoleName", "InstanceProfileName")
+    names = [
+        properties[key]
+        for name in (one.name for one in STACKS)
+        for properties in resources(name, **({"Trust": "runner"} if name == "delivery" else {})).values()
+        for key in named
+        if key in properties
+    ]
+    assert len(names) > 10
+    assert [name for name in names if not name.endswith("-eu-central-1")] == []
 
 
 def test_a_stack_asks_only_for_what_stacks_before_it_export(templates):

@@ -78,7 +78,11 @@ def configured(instance):
 
 def test_an_instance_joins_this_cluster_and_keeps_its_credentials_from_tasks(start, user_data, instance):
     assert start(user_data) == ""
-    assert configured(instance) == {"ECS_CLUSTER": "books", "ECS_AWSVPC_BLOCK_IMDS": "true"}
+    assert configured(instance) == {
+        "ECS_CLUSTER": "books",
+        "ECS_AWSVPC_BLOCK_IMDS": "true",
+        "ECS_SELINUX_CAPABLE": "true",
+    }
 
 
 def test_what_its_image_configured_stays(start, user_data, instance):

@@ -30,8 +30,8 @@ def install() -> None:
         return found or extract(service, method, path, headers, body, query, region, account)
 
     def keys(service: str, action: str, body: bytes, params: Json) -> Json:
-        cluster = {"ecs:cluster": _cluster_arn(_input({}, body))} if service == "ecs" else {}
-        return {**tagged(service, action, body, params), **cluster}
+        own = _ecs_keys(_input({}, body)) if service == "ecs" else {}
+        return {**tagged(service, action, body, params), **own}
 
     def s3_keys(action: str, query: Json, path: str = "", headers: Json | None = None) -> Json:
         given = {name: value for name, value in (headers or {}).items() if name in ("if-match", "if-none-match")}
@@ -57,6 +57,24 @@ def _input(headers: Json, body: bytes) -> Json:
 def _cluster_arn(data: Json) -> str:
     name = str(data.get("cluster") or "default")
     return name if name.startswith("arn:") else f"arn:aws:ecs:{get_region()}:{get_account_id()}:cluster/{name}"
+
+
+def _ecs_keys(data: Json) -> Json:
+    """Return the condition keys of a request to ECS: its cluster, and what it says of these privileges."""
+    keys: Json = {"ecs:cluster": _cluster_arn(data)}
+    network = (data.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    if "containerDefinitions" in data:
+        keys["ecs:privileged"] = _said(any(one.get("privileged") for one in data["containerDefinitions"]))
+    if "enableExecuteCommand" in data:
+        keys["ecs:enable-execute-command"] = _said(data["enableExecuteCommand"])
+    if network:
+        keys["ecs:subnet"] = network.get("subnets") or []
+        keys["ecs:auto-assign-public-ip"] = _said(network.get("assignPublicIp") == "ENABLED")
+    return keys
+
+
+def _said(truth: object) -> str:
+    return "true" if truth else "false"
 
 
 def _first(data: Json, *names: str) -> str | None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator import ACCOUNT
+from tests.emulator import ACCOUNT, REGION
 
 from .account import GITLAB, PROJECT, ROOT, SetupError
 from .command import Command, Ended
@@ -120,7 +120,7 @@ class Clone:
         url = f"{GITLAB}/{PROJECT}/-"
         branch = {"CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true"}
         run = {"CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1"}
-        login = {"AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}"}
+        login = {"AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}-{REGION}"}
         return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login, **more}
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
@@ -180,8 +180,8 @@ class Clone:
         variables = {
             **self._account.variables(),
             "CI_COMMIT_REF_PROTECTED": "true",
-            "AWS_ROLE_PUSH": f"{ROLE}-push",
-            "AWS_ROLE_DEPLOY": f"{ROLE}-deploy",
+            "AWS_ROLE_PUSH": f"{ROLE}-push-{REGION}",
+            "AWS_ROLE_DEPLOY": f"{ROLE}-deploy-{REGION}",
             "AWS_ID_TOKEN": token(),
             "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),

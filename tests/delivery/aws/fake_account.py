@@ -20,7 +20,7 @@ from tests.delivery.aws.resources import ACCOUNT, NAME, REGION, REGISTRY, Json, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DEPLOYER = f"arn:aws:sts::{ACCOUNT}:assumed-role/{NAME}-deploy/job-1"
+DEPLOYER = f"arn:aws:sts::{ACCOUNT}:assumed-role/{NAME}-deploy-{REGION}/job-1"
 RELEASED = f"/{NAME}/released-image"
 STATE = ("images", "objects", "parameters", *SERVICE_STATE)
 

@@ -64,7 +64,11 @@ def fill(aws):
         ("image", lambda aws: setattr(aws, "media_type", "application/vnd.oci.image.index.v1+json"), "is no image but"),
         ("image", lambda aws: setattr(aws, "media_type", None), "is no image but of an unknown type"),
         ("scan", lambda aws: aws.findings.append(CRITICAL), "found CVE-2099-0001, of critical severity"),
-        ("roles", lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")), "colophon-task is not there."),
+        (
+            "roles",
+            lambda aws: aws.fail("iam", "get-role", Fault("NoSuchEntity")),
+            "colophon-task-eu-central-1 is not there.",
+        ),
         (
             "service",
             lambda aws: aws.definitions.pop(aws.preparing["taskDefinitionArn"]),
