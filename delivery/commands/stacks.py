@@ -14,7 +14,7 @@ from delivery import environments, pipelines
 from delivery.aws.client import Aws
 from delivery.aws.context import Context
 from delivery.aws.names import Names
-from delivery.aws.stacks import lock, parameters, templates
+from delivery.aws.stacks import lock, parameters, removal, templates
 from delivery.aws.stacks.change_sets import CloudFormation
 from delivery.aws.stacks.released import Released
 from delivery.aws.stacks.update import ECS, RELEASED_IMAGE, STACKS, Update, region
@@ -25,6 +25,7 @@ from delivery.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from delivery.aws.stacks.update import Stack
     from delivery.environments import Environment
 
 
@@ -39,11 +40,21 @@ if TYPE_CHECKING:
 @click.option("--only", type=click.Choice([stack.name for stack in STACKS]), help="Only this stack.")
 @click.option("--diff", is_flag=True, help="Show the differences and make none.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--delete", is_flag=True, help="Delete the stacks, the last one first.")
+@click.option("--confirm", metavar="PROJECT", help="With --delete: the project's name, instead of asking for it.")
 @wait_option
 @click.option("--templates", "folder", type=click.Path(path_type=Path), default=ECS, hidden=True)
 @root_option
 def stacks(
-    given: tuple[str, ...], only: str | None, diff: bool, yes: bool, wait: float, folder: Path, root: Path
+    given: tuple[str, ...],
+    only: str | None,
+    diff: bool,
+    yes: bool,
+    delete: bool,
+    confirm: str | None,
+    wait: float,
+    folder: Path,
+    root: Path,
 ) -> None:
     """Make the AWS stacks of ecs/, or change them to what their templates say.
 
@@ -52,6 +63,12 @@ def stacks(
     lock, once there is one.
     """
     environment = environments.environment(root)
+    chosen = [stack for stack in STACKS if only in (None, stack.name)]
+    if delete:
+        if diff or given:
+            raise click.UsageError("--delete takes neither --diff nor --set.")
+        _delete(environment, chosen, confirm, wait, root)
+        return
     choices = parameters.add(environment.stacks, given)
     declared = {stack.name: templates.parameters(folder / stack.file) for stack in STACKS}
     own = {
@@ -70,9 +87,27 @@ def stacks(
     with _ended_by_sigterm(), held as settle:
         cloud, released = CloudFormation(context.aws, context.poller), Released(context, store)
         update = Update(cloud, environment.project, folder, released, ask=not yes, diff=diff, settle=settle)
-        for stack in STACKS:
-            if only in (None, stack.name):
-                update.change(stack, values[stack.name])
+        for stack in chosen:
+            update.change(stack, values[stack.name])
+
+
+def _delete(environment: Environment, chosen: list[Stack], confirm: str | None, wait: float, root: Path) -> None:
+    """Delete stacks after the project's name was given. Raises Ended and ClickException."""
+    if confirm is None and not is_interactive():
+        raise click.ClickException("This is not a terminal: give the project's name with --confirm.")
+    context = _context(environment, root)
+    names = [f"{environment.project}-{stack.name}" for stack in reversed(chosen)]
+    click.echo(f"This deletes {', '.join(names)}. What remains, where it is there:")
+    for kept in removal.kept(context.names):
+        click.echo(f"  {kept}")
+    if confirm is None:
+        confirm = click.prompt(f"Type {environment.project} to go on", default="", show_default=False)
+    if confirm != environment.project:
+        raise click.ClickException(f"That is not {environment.project}. Nothing was deleted.")
+    with _ended_by_sigterm(), lock.held(context, lock.store(context), pipelines.current().user, wait) as settle:
+        work = removal.Removal(CloudFormation(context.aws, context.poller), context, settle)
+        for stack in reversed(chosen):
+            work.remove(stack)
 
 
 def _context(environment: Environment, root: Path) -> Context:

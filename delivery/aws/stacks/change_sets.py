@@ -66,18 +66,24 @@ class ChangeSet:
 
 
 def describe(cloud: CloudFormation, stack: str) -> Mapping[str, Any] | None:
-    """Return a stack as CloudFormation describes it, None when there is none.
-
-    One that has nothing but a change set that was not made counts as none. Raises StackError when it is in a state that
-    no change can begin from, and CommandError.
-    """
+    """Return a stack as CloudFormation describes it, None when there is none. Raises CommandError."""
     try:
         found: Mapping[str, Any] = cloud.call("describe-stacks", stack)["Stacks"][0]
     except CommandError as error:
         if "does not exist" in error.errors:
             return None
         raise
-    status = found["StackStatus"]
+    return found
+
+
+def changeable(cloud: CloudFormation, stack: str) -> Mapping[str, Any] | None:
+    """Return a stack as CloudFormation describes it, None when there is none.
+
+    One that has nothing but a change set that was not made counts as none. Raises StackError when it is in a state that
+    no change can begin from, and CommandError.
+    """
+    found = describe(cloud, stack)
+    status = found["StackStatus"] if found else "REVIEW_IN_PROGRESS"
     if status == "REVIEW_IN_PROGRESS":
         return None
     if status.endswith("_IN_PROGRESS"):

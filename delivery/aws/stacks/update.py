@@ -106,7 +106,7 @@ class Update:
     def change(self, stack: Stack, values: Mapping[str, str]) -> None:
         """Make a stack what its template and these values say. Raises click.ClickException."""
         name = f"{self._project}-{stack.name}"
-        present = change_sets.describe(self._cloud, name)
+        present = change_sets.changeable(self._cloud, name)
         if present is None and self._diff:
             click.echo(f"{name}: does not exist; it would be created.")
             return

@@ -1,7 +1,5 @@
 """`stacks` while the site is live: the lock, a change that fails, and the released image."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from delivery.aws.stacks.update import ECS
@@ -13,11 +11,6 @@ FIRST, SECOND, THIRD = (f"registry/colophon@sha256:{letter * 64}" for letter in 
 CHOSEN = {"Cpu": "1024", "LaunchType": "FARGATE"}
 RESOURCES = list(resolve(parse((ECS / "service.yml").read_text()), ReleasedImage=FIRST, **CHOSEN)["Resources"])
 CHANGE = ("--yes", "--only=service", *(f"--set=service.{name}={value}" for name, value in CHOSEN.items()))
-
-
-def held(who, seconds):
-    until = datetime.now(UTC) + timedelta(seconds=seconds)
-    return {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until.isoformat()}
 
 
 def receipt(image, *, proven):
@@ -63,7 +56,7 @@ def test_an_aws_cli_that_knows_no_such_changes_is_named(live, stacks):
 
 
 def test_while_a_deployment_runs_nothing_is_changed(live, stacks):
-    live.objects[KEY] = held("Ada", 60)
+    live.hold_lock("Ada")
     result = stacks(*CHANGE)
     assert result.exit_code == 3
     assert "Ada has held the lock since 2026-03-01T12:00:00Z" in result.stderr
@@ -72,7 +65,7 @@ def test_while_a_deployment_runs_nothing_is_changed(live, stacks):
 
 
 def test_a_difference_is_shown_while_a_deployment_runs(live, stacks):
-    live.objects[KEY] = held("Ada", 60)
+    live.hold_lock("Ada")
     assert stacks("--diff").exit_code == 0
 
 
@@ -114,7 +107,7 @@ def test_a_lock_that_expired_before_the_answer_came_is_noticed_before_the_change
     monkeypatch.setattr("delivery.commands.stacks.is_interactive", lambda: True)
 
     def confirm(_):
-        live.objects[KEY] = held("Ada", 60)
+        live.hold_lock("Ada")
         return True
 
     monkeypatch.setattr("delivery.aws.stacks.update.click.confirm", confirm)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from delivery.aws.errors import AwsError
 from delivery.aws.stacks.update import ECS
+from delivery.deployment.lock import KEY
 from delivery.terminal.shell import CommandError
 from tests.cloudformation import parse, resolve
 from tests.delivery.aws.fake_cli import options as read
@@ -43,6 +45,7 @@ class CloudFormation:
 
     def __init__(self) -> None:
         self.stacks: Json = {}
+        self.deleted: Json = {}  # by their IDs
         self.change_sets: Json = {}
         self.executed: set[str] = set()
         self.policies: Json = {}
@@ -56,12 +59,21 @@ class CloudFormation:
         self.calls: list[tuple[str, Json]] = []
         self.zones = 3
         self.on: Json = {}  # what an action does instead
+        self.guarded = {"database", "load-balancer"}  # stacks whose resource has a deletion protection of its own
+        self.tasks = ["migration"]
+        self.instances = {"i-1": True, "i-2": True}  # whether each is protected from scale-in
+        self._goal = 2  # of the instances' group
 
     def call(self, _service: str, action: str, *arguments: str, **_: Any) -> Any:
         options = read([*arguments])
         self.calls.append((action, options))
         answer = self.on.get(action) or getattr(self, action.replace("-", "_"))
         return answer(options)
+
+    def hold_lock(self, who: str) -> None:
+        """Have another deployment hold the lock for a minute from now."""
+        until = (datetime.now(UTC) + timedelta(seconds=60)).isoformat()
+        self.objects[KEY] = {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until}
 
     def called(self, action: str) -> list[Json]:
         return [options for called, options in self.calls if called == action]
@@ -111,9 +123,10 @@ class CloudFormation:
     # -- stacks
 
     def describe_stacks(self, options: Json) -> Json:
-        if (found := self.stacks.get(options["stack-name"])) is None:
-            raise failure(254, f"Stack with id {options['stack-name']} does not exist")
-        return {"Stacks": [found]}
+        named = options["stack-name"]
+        if (found := self.stacks.get(named) or self.deleted.get(named)) is None:
+            raise failure(254, f"Stack with id {named} does not exist")
+        return {"Stacks": [{"StackId": named if named.startswith("arn:") else f"arn:{named}", **found}]}
 
     def create_change_set(self, options: Json) -> Json:
         name = options["stack-name"]
@@ -186,7 +199,58 @@ class CloudFormation:
         del self.change_sets[options["change-set-name"]]
 
     def delete_stack(self, options: Json) -> None:
-        del self.stacks[options["stack-name"]]
+        """Delete a stack, if nothing keeps it, and none that imports from it is there; else say what does."""
+        name = options["stack-name"].removeprefix("arn:")
+        later = list(self.stacks)[list(self.stacks).index(name) + 1 :]
+        stack = self.stacks.pop(name)
+        kept = f"{name} is protected" if stack.get("EnableTerminationProtection") else ""
+        kept = kept or (f"{later[0]} uses it" if later else "")
+        kept = kept or (f"{name} is guarded" if name.removeprefix("colophon-") in self.guarded else "")
+        if name == "colophon-cluster" and (self.tasks or self.instances):
+            kept = "The cluster has tasks or instances"
+        if kept:
+            self.stacks[name] = stack | {"StackStatus": "DELETE_FAILED"}
+        self.deleted[f"arn:{name}"] = self.stacks.get(name) or {"StackStatus": "DELETE_COMPLETE"}
+        self._tell("Thing", self.deleted[f"arn:{name}"]["StackStatus"], kept)
+
+    # -- what keeps stacks from being deleted
+
+    def describe_load_balancers(self, _: Json) -> Json:
+        if "colophon-load-balancer" not in self.stacks:
+            raise refusal("LoadBalancerNotFound")
+        return {"LoadBalancers": [{"LoadBalancerArn": "arn:balancer"}]}
+
+    def modify_load_balancer_attributes(self, _: Json) -> None:
+        self.guarded.discard("load-balancer")
+
+    def describe_db_instances(self, _: Json) -> Json:
+        return {"DBInstances": [{"DeletionProtection": "database" in self.guarded}]}
+
+    def modify_db_instance(self, options: Json) -> None:
+        assert "no-deletion-protection" in options
+        self.guarded.discard("database")
+
+    def list_tasks(self, _: Json) -> Json:
+        return {"taskArns": self.tasks}
+
+    def stop_task(self, options: Json) -> None:
+        self.tasks.remove(options["task"])
+
+    def describe_auto_scaling_groups(self, _: Json) -> Json:
+        """Show the group; each look ends one instance that nothing protects, once none is wanted."""
+        if self._goal == 0 and (free := [name for name, protected in self.instances.items() if not protected]):
+            del self.instances[free[0]]
+        shown = [{"InstanceId": name, "ProtectedFromScaleIn": held} for name, held in self.instances.items()]
+        return {"AutoScalingGroups": [{"Instances": shown}]}
+
+    def update_auto_scaling_group(self, options: Json) -> None:
+        assert options["min-size"] == "0"
+        self._goal = int(options["desired-capacity"])
+
+    def set_instance_protection(self, options: Json) -> None:
+        assert "no-protected-from-scale-in" in options
+        named = options["instance-ids"]
+        self.instances |= dict.fromkeys([named] if isinstance(named, str) else named, False)
 
     def get_stack_policy(self, options: Json) -> Json | None:
         return {"StackPolicyBody": self.policies[name]} if (name := options["stack-name"]) in self.policies else None

@@ -34,10 +34,22 @@ def account(aws, service):
     aws("iam", "create_open_id_connect_provider", Url=GITLAB, ClientIDList=[GITLAB])
     aws("iam", "create_role", RoleName="deploy", AssumeRolePolicyDocument=document(trusted))
     pulling = ["ecr:BatchGetImage", "ecr:DescribeRepositories", "ecr:GetDownloadUrlForLayer"]
+    unprivileged = {
+        "StringNotEqualsIgnoreCase": {"ecs:privileged": "true", "ecs:enable-execute-command": "true"},
+        "BoolIfExists": {"ecs:auto-assign-public-ip": "false"},
+        "ForAllValues:StringEquals": {"ecs:subnet": ["subnet-1", "subnet-2"]},
+    }
+    restricted = [
+        {"Effect": "Allow", "Action": action, "Resource": arn_of("ecs", resource), "Condition": unprivileged}
+        for action, resource in (
+            ("ecs:UpdateService", "service/site/site"),
+            ("ecs:RegisterTaskDefinition", "task-definition/site:*"),
+            ("ecs:RunTask", "task-definition/site:*"),
+        )
+    ]
     may = policy(
-        (["ecs:UpdateService", "ecs:DescribeServices"], arn_of("ecs", "service/site/site")),
+        (["ecs:DescribeServices"], arn_of("ecs", "service/site/site")),
         (["ecs:DescribeServiceDeployments"], arn_of("ecs", "service-deployment/site/site/*")),
-        (["ecs:RegisterTaskDefinition", "ecs:RunTask"], arn_of("ecs", "task-definition/site:*")),
         (["ecs:DescribeTasks"], arn_of("ecs", "task/site/*")),
         (["ecs:DescribeTaskDefinition"], "*"),
         (["iam:PassRole"], EXECUTION),
@@ -49,11 +61,13 @@ def account(aws, service):
         (["ecs:DescribeCapacityProviders"], arn_of("ecs", "capacity-provider/site")),
     )
     aws("iam", "put_role_policy", RoleName="deploy", PolicyName="deploy", PolicyDocument=may)
+    aws("iam", "put_role_policy", RoleName="deploy", PolicyName="restricted", PolicyDocument=document(*restricted))
     aws("s3", "create_bucket", Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     aws("s3", "put_bucket_versioning", Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     rules = document(
         denied("s3:DeleteObject", "done/*"),
         denied("s3:PutObject", "done/*", Condition={"Null": {"s3:if-none-match": "true"}}),
+        denied("s3:PutObject", "lock.json", Condition={"Null": {"s3:if-match": "true", "s3:if-none-match": "true"}}),
         denied("s3:*", "*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
     )
     aws("s3", "put_bucket_policy", Bucket=BUCKET, Policy=rules)
@@ -141,6 +155,26 @@ def test_the_role_may_pass_on_only_the_roles_that_it_is_granted(account, may, se
     assert may("ecs", "register_task_definition", **{**wanted, "family": "other"}) == "AccessDeniedException"
 
 
+@pytest.mark.parametrize("privileged", [True, False])
+def test_the_role_registers_no_privileged_container(account, may, service, privileged):
+    wanted = service.definition(service.register("good"), "family", "networkMode", "containerDefinitions")
+    wanted["containerDefinitions"][0]["privileged"] = privileged
+    assert may("ecs", "register_task_definition", **wanted) == ("AccessDeniedException" if privileged else None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"enableExecuteCommand": True},
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1", "subnet-9"]}}},
+        {"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}}},
+    ],
+    ids=["a shell", "another subnet", "a public address"],
+)
+def test_the_role_gives_tasks_no_shell_and_no_way_to_the_internet(account, may, change):
+    assert may("ecs", "update_service", cluster="site", service="site", **change) == "AccessDeniedException"
+
+
 def test_the_role_may_run_its_family_by_name_or_by_number(may, service):
     definition = service.register("good")
     override = {"containerOverrides": [{"name": "site", "command": ["true"]}]}
@@ -181,6 +215,7 @@ def test_a_receipt_is_written_once_and_stands(account, may):
 
 def test_a_lock_is_taken_renewed_and_released_by_its_holder_alone(account, may, job):
     lock = {"Bucket": BUCKET, "Key": "lock.json"}
+    assert may("s3", "put_object", **lock, Body="mine") == "AccessDenied"
     first = account("s3", "put_object", job, **lock, Body="mine", IfNoneMatch="*")["ETag"]
     assert may("s3", "put_object", **lock, Body="yours", IfNoneMatch="*") == "PreconditionFailed"
     second = account("s3", "put_object", job, **lock, Body="still mine", IfMatch=first)["ETag"]
