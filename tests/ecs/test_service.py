@@ -127,9 +127,9 @@ def test_the_second_failed_task_ends_a_rollout(service):
     }
 
 
-def test_every_alarm_ends_a_rollout(stack, service):
-    made = stack("service")["Resources"]
-    alarms = {f"<{name}>" for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+def test_every_alarm_but_that_of_few_tasks_ends_a_rollout(stack, service):
+    made = stack("service", ReleasedImage=IMAGE)["Resources"]
+    alarms = {f"<{name}>" for name, one in made.items() if one["Type"] == "AWS::CloudWatch::Alarm"} - {"<FewTasks>"}
     deployment = service["Service"]["DeploymentConfiguration"]["Alarms"]
     assert set(deployment["AlarmNames"]) == alarms
     assert len(alarms) == 4
@@ -145,14 +145,26 @@ def test_new_tasks_that_are_being_checked_set_off_no_alarm(service, resources):
     assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) > touched
 
 
-def test_an_alarm_tells_somebody_when_it_is_told_whom(resources):
-    assert "AlarmActions" not in resources("service")["SiteErrors"]
-    topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
-    assert resources("service", AlarmTopicArn=topic)["SiteErrors"]["AlarmActions"] == [topic]
+def test_every_alarm_is_sent_to_the_topic(resources):
+    made = resources("database") | resources("service", ReleasedImage=IMAGE)
+    alarms = [one for one in made.values() if "AlarmName" in one]
+    assert len(alarms) == 8
+    assert all(one["AlarmActions"] == ["<import colophon-AlarmTopicArn>"] for one in alarms)
+
+
+def test_the_topic_is_made_and_mailed_where_none_is_given(stack, resources):
+    assert resources("cluster", NotifyEmail="ada@example.org")["AlarmMail"]["Endpoint"] == "ada@example.org"
+    assert "AlarmMail" not in resources("cluster")
+    assert stack("cluster")["Outputs"]["AlarmTopicArn"]["Value"] == "<AlarmTopic>"
+    given = stack("cluster", AlarmTopicArn="arn:aws:sns:eu-central-1:123456789012:ours")
+    assert "AlarmTopic" not in given["Resources"]
+    assert given["Outputs"]["AlarmTopicArn"]["Value"] == "arn:aws:sns:eu-central-1:123456789012:ours"
 
 
 def test_a_night_without_visitors_is_no_alarm(service):
-    assert {one["TreatMissingData"] for one in service.values() if "TreatMissingData" in one} == {"notBreaching"}
+    missing = {name: one["TreatMissingData"] for name, one in service.items() if "TreatMissingData" in one}
+    assert missing.pop("FewTasks") == "breaching"  # there, no data is no task
+    assert set(missing.values()) == {"notBreaching"}
 
 
 def test_before_the_first_release_nothing_runs(resources):

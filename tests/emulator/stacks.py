@@ -17,7 +17,7 @@ from . import drift, properties
 
 if TYPE_CHECKING:
     from .load_balancers import Balancers
-    from .model import Json, World
+    from .model import Json, Release, World
 
 Made = tuple[str, dict[str, Any]]  # physical ID, and what Fn::GetAtt finds
 
@@ -86,23 +86,28 @@ class Stacks:
 
     def _update_service(self, arn: str, _old: Json, props: Json, _stack: str) -> Made:
         wanted = properties.as_request("UpdateService", {**props, "Service": arn})
+        before = self.world.services[arn].primary.release
         made = _call(ecs._update_service, wanted)["service"]
         ecs._tags[arn] = properties.as_request("CreateService", {"Tags": props.get("Tags") or []})["tags"]
-        self._wait(arn)
+        self._wait(arn, before)
         return arn, {"ServiceArn": arn, "Name": made["serviceName"]}
 
     def _delete_service(self, arn: str, props: Json) -> None:
         _call(ecs._delete_service, {"cluster": props.get("Cluster", "default"), "service": arn, "force": True})
         self._until(lambda service: service.status == "INACTIVE", arn)
 
-    def _wait(self, arn: str) -> None:
+    def _wait(self, arn: str, before: Release | None = None) -> None:
         """Wait until a service's newest deployment has ended, and the service is steady.
 
-        Raises ValueError, which fails the stack, when the deployment did not end well.
+        Raises ValueError, which fails the stack, when a deployment that is not the one `before` did not end well.
         """
         release = self.world.services[arn].primary.release
-        self._until(lambda service: not release.ongoing and (service.steady or release.status != "SUCCESSFUL"), arn)
-        if release.status != "SUCCESSFUL":
+
+        def good() -> bool:
+            return release.status == "SUCCESSFUL" or release is before
+
+        self._until(lambda service: not release.ongoing and (service.steady or not good()), arn)
+        if not good():
             cause = "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."
             code = "(HandlerErrorCode: GeneralServiceException)"
             raise ValueError(f'Resource handler returned message: "{cause}" {code}: {release.reason}')

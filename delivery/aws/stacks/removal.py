@@ -62,7 +62,7 @@ class Removal:
             click.echo(f"{name}: is deleted.")
             if present.get("EnableTerminationProtection"):
                 self._cloud.call("update-termination-protection", name, no_enable_termination_protection=True)
-            self._unlock(stack)
+            self._unlock(arn)
             self._cloud.call("delete-stack", arn)
         try:
             status, causes = change_sets.follow(self._cloud, arn, known, lambda event: click.echo(f"  {event}"))
@@ -73,64 +73,46 @@ class Removal:
             cause = causes[0] if causes else "none of its resources says why"
             raise StackError(f"{name} could not be deleted ({status}): {cause}\nRun this again when that is put right.")
 
-    def _unlock(self, stack: Stack) -> None:
+    def _unlock(self, stack: str) -> None:
         """Take away what would keep a stack's resources from being deleted."""
-        if stack.name == "load-balancer":
-            with _unless_gone():
-                self._unlock_load_balancer()
-        elif stack.name == "database":
-            with _unless_gone():
-                self._unlock_database()
-        elif stack.name == "cluster":
-            with _unless_gone():
-                self._stop_tasks()
-            self._end_instances()
+        unlock = {
+            "AWS::ECS::Cluster": self._stop_tasks,
+            "AWS::AutoScaling::AutoScalingGroup": self._end_instances,
+            "AWS::ElasticLoadBalancingV2::LoadBalancer": self._unlock_load_balancer,
+            "AWS::RDS::DBInstance": self._unlock_database,
+        }
+        found = self._cloud.call("describe-stack-resources", stack)["StackResources"]
+        for kind, action in unlock.items():
+            for one in found:
+                if one["ResourceType"] == kind and one.get("PhysicalResourceId"):
+                    with _unless_gone():
+                        action(one["PhysicalResourceId"])
 
-    def _unlock_load_balancer(self) -> None:
-        (balancer,) = self._aws.call("elbv2", "describe-load-balancers", names=self._project)["LoadBalancers"]
-        self._aws.call(
-            *("elbv2", "modify-load-balancer-attributes"),
-            load_balancer_arn=balancer["LoadBalancerArn"],
-            attributes="Key=deletion_protection.enabled,Value=false",
-        )
+    def _stop_tasks(self, cluster: str) -> None:
+        for task in self._aws.call("ecs", "list-tasks", cluster=cluster)["taskArns"]:
+            self._aws.call("ecs", "stop-task", cluster=cluster, task=task, reason="The stacks are deleted")
 
-    def _unlock_database(self) -> None:
-        (database,) = self._aws.call("rds", "describe-db-instances", db_instance_identifier=self._project)[
-            "DBInstances"
-        ]
-        if database.get("DeletionProtection"):
-            self._aws.call(
-                *("rds", "modify-db-instance"),
-                db_instance_identifier=self._project,
-                no_deletion_protection=True,
-                apply_immediately=True,
-            )
-
-    def _stop_tasks(self) -> None:
-        for task in self._aws.call("ecs", "list-tasks", cluster=self._project)["taskArns"]:
-            self._aws.call("ecs", "stop-task", cluster=self._project, task=task, reason="The stacks are deleted")
-
-    def _end_instances(self) -> None:
+    def _end_instances(self, group: str) -> None:
         """End the instances: those that ECS protects from scale-in would keep their group from being deleted."""
-        if not self._instances():
+        if not self._instances(group):
             return
         self._aws.call(
             *("autoscaling", "update-auto-scaling-group"),
-            auto_scaling_group_name=self._project,
+            auto_scaling_group_name=group,
             min_size="0",
             desired_capacity="0",
             no_new_instances_protected_from_scale_in=True,
         )
         left = 0
         for _ in self._cloud.poller.polls(math.inf):
-            instances = self._instances()
+            instances = self._instances(group)
             if not instances:
                 return
             protected = [one["InstanceId"] for one in instances if one["ProtectedFromScaleIn"]]
             if protected:
                 self._aws.call(
                     *("autoscaling", "set-instance-protection"),
-                    auto_scaling_group_name=self._project,
+                    auto_scaling_group_name=group,
                     instance_ids=protected,
                     no_protected_from_scale_in=True,
                 )
@@ -138,13 +120,26 @@ class Removal:
                 left = len(instances)
                 click.echo(f"  instances that have not ended yet: {left}")
 
-    def _instances(self) -> list[Json]:
-        """Return the instances of the cluster's group; none where there is no group."""
+    def _instances(self, group: str) -> list[Json]:
         groups = self._aws.call(
-            "autoscaling", "describe-auto-scaling-groups", auto_scaling_group_names=self._project, quiet=True
+            *("autoscaling", "describe-auto-scaling-groups"), auto_scaling_group_names=group, quiet=True
         )["AutoScalingGroups"]
         instances: list[Json] = groups[0]["Instances"] if groups else []
         return instances
+
+    def _unlock_load_balancer(self, arn: str) -> None:
+        unlocked = "Key=deletion_protection.enabled,Value=false"
+        self._aws.call("elbv2", "modify-load-balancer-attributes", load_balancer_arn=arn, attributes=unlocked)
+
+    def _unlock_database(self, instance: str) -> None:
+        (found,) = self._aws.call("rds", "describe-db-instances", db_instance_identifier=instance)["DBInstances"]
+        if found.get("DeletionProtection"):
+            self._aws.call(
+                *("rds", "modify-db-instance"),
+                db_instance_identifier=instance,
+                no_deletion_protection=True,
+                apply_immediately=True,
+            )
 
 
 @contextmanager

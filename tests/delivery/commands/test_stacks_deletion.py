@@ -134,7 +134,7 @@ def test_a_stack_that_is_being_changed_is_left_alone(made, delete):
     ("call", "code"),
     [
         ("describe-db-instances", "DBInstanceNotFound"),
-        ("describe-load-balancers", "LoadBalancerNotFound"),
+        ("modify-load-balancer-attributes", "LoadBalancerNotFound"),
         ("list-tasks", "ClusterNotFoundException"),
     ],
 )
