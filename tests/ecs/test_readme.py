@@ -52,12 +52,6 @@ def test_every_stack_and_parameter_that_is_set_is_one_that_there_is():
     assert {stack.file for stack in STACKS} == set(re.findall(r"\]\(([a-z-]+\.yml)\)", README))
 
 
-def test_stacks_are_taken_away_in_the_opposite_order():
-    named = re.search(r"for stack in (.+); do", SHELL)
-    assert named
-    assert named[1].split() == [stack.name for stack in reversed(STACKS)]
-
-
 def test_the_costs_add_up():
     rows = re.findall(r"^\| .+? \| ([\d× .]+) \| ([\d.]+) \|$", README, re.MULTILINE)
     total = re.search(r"\*\*together\*\* \| \| \*\*([\d.]+)\*\*", README)

@@ -27,10 +27,12 @@ class Released:
         """Return whether the parameter is there. Where it is missing, write it anew from the receipts, but for a diff.
 
         It gets the image that was proven last of those that the registry still has; `none` if there is no such image
-        and no service that is `serving` one. Raises StackError and AwsError.
+        and no service that is `serving` one. Raises StackError, also for an image of another repository, and AwsError.
         """
         aws, name = self.context.aws, self.context.names.released_image
-        if aws.parameter(name) is not None:
+        present = aws.parameter(name)
+        if present is not None:
+            self._refuse_foreign(present)
             return True
         receipt = self._proven_last()
         if receipt is None and serving:
@@ -39,11 +41,23 @@ class Released:
                 "commit (make deploy), which writes it, then try again."
             )
         image = receipt["image"] if receipt else "none"
+        self._refuse_foreign(image)
         why = f"proven by {receipt['key']}" if receipt else "as nothing was released yet"
         click.echo(f"{name} is missing. It {'would be' if diff else 'is'} written anew: {image}, {why}.")
         if not diff:
             aws.call("ssm", "put-parameter", name=name, value=image, type="String", overwrite=True)
         return not diff
+
+    def _refuse_foreign(self, image: str) -> None:
+        """Raise StackError for an image of another repository: the deploy role can write one, and it would run."""
+        if image == "none":
+            return
+        own = ecr.Registry(self.context, str).uri
+        if not image.startswith(f"{own}@"):
+            raise StackError(
+                f"{self.context.names.released_image} names {image}, and this project's images are in {own}. Find out "
+                "what wrote it (CloudTrail); `make deploy` of the commit that runs writes it anew."
+            )
 
     def _proven_last(self) -> Json | None:
         found = receipts.newest(self.store) if self.store else iter(())

@@ -181,6 +181,15 @@ def test_without_a_proven_image_a_service_is_left_as_it_is(lost, stacks):
     assert lost.service == (FIRST, 4)
 
 
+@pytest.mark.parametrize("image", [FIRST.replace("registry", "elsewhere"), FIRST.replace("colophon", "colophon2")])
+def test_an_image_of_another_repository_is_not_run(live, stacks, image):
+    live.released = image
+    result = stacks(*CHANGE)
+    assert result.exit_code == 1
+    assert f"names {image}, and this project's images are in registry/colophon." in result.stderr
+    assert not live.called("create-change-set")
+
+
 def test_without_a_service_nothing_is_released(cloud, stacks):
     cloud.released = None
     assert stacks("--yes").exit_code == 0
