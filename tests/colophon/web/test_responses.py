@@ -74,9 +74,9 @@ def test_an_error_nobody_foresaw_names_the_release(make_app, monkeypatch):
     assert (response.status_code, response.headers["Colophon-Release"]) == (500, COMMIT)
 
 
-@pytest.mark.parametrize(("asked", "more"), [({}, ""), ({"hsts_subdomains": True}, "; includeSubDomains")])
-def test_a_site_on_https_stays_on_it_and_binds_the_hosts_below_it_only_where_that_is_set(make_app, asked, more):
-    headers = make_app(site_url="https://localhost", **asked).test_client().get("/").headers
+@pytest.mark.parametrize(("chosen", "more"), [({}, ""), ({"hsts_subdomains": True}, "; includeSubDomains")])
+def test_a_site_on_https_stays_on_it_and_binds_the_hosts_below_it_only_where_that_is_set(make_app, chosen, more):
+    headers = make_app(site_url="https://localhost", **chosen).test_client().get("/").headers
     assert headers["Strict-Transport-Security"] == f"max-age=31536000{more}"
 
 

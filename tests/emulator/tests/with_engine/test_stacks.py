@@ -182,7 +182,8 @@ def test_a_stack_whose_service_does_not_come_up_goes_back(made, deploy, service,
 @pytest.fixture
 def drifted(made, deploy, service, aws):
     """The service, of which the stack knows no task, and which was told from elsewhere to run two of another image."""
-    deploy(Image=service.image("good"), Count=0)
+    for image in ("better", "good"):
+        deploy(Image=service.image(image), Count=0)
     definition = aws("ecs", "describe_task_definition", taskDefinition="stacked")["taskDefinition"]
     known = {name: definition[name] for name in ("family", "networkMode", "executionRoleArn", "containerDefinitions")}
     known["containerDefinitions"][0]["image"] = service.image("better")
