@@ -202,13 +202,16 @@ def make(change_set: ChangeSet, report: Callable[[str], None]) -> None:
 def follow(cloud: CloudFormation, stack: str, known: set[str], report: Callable[[str], None]) -> tuple[str, list[str]]:
     """Return a stack's state in the end, and the failures on the way, the first cause first.
 
-    `known` are the IDs of earlier events. A stack that is being deleted must be named by its ID, which outlives it.
+    `known` are the IDs of earlier events: until there is another, the state is still an earlier one. A stack that is
+    being deleted must be named by its ID, which outlives it.
     """
     causes = []
+    earlier = frozenset(known)
     for _ in cloud.poller.polls(math.inf):
         # The state before the events, so that none is missed of those that led to it.
-        state: str = cloud.call("describe-stacks", stack)["Stacks"][0]["StackStatus"]
-        for event in events(cloud, stack):
+        state: str = (describe(cloud, stack) or {"StackStatus": "DELETE_COMPLETE"})["StackStatus"]
+        found = events(cloud, stack)
+        for event in found:
             status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
             if event["EventId"] in known or status.endswith("_IN_PROGRESS"):
                 continue
@@ -217,7 +220,8 @@ def follow(cloud: CloudFormation, stack: str, known: set[str], report: Callable[
             report(line)
             if status.endswith("_FAILED"):
                 causes.append(line)
-        if not state.endswith("_IN_PROGRESS"):
+        begun = any(event["EventId"] not in earlier for event in found)
+        if state == "DELETE_COMPLETE" or (begun and not state.endswith("_IN_PROGRESS")):
             return state, causes
     raise AssertionError  # the polls have no end
 

@@ -41,7 +41,7 @@ class Removal:
     """
 
     def __init__(self, cloud: CloudFormation, context: Context, settle: Callable[[], None]) -> None:
-        self._cloud, self._context, self._settle = cloud, context, settle
+        self._cloud, self._settle = cloud, settle
         self._aws, self._project = context.aws, context.names.project
 
     def remove(self, stack: Stack) -> None:
@@ -52,8 +52,10 @@ class Removal:
             click.echo(f"{name}: is not there.")
             return
         status, arn = present["StackStatus"], present["StackId"]
-        known = {event["EventId"] for event in change_sets.events(self._cloud, arn)}
+        events = change_sets.events(self._cloud, arn)
+        known = {event["EventId"] for event in events}
         if status == "DELETE_IN_PROGRESS":
+            known -= {event["EventId"] for event in events if event["ResourceStatus"].startswith("DELETE")}
             click.echo(f"{name}: is being deleted already.")
         elif status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             raise StackError(f"{name} is being changed ({status}). Try again when that has finished.")

@@ -150,6 +150,19 @@ def test_cloudformation_is_given_the_time_that_it_takes(made, stacks):
     assert result.stdout.count("Thing: UPDATE_COMPLETE") == 1
 
 
+def test_a_change_that_cloudformation_does_not_show_yet_is_waited_for(made, stacks):
+    hidden = iter([made.events.copy()] * 3)
+
+    def execute(options):
+        made.execute_change_set(options)
+        made.on["describe-stack-events"] = lambda _: {"StackEvents": next(hidden, made.events)}
+
+    made.on = {"execute-change-set": execute}
+    result = stacks("--yes", "--only", "network", "--set", "network.NatGateways=one-per-zone")
+    assert result.exit_code == 0
+    assert "Thing: UPDATE_COMPLETE" in result.stdout
+
+
 def test_a_change_that_cloudformation_undid_is_a_failure_with_its_first_cause(made, stacks):
     name = "colophon-network"
 
