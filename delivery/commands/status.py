@@ -36,8 +36,10 @@ def status(root: Path) -> None:
 
 
 def _recorded(now: Running) -> str:
-    if now.recorded is None:
+    if now.recorded is None and now.image is None:
         return "nothing was released yet"
+    if now.recorded is None:
+        return "none is recorded; `make deploy` of the commit that runs records it"
     return "this image" if now.recorded == now.image else f"a different image: {now.recorded}"
 
 

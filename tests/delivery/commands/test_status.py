@@ -45,6 +45,17 @@ def test_the_status_before_the_first_release(deliver, aws, first):
     assert shown["deployment"] == "none"
 
 
+def test_a_lost_record_is_told_by_the_status_and_written_anew_by_a_deployment_of_what_runs(
+    deliver, deploy, aws, commits
+):
+    recorded = aws.parameters.pop(f"/{NAME}/released-image")
+    assert rows(deliver("status").output)["released"].startswith("none is recorded; `make deploy` of the commit that")
+    result = deploy("--commit", commits.old, "--allow-older")
+    assert result.exit_code == 0, result.output
+    assert aws.released == recorded
+    assert "ecs update-service" not in aws.operations
+
+
 @pytest.mark.parametrize("command", ["status", "plan"])
 def test_without_a_service_they_say_so(deliver, aws, commits, command):
     aws.service_status = "INACTIVE"
