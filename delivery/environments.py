@@ -18,9 +18,9 @@ ROOT = Path(__file__).parents[1]
 FILE = "delivery.toml"
 DEFAULT = "production"
 TARGETS = ("ecs",)
-# Names that every resource of the stacks can bear; ecs/*.yml have the same rule. Launch templates take no shorter ones,
-# and each of these beginnings is refused by some service: capacity providers, parameters, buckets, load balancers,
-# security groups, database subnet groups.
+# Names that every resource of the stacks can bear; ecs/*.yml have the same rule. A launch template takes no shorter
+# one, and the others are refused by (see AWS's API references) CreateCapacityProvider, PutParameter, CreateBucket,
+# CreateLoadBalancer, CreateSecurityGroup and CreateDBSubnetGroup.
 PROJECT = "(?!aws|ecs|fargate|ssm|sthree|amzn-s3-demo|internal-|sg-|default$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
 PROJECT_LENGTHS = (3, 20)
 
