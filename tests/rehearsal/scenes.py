@@ -10,7 +10,7 @@ from delivery.deployment.outcomes import Outcome
 from tests.emulator import REGION, until
 
 from . import changes
-from .account import BUCKET, OWNER, RESTORED
+from .account import BUCKET, OWNER, RESTORED, SetupError
 from .clone import token
 from .stage import Scene
 
@@ -78,6 +78,20 @@ def the_stacks_again(stage: Stage) -> Ended:
     ended = stage.again()
     assert "Nothing to do" in ended.said, "the stack runs another image than the one that is live"
     return ended
+
+
+def the_stacks_fail(stage: Stage) -> Ended:
+    """Change the service's stack so that its tasks cannot serve, and check that those of the live release stay."""
+    before = _running(stage), _service(stage)["runningCount"]
+    try:
+        stage.account.make_stack("service", "service.DatabaseCaBundle=/nowhere.pem")
+    except SetupError:
+        pass
+    else:
+        raise AssertionError("the stack was changed")
+    assert (_running(stage), _service(stage)["runningCount"]) == before, "the service is not what it was"
+    assert stage.shown() == stage.live, "the stack brought another release back"
+    return stage.again()
 
 
 def _running(stage: Stage) -> str:
@@ -331,6 +345,7 @@ SCENES = (
     Scene("release with a migration", a_release_with_a_migration, LIVE),
     Scene("same release again", the_same_release_again, LIVE, short=True),
     Scene("stacks made again", the_stacks_again, LIVE, short=True),
+    Scene("change of the stacks fails", the_stacks_fail, LIVE),
     Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit on their own", short=True),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz, with 503"),
     Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "were not listening"),
