@@ -13,7 +13,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, ecs, iam, rds, ssm
 from ministack.services.cloudformation import provisioners, stacks
 
-from . import drift, properties
+from . import drift, groups, properties
 
 if TYPE_CHECKING:
     from .load_balancers import Balancers
@@ -67,6 +67,7 @@ class Stacks:
         stacks._runs_on_worker_thread = lambda name: name == "AWS::ECS::Service" or blocking(name)
         ssm._public_parameter = _public_parameter
         drift.install(self.world)
+        groups.install()
         describe = cloudformation.handle_request
 
         async def handle(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:

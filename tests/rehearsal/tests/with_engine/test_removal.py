@@ -46,8 +46,11 @@ def made(account, stacks):
 
 
 def test_every_stack_is_deleted_and_what_cannot_be_made_again_remains(made, stacks):
+    (group,) = made("autoscaling", "describe_auto_scaling_groups")["AutoScalingGroups"]
+    assert [one["ProtectedFromScaleIn"] for one in group["Instances"]] == [True] * 3
     ended = stacks("--delete", "--confirm=colophon")
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "instances that have not ended yet: 3" in ended.stdout
     lines = ended.stdout.splitlines()
     assert [line.split(":")[0] for line in lines if line.endswith(": is deleted.")] == NAMES[::-1]
     for name in NAMES:
