@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 def kept(names: Names) -> list[str]:
     """Return what outlives the stacks, in words: what cannot be made again."""
-    place = f"{names.account}-{names.region}"
     return [
         "a last snapshot of the database, and its backups until they expire",
         f"the images, in the repository {names.project}",
         f"the name of the released one, in the parameter {names.released_image}",
-        f"the receipts and the logs, in the buckets {names.bucket}, {names.project}-access-logs-{place} and "
-        f"{names.project}-trail-{place}",
+        f"the receipts, in the bucket {names.bucket}",
+        f"logs, in the other buckets whose names begin with {names.project}-",
     ]
 
 
