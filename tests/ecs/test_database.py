@@ -178,6 +178,14 @@ def test_the_first_instance_goes_only_where_another_one_serves(resources, given,
 
 
 @pytest.mark.parametrize(
+    ("given", "watched"), [({}, "<Database>"), ({"RestoreSnapshot": "before"}, "<RestoredDatabase>")]
+)
+def test_the_alarms_are_of_the_instance_that_serves(resources, given, watched):
+    alarms = [one for one in resources("database", **given).values() if "AlarmName" in one]
+    assert [one["Dimensions"][0]["Value"] for one in alarms] == [watched] * 3
+
+
+@pytest.mark.parametrize(
     ("moment", "fits"),
     [("", True), ("latest", True), ("2026-11-28T09:00:00Z", True), ("2026-11-28 09:00", False), ("yesterday", False)],
 )

@@ -141,7 +141,7 @@ def test_a_second_region_of_the_account_has_roles_of_its_own(resources):
         for key in named
         if key in properties
     ]
-    assert len(names) > 10
+    assert len(names) > 9
     assert [name for name in names if not name.endswith("-eu-central-1")] == []
 
 
