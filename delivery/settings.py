@@ -33,7 +33,7 @@ class Settings:
     proof: float = _setting("DELIVERY_PROOF_TIMEOUT", 120)
     answers: float = _setting("DELIVERY_PROOF_ANSWERS", 5)  # the number of answers in a row that prove it
     scan: float = _setting("DELIVERY_SCAN_TIMEOUT", 120)  # for the registry to scan an image
-    lock: float = _setting("DELIVERY_LOCK", 120)  # until a lock expires that is not renewed
+    lock: float = _setting("DELIVERY_LOCK", 120)  # until a lock is taken over that is not renewed
     visit: float = _setting("DELIVERY_VISIT", 0.25)  # between two visits of the availability meter
 
 

@@ -70,7 +70,7 @@ class Deployment:
         except Cancelled as cancelled:
             end = Ended(Outcome.CANCELLED, _cancelled(cancelled))
         except Lost:
-            lost = "The lock expired before the service was changed, and another deployment has it."
+            lost = "Another deployment took the lock over before the service was changed."
             end = Ended(Outcome.REFUSED, Cause("lock-lost", lost, (), "`make status` shows that deployment."))
         except click.ClickException as error:
             cause = error.cause if isinstance(error, CallError) else Cause("error", error.message)

@@ -1,8 +1,9 @@
-"""The lock that lets one deployment, or one change of the stacks, run at a time: an object that expires."""
+"""The lock that lets one deployment, or change of the stacks, run at a time: an object, taken over when not renewed."""
 
 from __future__ import annotations
 
 import json
+import math
 import time
 import uuid
 from contextlib import contextmanager
@@ -27,14 +28,15 @@ TRIES = 5  # of a write that conflicts with other writers, or with its own lost 
 
 
 class Lost(Exception):
-    """The lock expired, and another deployment has it."""
+    """The lock was not renewed in time, and another deployment has it."""
 
 
 class Lock:
-    """A lock on a target. `holder` is shown to those who wait; it expires `seconds` after it was renewed last.
+    """A lock on a target. `holder` is shown to those who wait; it is renewed at least each third of `seconds`.
 
-    It is not deleted at the end but released by a write, so that a deployment needs no right to delete. Two clocks that
-    are minutes apart would make it expire too soon; targets refuse calls from such clocks.
+    Another deployment takes it over once it has seen it unchanged for as long as its holder wrote, by a clock that only
+    counts seconds: two machines' times of day can be minutes apart, and targets take calls from both. It is not deleted
+    at the end but released by a write, so that a deployment needs no right to delete.
     """
 
     def __init__(self, store: Store, folder: Path, holder: str, seconds: float) -> None:
@@ -43,20 +45,24 @@ class Lock:
         self._version: str | None = None
         self._since: datetime | None = None
         self._renewed = 0.0
+        self._writes = 0
+        self._seen: tuple[str, float] = "", 0.0  # the version of another deployment's lock, and since when
+        self._watched: str | None = None  # the version that is waited for without being told to
         self.may_be_lost = False  # set once the deployment must reach its end even without the lock
 
     @contextmanager
     def held(self, poller: Poller, timeout: float) -> Iterator[None]:
         """Hold the lock: renew it at each poll of `poller`, and release it at the end.
 
-        Waits up to `timeout` seconds for another deployment that has it. Raises Ended, refused, when that has it still.
+        Waits up to `timeout` seconds for another deployment that has it, and longer where its time seems to be over:
+        until it is renewed or taken over. Raises Ended, refused, when the other deployment has it still.
         """
-        for passed in poller.polls(timeout):
-            holder = self._acquire()
-            if holder is None:
+        for passed in poller.polls(math.inf):
+            lock = self._acquire()
+            if lock is None:
                 break
-            if passed >= timeout:
-                raise Ended(Outcome.REFUSED, _held(holder))
+            if passed >= timeout and not self._watches(lock):
+                raise Ended(Outcome.REFUSED, _held(lock))
 
         def keep(cancellable: bool) -> None:
             try:
@@ -65,7 +71,7 @@ class Lock:
                 poller.meanwhile = lambda _: None
                 if cancellable and not self.may_be_lost:
                     raise
-                _warn("The lock expired and another deployment took it; this one continues to its end.")
+                _warn("Another deployment took the lock over; this one continues to its end.")
 
         poller.meanwhile = keep
         try:
@@ -87,29 +93,54 @@ class Lock:
                 raise
 
     def _acquire(self) -> Json | None:
-        """Take the lock if it is free and return None; else return what its holder wrote."""
-        found = None
+        """Take the lock if it is free or no longer renewed, and return None; else return what its holder wrote."""
         for _ in range(TRIES):
             found = self._store.read(KEY)
-            if found and found[0]["holder"]:
-                if _left(found[0]) > 0:
-                    return found[0]
-                click.echo(f"The lock of {found[0]['holder']} expired at {found[0]['until']}; taking it over.")
+            if found and found[0]["holder"] and not self._abandoned(*found):
+                return found[0]
             try:
                 self._write(self._holder, found[1] if found else None)
             except Conflict:
                 continue
             return None
-        return found[0] if found else {"holder": "Another deployment", "since": "just now", "until": "now"}
+        now = _written(datetime.now(UTC))
+        return {"holder": "Another deployment", "since": now, "until": now}
+
+    def _abandoned(self, lock: Json, version: str) -> bool:
+        """Tell whether a lock has been seen unchanged for its length."""
+        if version != self._seen[0]:
+            self._seen = version, time.monotonic()
+        unchanged = time.monotonic() - self._seen[1]
+        if unchanged < self._length(lock):
+            return False
+        click.echo(f"{lock['holder']} has not renewed the lock for {unchanged:.0f} s; taking it over.")
+        return True
+
+    def _length(self, lock: Json) -> float:
+        return float(lock.get("seconds", self._seconds))  # earlier versions did not write it
+
+    def _watches(self, lock: Json) -> bool:
+        """Tell whether to wait, untold, until a lock is renewed or taken over: one whose time seems to be over."""
+        if self._watched is None and datetime.fromisoformat(lock["until"]) <= datetime.now(UTC):
+            self._watched = self._seen[0]
+            click.echo(
+                f"The lock of {lock['holder']} expired at {lock['until']} by this machine's clock; taking it over "
+                f"unless it is renewed within {self._length(lock):.0f} s."
+            )
+        return self._watched == self._seen[0]
 
     def _write(self, holder: str | None, instead_of: str | None, *, quiet: bool = False) -> None:
         now = datetime.now(UTC).replace(microsecond=0)
         self._since = self._since or now
+        self._writes += 1
         lock = {
             "holder": holder,
             "id": self._id,
             "since": _written(self._since),
             "until": _written(now + timedelta(seconds=self._seconds)),
+            "seconds": self._seconds,
+            # Makes each renewal a new version, even by a clock that was set back.
+            "writes": self._writes,
         }
         self._path.write_text(json.dumps(lock) + "\n", encoding="utf-8")
         self._version = self._put(lock, instead_of, quiet=quiet)
@@ -142,9 +173,12 @@ class Lock:
         try:
             self._write(None, self._version)
         except Conflict:
-            _warn("The lock expired, and another deployment has taken it.")
+            _warn("Another deployment has taken the lock over.")
         except CallError as error:
-            _warn(f"The lock could not be released ({error.message}); it expires within {self._seconds:.0f} s.")
+            _warn(
+                f"The lock could not be released ({error.message}); the next deployment waits {self._seconds:.0f} s "
+                "and takes it over."
+            )
 
 
 def _warn(text: str) -> None:
@@ -155,13 +189,9 @@ def _written(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _left(lock: Json) -> float:
-    return (datetime.fromisoformat(lock["until"]) - datetime.now(UTC)).total_seconds()
-
-
 def _held(lock: Json) -> Cause:
     return Cause(
         "lock-held",
-        f"{lock['holder']} has held the lock since {lock.get('since')}, and holds it until {lock['until']}.",
-        change="run this again when that has ended, or with --wait; a lock that is not renewed expires by itself.",
+        f"{lock['holder']} has held the lock since {lock['since']}, and holds it until {lock['until']}.",
+        change="run this again when that has ended, or with --wait; a lock that is no longer renewed is taken over.",
     )

@@ -86,10 +86,12 @@ class FakeAccount(FakeService):
         """Have something happen during the next calls of an operation."""
         self.before.setdefault((service, operation), []).extend(hooks)
 
-    def hold_lock(self, who: str, *, seconds: float) -> None:
+    def hold_lock(self, who: str, *, seconds: float, length: float | None = None) -> None:
         """Have another deployment hold the lock for so many seconds from now."""
         until = datetime.now(UTC) + timedelta(seconds=seconds)
-        lock = {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until.isoformat()}
+        lock: Json = {"holder": who, "id": who, "since": "2026-03-01T12:00:00Z", "until": until.isoformat()}
+        if length is not None:
+            lock["seconds"] = length
         self.objects[KEY] = (json.dumps(lock).encode(), f'"{self.number()}"')
 
     # -- what a test reads
