@@ -21,6 +21,10 @@ REFUSAL = re.compile(
     r"(?: \(reached max retries: \d+\))?: (?P<said>.*?)(?:\nAdditional error details:.*)?$",
     re.DOTALL,
 )
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+SIGNED = re.compile(
+    r"Signature (?:expired|not yet current): (?P<here>\d{8}T\d{6}Z) is .*\((?P<there>\d{8}T\d{6}Z) [-+] \d+ min\.?\)"
+)
 FAILURES = {
     "NoCredentials": "Unable to locate credentials",
     "NoConnection": "Could not connect to the endpoint URL",
@@ -44,7 +48,7 @@ FAILED = frozenset(
     | {"ServiceUnavailableException", "RequestTimeoutException", "HealthUnavailable", "500", "502", "503", "504"}
 )
 PASSING = FAILED | {"IDPCommunicationError"}
-LASTING = EXPIRED | DENIED | {"NoCredentials", "NoProfile", "NoProgram"}
+LASTING = EXPIRED | DENIED | {"RegionDisabledException", "NoCredentials", "NoProfile", "NoProgram"}
 
 
 class AwsError(CommandError, CallError):
@@ -54,7 +58,8 @@ class AwsError(CommandError, CallError):
         super().__init__(failed.command, failed.code, failed.errors)
         refusal = REFUSAL.search(failed.errors)
         self.operation = refusal["operation"] if refusal else ""
-        self.said = " ".join((refusal["said"] if refusal else failed.errors).split())
+        # Version 2 begins each complaint of its own with its name.
+        self.said = " ".join((refusal["said"] if refusal else failed.errors).split()).removeprefix("aws: [ERROR]: ")
         if self.killed:
             self.error, self.said = "Killed", self.message
         elif refusal:
@@ -97,6 +102,30 @@ def _cause(error: AwsError) -> Cause:
         return Cause("no-aws", "The aws CLI is not installed.", said, "`make setup FOR=delivery` installs it.")
     if error.killed:
         return Cause("interrupted", f"{error.message}, on every attempt.", (), "find out what kills processes here.")
+    signed = SIGNED.search(error.said)
+    if signed or error.error == "RequestTimeTooSkewed":
+        times = f": here it is {signed['here']}, there {signed['there']}" if signed else ""
+        return Cause(
+            "clock",
+            f"This machine's clock and AWS's are too far apart{times}.",
+            said,
+            "set this machine's clock, which its time service should keep right (`timedatectl`), and run this again.",
+        )
+    if error.error == "IDPCommunicationError":
+        return Cause(
+            "gitlab-unreachable",
+            "AWS could not reach GitLab to verify the job's token.",
+            said,
+            "run this again, for it often passes. AWS never reaches a GitLab in a private network: choose other "
+            "credentials for the environment, in delivery.toml.",
+        )
+    if error.error == "RegionDisabledException":
+        return Cause(
+            "region-disabled",
+            "The account may not use this region: STS is not active there.",
+            said,
+            "activate the region in the account's settings, or correct `region` in delivery.toml; then run this again.",
+        )
     if error.error in EXPIRED or ("token" in error.said.lower() and "expired" in error.said.lower()):
         return Cause(
             "expired-token",

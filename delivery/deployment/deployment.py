@@ -130,13 +130,14 @@ class Deployment:
             self._poller.cancellation,
             lambda check: self._display.check(check.name, check.verdict, check.found),
         )
-        causes = list(dict.fromkeys(check.cause for check in checks if check.cause))
-        if len(causes) == 1:
-            raise Ended(Outcome.REFUSED, causes[0])
-        if causes:
-            sentences = tuple(cause.sentence for cause in causes)
-            change = " ".join(dict.fromkeys(cause.change for cause in causes if cause.change))
-            raise Ended(Outcome.REFUSED, Cause("preflight", f"{len(causes)} checks failed.", sentences, change))
+        refused = [check.cause for check in checks if check.cause]
+        # One cause, such as credentials that expired, can fail many checks, each with evidence of its own.
+        sentences = tuple(dict.fromkeys(cause.sentence for cause in refused))
+        if len(sentences) == 1:
+            raise Ended(Outcome.REFUSED, refused[0])
+        if sentences:
+            change = " ".join(dict.fromkeys(cause.change for cause in refused if cause.change))
+            raise Ended(Outcome.REFUSED, Cause("preflight", f"{len(refused)} checks failed.", sentences, change))
 
     def _runs_already(self) -> bool:
         """Tell whether the candidate runs already, and is proven anew."""

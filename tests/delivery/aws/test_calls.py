@@ -1,6 +1,5 @@
 """The calls that the delivery makes, as the real aws CLI takes them, and as policies must allow them."""
 
-import ast
 import io
 import re
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 
 import delivery
 from tests.conftest import unavailable
-from tests.delivery.aws.calls import DEPLOY, PUSH, ROTATE
+from tests.delivery.aws.calls import DEPLOY, PUSH, ROTATE, calls_in
 from tests.delivery.aws.resources import NAME, target
 
 # An administrator makes the stacks, so the calls of `stacks` need no role of the pipeline.
@@ -79,15 +78,7 @@ def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commit
 
 def test_the_calls_in_the_source_are_those_that_are_known_here():
     """A new call needs a right in one of the roles."""
-    found = set()
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("call", "request"):
-                given = [*node.args[0].value.elts] if isinstance(node.args[0], ast.Starred) else node.args
-                words = [each.value for each in given[:2] if isinstance(each, ast.Constant)]
-                if len(words) == 2:
-                    found.add(" ".join(words))
-    assert found == DEPLOY | PUSH | ROTATE
+    assert calls_in(SOURCES) == DEPLOY | PUSH | ROTATE
 
 
 def test_besides_calls_the_cli_gives_the_password_and_its_region_alone():

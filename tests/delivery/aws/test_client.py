@@ -1,11 +1,15 @@
 """Calls to AWS."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import delivery
 from delivery.aws import client, errors
 from delivery.terminal.shell import CommandError
 from tests.conftest import unavailable
-from tests.delivery.aws.calls import DEPLOY, PUSH
+from tests.delivery.aws.calls import calls_in
 from tests.delivery.aws.fake_cli import model, operation_model
 
 
@@ -55,12 +59,15 @@ def test_what_the_cli_itself_would_try_again_may_pass(models):
     assert codes <= errors.THROTTLED | errors.PASSING
 
 
-@pytest.mark.parametrize("call", sorted(DEPLOY | PUSH))
+@pytest.mark.parametrize("call", sorted(calls_in(Path(delivery.__file__).parent.rglob("*.py"))))
 def test_an_error_that_is_the_service_s_own_may_pass(models, call):
     for shape in operation_model(*call.split()).error_shapes:
         error = shape.metadata.get("error", {})
+        code = error.get("code", shape.name)
         if shape.metadata.get("fault") or error.get("httpStatusCode", 400) >= 500:
-            assert error.get("code", shape.name) in errors.FAILED
+            assert code in errors.FAILED
+        elif re.search("Throttl|TooMany(Requests|Updates)", code):
+            assert code in errors.THROTTLED
 
 
 @pytest.mark.parametrize(("code", "killed"), [(-15, "SIGTERM"), (143, "SIGTERM"), (130, "SIGINT"), (-9, "SIGKILL")])

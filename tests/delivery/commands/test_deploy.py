@@ -1,6 +1,7 @@
 """`deploy`, from its lock to its receipt."""
 
 import copy
+import itertools
 import json
 from pathlib import Path
 
@@ -492,6 +493,30 @@ def test_an_update_whose_outcome_stays_unknown_is_a_failure(deploy, aws, commits
     result = deploy()
     assert result.exit_code == Outcome.FAILED.code
     assert "perhaps the service was told to run colophon:3." in result.output
+
+
+def test_credentials_that_expire_in_the_preflight_are_one_cause(deploy, aws, commits):
+    """STS tells the time in each of its refusals, so that no two are the same."""
+    times = itertools.count(1772366400)
+
+    def expire(*_):
+        raise Fault("ExpiredTokenException", f"Token expired: current date/time {next(times)} must be before …")
+
+    aws.at("s3api", "put-object", lambda: setattr(aws.program, "_answer", expire))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "\nThe token or session in use has expired.\n  | Token expired: current date/time" in result.output
+    assert "the next deployment waits 120 s and takes it over" in result.output
+
+
+def test_checks_that_fail_for_several_reasons_are_counted_and_each_reason_is_told_once(deploy, aws, commits):
+    denied = Fault("AccessDeniedException", "User: a is not authorized to perform: iam:GetRole on resource: r")
+    aws.fail("iam", "get-role", denied)
+    aws.fail("elbv2", "describe-target-groups", Fault("Validation", "no such group"))
+    result = deploy()
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "\n2 checks failed.\n" in result.output
+    assert result.output.count("  | These credentials do not allow iam:GetRole on r.") == 1
 
 
 @pytest.mark.parametrize("operation", ["describe-service-deployments", "describe-services", "list-tasks"])
