@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 UNDER_WAY = ("PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS")
-BATCH = 100  # as many as the Describe calls of ECS take at once
+BATCH = 100  # as many as the calls of ECS take or give at once
 
 
 class Running:
@@ -108,10 +108,23 @@ def minimum_tasks(service: Json) -> int:
 
 
 def deployments(context: Context) -> list[Json]:
-    """Return the service's deployments at this moment, in short, the newest first. Raises AwsError."""
+    """Return the service's deployments at this moment, in short, the newest first. Raises AwsError.
+
+    The CLI does not follow the pages of this list by itself, and AWS promises no order of it.
+    """
     name = context.names.project
-    found = context.aws.call("ecs", "list-service-deployments", cluster=name, service=name, max_results="20")
-    return sorted(found["serviceDeployments"], key=lambda each: moment(each["createdAt"]), reverse=True)
+    found: list[Json] = []
+    page: Json = {"nextToken": None}
+    while "nextToken" in page:
+        page = context.aws.call(
+            *("ecs", "list-service-deployments"),
+            cluster=name,
+            service=name,
+            max_results=str(BATCH),
+            next_token=page["nextToken"],
+        )
+        found += page["serviceDeployments"]
+    return sorted(found, key=lambda each: moment(each["createdAt"]), reverse=True)
 
 
 def target_health(context: Context, group: str) -> list[Json]:

@@ -149,10 +149,14 @@ class FakeService:
         keys = ("serviceDeploymentArn", "targetServiceRevisionArn")
         return next(each for each in self.deployments if arn in [each[key] for key in keys])
 
-    def _ecs_list_service_deployments(self, _: Json) -> Json:
+    def _ecs_list_service_deployments(self, given: Json) -> Json:
+        """List two a page, the oldest first: AWS promises neither another order nor full pages."""
         keys = ("serviceDeploymentArn", "createdAt", "status", "statusReason", "targetServiceRevisionArn")
-        shown = [{key: each[key] for key in keys if key in each} for each in self.deployments]
-        return {"serviceDeployments": shown}
+        start = int(given.get("next-token", 0))
+        listed = sorted(self.deployments, key=lambda each: each["createdAt"])[start:]
+        more = {"nextToken": str(start + 2)} if listed[2:] else {}
+        shown = [{key: each[key] for key in keys if key in each} for each in listed[:2]]
+        return {"serviceDeployments": shown, **more}
 
     def _ecs_describe_service_revisions(self, given: Json) -> Json:
         arn = given["service-revision-arns"]

@@ -495,6 +495,13 @@ def test_an_update_whose_outcome_stays_unknown_is_a_failure(deploy, aws, commits
     assert "perhaps the service was told to run colophon:3." in result.output
 
 
+def test_the_new_deployment_is_found_on_the_last_page_too(deploy, aws, commits):
+    for _ in range(5):
+        aws.deploy(aws.service_definition)["status"] = "SUCCESSFUL"
+    assert deploy().exit_code == 0
+    assert receipt(aws)["deployment"] == aws.deployments[0]["serviceDeploymentArn"]
+
+
 def test_credentials_that_expire_in_the_preflight_are_one_cause(deploy, aws, commits):
     """STS tells the time in each of its refusals, so that no two are the same."""
     times = itertools.count(1772366400)
