@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+AWS_CLI = "DELIVERY_AWS_CLI"  # 1 or 2: the version of the aws CLI that makes the calls
+
 
 def _setting(name: str, default: float) -> float:
     return field(default=default, metadata={"name": name})

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from delivery.aws import program
 from delivery.aws.errors import AwsError
 from delivery.terminal.shell import CommandError, output
 
@@ -21,21 +22,22 @@ Option = str | Sequence[str] | Literal[True] | None
 TRIES = 3  # of a read whose command is ended by a signal
 
 
+def cli(*words: str, env: Mapping[str, str | None], quiet: bool = False) -> str:
+    """Run the aws CLI and return its output. Raises AwsError.
+
+    A `quiet` call is not printed. A Ctrl-C does not reach it: whether it was carried out would be unknown.
+    """
+    try:
+        return output("aws", *words, env=program.variables() | dict(env), quiet=quiet, shielded=True)
+    except CommandError as error:
+        raise AwsError(error) from None
+
+
 def call(
     service: str, action: str, *arguments: str, quiet: bool = False, env: Mapping[str, str | None] | None = None
 ) -> Any:
-    """Return AWS's answer to a call, None for an empty one. Raises AwsError.
-
-    A `quiet` one, such as a poll, is not printed. A Ctrl-C does not reach it: whether it was carried out would be
-    unknown.
-    """
-    command = ("aws", service, action, *arguments, "--output", "json")
-    # Version 2 of the CLI would show long answers in a pager.
-    environment = {"AWS_PAGER": ""} | dict(env or {})
-    try:
-        answer = output(*command, env=environment, quiet=quiet, shielded=True)
-    except CommandError as error:
-        raise AwsError(error) from None
+    """Return AWS's answer to a call, None for an empty one. Raises AwsError. A poll is `quiet`."""
+    answer = cli(service, action, *arguments, "--output", "json", env=env or {}, quiet=quiet)
     return json.loads(answer) if answer.strip() else None
 
 
@@ -102,10 +104,7 @@ class Aws:
 
     def registry_password(self) -> str:
         """Return the password, good for twelve hours, with which Docker logs in to the account's registry."""
-        try:
-            return output("aws", "ecr", "get-login-password", env=self._environment, shielded=True)
-        except CommandError as error:
-            raise AwsError(error) from None
+        return cli("ecr", "get-login-password", env=self._environment)
 
     def parameter(self, name: str) -> str | None:
         """Return the value of an SSM parameter, None where there is none."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.terminal.shell import CommandError, output
+from delivery.aws.client import cli
+from delivery.aws.errors import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,8 +74,8 @@ def region(environment: Mapping[str, str]) -> str:
     given = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     if not given:
         try:
-            given = output("aws", "configure", "get", "region", quiet=True).strip()
-        except CommandError as error:
+            given = cli("configure", "get", "region", env={}, quiet=True).strip()
+        except AwsError as error:
             # It ends with 1 where none is set, and 127 says that it is not there.
             if error.code != 1:
                 raise

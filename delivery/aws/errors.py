@@ -99,7 +99,9 @@ def shown(lines: Iterable[str], most: int = LINES) -> tuple[str, ...]:
 def _cause(error: AwsError) -> Cause:
     said = shown([error.said])
     if error.code == 127:
-        return Cause("no-aws", "The aws CLI is not installed.", said, "`make setup FOR=delivery` installs it.")
+        return Cause(
+            "no-aws", "There is no aws CLI to make the calls.", said, "`make setup FOR=delivery` installs one."
+        )
     if error.killed:
         return Cause("interrupted", f"{error.message}, on every attempt.", (), "find out what kills processes here.")
     signed = SIGNED.search(error.said)

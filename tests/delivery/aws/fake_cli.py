@@ -15,15 +15,16 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 Json = dict[str, Any]
 Call = tuple[str, str]
 RUN = subprocess.run
+VERSION = "aws-cli/2.36.17 Python/3.14.8 a-fake\n"
 
 # A shell starts it, for there may be a space in the path of the Python.
 PROGRAM = """#!/bin/sh
@@ -109,15 +110,15 @@ class Program:
         address = str(folder / "socket")
         self._server = socketserver.ThreadingUnixStreamServer(address, Handler)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        program = folder / "aws"
-        program.write_text(PROGRAM.format(python=shlex.quote(sys.executable), address=address))
-        program.chmod(0o755)
+        self.path = folder / "aws"
+        self.path.write_text(PROGRAM.format(python=shlex.quote(sys.executable), address=address))
+        self.path.chmod(0o755)
 
     def run(self, command: tuple[str, ...], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command as subprocess.run does, but `aws` without a process of its own, which is slow."""
-        if command[0] != "aws":
+        if Path(command[0]).name != "aws":
             return RUN(command, **options)
-        said = self.handle(list(command[1:]), options["env"])
+        said = self.handle(list(command[1:]), options.get("env", {}))
         return subprocess.CompletedProcess(command, said["code"], said["output"], said["errors"])
 
     def close(self) -> None:
@@ -126,6 +127,8 @@ class Program:
 
     def handle(self, words: list[str], environment: dict[str, str], process: int | None = None) -> Json:
         """Return what the program writes and ends with."""
+        if words == ["--version"]:
+            return {"output": VERSION, "errors": "", "code": 0}
         fate = self.fates.get(len(self.calls)) or self.fates.pop(words[1], Fate())
         self.calls.append(words)
         self.environments.append(environment)

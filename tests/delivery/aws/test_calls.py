@@ -83,7 +83,7 @@ def test_the_calls_in_the_source_are_those_that_are_known_here():
 
 def test_besides_calls_the_cli_gives_the_password_and_its_region_alone():
     source = "".join(path.read_text() for path in SOURCES)
-    found = re.findall(r'output\("aws", "(\w+)", "([\w-]+)"', source)
+    found = re.findall(r'cli\("(\w+)", "([\w-]+)"', source)
     assert found == [("ecr", "get-login-password"), ("configure", "get")]
 
 

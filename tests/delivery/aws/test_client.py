@@ -37,12 +37,13 @@ def test_an_answer_is_read_and_none_is_none(answer):
     assert client.call("s3api", "put-object") is None
 
 
-def test_it_asks_for_json_and_for_no_pager(answer):
+def test_it_asks_for_json_for_no_pager_and_for_plain_errors(answer):
     answer("")
     client.call("ecs", "list-tasks", "--cluster", "c", quiet=True)
-    assert answer.calls == [
-        (("aws", "ecs", "list-tasks", "--cluster", "c", "--output", "json"), {"AWS_PAGER": ""}, True)
-    ]
+    [(command, env, quiet)] = answer.calls
+    assert command == ("aws", "ecs", "list-tasks", "--cluster", "c", "--output", "json")
+    assert env.items() >= {("AWS_PAGER", ""), ("AWS_CLI_AUTO_PROMPT", "off"), ("AWS_CLI_ERROR_FORMAT", "legacy")}
+    assert quiet
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def test_every_cause_says_what_to_change_and_names_a_file_or_says_that_there_is_
 
 def test_a_cli_that_is_not_there_is_said_to_be():
     cause = AwsError(CommandError(("aws",), 127, "aws is not there")).cause
-    assert cause.sentence == "The aws CLI is not installed."
+    assert cause.sentence == "There is no aws CLI to make the calls."
 
 
 def test_a_long_log_is_shown_by_its_last_lines_each_cut():
