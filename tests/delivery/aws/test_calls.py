@@ -9,7 +9,7 @@ import pytest
 import delivery
 from tests.conftest import unavailable
 from tests.delivery.aws.calls import DEPLOY, PUSH, ROTATE, calls_in
-from tests.delivery.aws.resources import NAME, target
+from tests.delivery.aws.resources import NAME
 
 # An administrator makes the stacks, so the calls of `stacks` need no role of the pipeline.
 BY_AN_ADMINISTRATOR = Path(delivery.__file__).parent / "aws/stacks"
@@ -48,29 +48,9 @@ def cli(monkeypatch):
     return cli
 
 
-def test_the_real_cli_takes_every_call_that_is_made(deploy, deliver, aws, commits, cli, capsys, monkeypatch):
-    """From a good release to its rollback, by way of a rotation, a failure, a slow rollout and a slow migration."""
-    deploy()
-    deliver("rotate")
-    aws.targets.append(target("10.0.1.12", "unhealthy", "Target.Timeout", "Request timed out"))
-    aws.scripts = [["IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
-    deploy("--force", "--desired-count", "2")
-    monkeypatch.setenv("DELIVERY_START_TIMEOUT", "0")
-    aws.scripts, aws.after_stop = [["IN_PROGRESS"]], ["ROLLBACK_SUCCESSFUL"]
-    deploy("--force")
-    monkeypatch.setenv("DELIVERY_MIGRATION_TIMEOUT", "0")
-    deploy("--force")
-    aws.instances.clear()
-    for command in ("status", "history", "plan", "preflight", "rollback"):
-        deliver(command, *(["--yes"] if command == "rollback" else []))
-    made = {
-        f"{words[0]} {words[1]} {sorted(word for word in words if word.startswith('--'))}": words
-        for words in aws.program.calls
-    }
+def test_the_real_cli_takes_every_call_that_is_made(made, cli, capsys):
     assert {" ".join(words[:2]) for words in made.values()} == DEPLOY | ROTATE
     for words in made.values():
-        for password in (word for word in words if words[1] == "put-secret-value" and word.startswith("file://")):
-            Path(password.removeprefix("file://")).write_text("{}")  # which was removed
         code, operations = cli(words)
         sent = [re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower() for name in operations]
         assert (code, sent[:1]) == (0, [words[1]]), capsys.readouterr().err
