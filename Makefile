@@ -90,8 +90,8 @@ try: setup-test ## Try the image that was built, and compose with it (needs Dock
 try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
 	@$(PYTEST) --dist=loadfile tests/emulator/tests/with_engine tests/rehearsal/tests/with_engine
 
-rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm)
-	@exec $(BIN)/python -m tests.rehearsal $(ARGS) $(SCENE)
+rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm; ENV= plays on that environment's account)
+	@exec $(BIN)/python -m tests.rehearsal $(if $(filter command,$(origin ENV)),--env=$(ENV)) $(ARGS) $(SCENE)
 
 up: var/secrets/site-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
 	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \

@@ -11,6 +11,7 @@ from .account import ROOT
 from .clone import git
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .stage import Played
@@ -57,13 +58,15 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def write(path: Path, scenes: list[Played], seconds_to_first: float, seconds: float) -> None:
+def write(
+    path: Path, scenes: list[Played], seconds_to_first: float, seconds: float, not_rehearsed: Mapping[str, str]
+) -> None:
     """Write the whole result as JSON. Times in seconds."""
     found = {
         "commit": git("rev-parse", "HEAD", cwd=ROOT),
         "seconds_to_first_scene": seconds_to_first,
         "seconds": seconds,
         "scenes": [scene.as_json() for scene in scenes],
-        "not_rehearsed": [{"what": what, "why": why} for what, why in NOT_REHEARSED.items()],
+        "not_rehearsed": [{"what": what, "why": why} for what, why in not_rehearsed.items()],
     }
     path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -224,7 +224,7 @@ def test_the_table_has_a_row_for_each_scene_and_its_problems_below():
 
 
 def test_the_result_lists_the_scenes_and_what_was_not_rehearsed(tmp_path):
-    report.write(tmp_path / "rehearsal.json", PLAYED, 40.0, 90.0)
+    report.write(tmp_path / "rehearsal.json", PLAYED, 40.0, 90.0, report.NOT_REHEARSED)
     found = json.loads((tmp_path / "rehearsal.json").read_text())
     first, second = found["scenes"]
     assert first | {"passed": True} == first
