@@ -46,6 +46,7 @@ FAILED = frozenset(
     {"NoConnection", "Timeout", "ConnectionClosed", "ServerException", "InternalError", "InternalFailure"}
     | {"InternalServerError", "InternalServiceError", "ServiceFailure", "ServiceUnavailable", "RequestTimeout"}
     | {"ServiceUnavailableException", "RequestTimeoutException", "HealthUnavailable", "500", "502", "503", "504"}
+    | {"ResourceContention", "ServiceLinkedRoleFailure"}
 )
 PASSING = FAILED | {"IDPCommunicationError"}
 LASTING = EXPIRED | DENIED | {"RegionDisabledException", "NoCredentials", "NoProfile", "NoProgram"}

@@ -21,10 +21,11 @@ from tests.delivery.aws.wire import NOON, Wire, refusal, request, whole
 
 VERSION_2 = Path("/usr/local/lib/aws-cli-2")  # as .ci/packages unpacks it
 FAKE = {"AWS_ACCESS_KEY_ID": "a-fake", "AWS_SECRET_ACCESS_KEY": "a-fake", "AWS_DEFAULT_REGION": REGION}
-# Written as they are made, for what the model alone does not say: a file's content, and a limit of the CLI's own.
+# For what the models do not say: a file's content, and a limit of the CLI's own.
 STACK = ("cloudformation", "describe-stack-events", "--stack-name", "a", "--max-items", "200")
 CHANGE_SET = ("cloudformation", "create-change-set", "--stack-name", "a", "--change-set-name", "b")
-OTHERS = [STACK, (*CHANGE_SET, "--template-body", "file://ecs/registry.yml", "--parameters", "[]")]
+TEMPLATE = ("--template-body", "file://ecs/registry.yml", "--parameters", "[]")
+OTHERS = [STACK, (*CHANGE_SET, *TEMPLATE)]
 
 
 class Cli:

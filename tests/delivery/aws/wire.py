@@ -51,9 +51,9 @@ class Wire:
                 for name, value in {**headers, "Content-Length": str(len(said))}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(said)
+                self.wfile.write(b"" if self.command == "HEAD" else said)
 
-            do_GET = do_POST = do_PUT = answer  # noqa: N815 -- the names that the server looks for
+            do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815 -- the names that the server looks for
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -89,7 +89,7 @@ def request(service: str, operation: str) -> str:
 
 def refusal(service: str, code: str, said: str, status: int) -> Answer:
     """Return an answer that refuses."""
-    if model(service).metadata["protocol"] == "json":
+    if model(service).resolved_protocol == "json":
         return (
             status,
             {"Content-Type": "application/x-amz-json-1.1"},
@@ -100,7 +100,7 @@ def refusal(service: str, code: str, said: str, status: int) -> Answer:
 
 
 def _answer(service: str, operation: str, last: bool) -> Answer:
-    described, protocol = operation_model(service, operation), model(service).metadata["protocol"]
+    described, protocol = operation_model(service, operation), model(service).resolved_protocol
     shape = described.output_shape
     members = dict(_members(shape, last)) if shape else {}
     if protocol == "json":
@@ -127,7 +127,8 @@ def _answer(service: str, operation: str, last: bool) -> Answer:
 
 
 def _members(shape: Any, last: bool = True, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    for name, member in shape.members.items():
+    members = [*shape.members.items()][: 1 if shape.is_tagged_union else None]
+    for name, member in members:
         if not (last and TOKEN.fullmatch(name)) and member.name not in seen:
             yield name, member
 

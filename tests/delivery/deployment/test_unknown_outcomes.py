@@ -160,7 +160,7 @@ def test_of_two_deployments_of_its_own_the_newer_is_followed_even_when_it_is_see
 
     def list_(given):
         found = listed(given)["serviceDeployments"]
-        return {"serviceDeployments": found[late.pop(0) if late else 0 :]}
+        return {"serviceDeployments": found[: len(found) - (late.pop(0) if late else 0)]}
 
     monkeypatch.setattr(aws, "_ecs_list_service_deployments", list_)
     aws.at("ecs", "update-service", lambda: aws.deploy(aws.newest()))
