@@ -46,6 +46,8 @@ def main(chosen: tuple[str, ...], listed: bool, short: bool, env: str | None, ye
     scenes = _chosen(chosen, short)
     if env is not None:
         scenes = [scene for scene in scenes if scene.name in real.SCENES]
+        if not scenes:
+            raise click.UsageError(f"On an account these scenes can be played: {', '.join(real.SCENES)}.")
     if listed:
         for scene in scenes:
             click.echo(f"{SCENES.index(scene) + 1:>2}  {scene.slug:<26} {scene.expected}")

@@ -1,6 +1,6 @@
 """The rehearsal on a real account: `make rehearse ENV=name`. It makes the environment's stacks under a throwaway name.
 
-Never run: whoever has an account can, after the cost was shown and a yes was typed.
+It has never been run. It begins after the cost was shown and a yes was typed, and deletes the stacks in the end.
 """
 
 from __future__ import annotations

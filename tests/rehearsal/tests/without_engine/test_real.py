@@ -91,6 +91,13 @@ def test_without_a_yes_nothing_is_called(called, monkeypatch, given):
     assert called[0] == []
 
 
+def test_a_scene_that_needs_the_emulator_is_wrong_usage(called):
+    said = CliRunner().invoke(rehearsal.main, ["--env", "staging", "--yes", "missing-secret"])
+    assert said.exit_code == 2
+    assert "these scenes can be played: good release" in said.output
+    assert called[0] == []
+
+
 def test_the_cost_is_shown_first_with_its_source(called, monkeypatch):
     said = play(monkeypatch, given="no\n").output
     assert "in the account 111122223333" in said
