@@ -9,7 +9,7 @@ from tests.delivery.aws.resources import target
 
 @pytest.fixture
 def made(deploy, deliver, aws, commits, monkeypatch):
-    """Each call once: of a good release, a rotation, one that fails, a slow one, a slow migration, looks and a rollback."""
+    """Each call once: a release, a rotation, one that fails, a slow one, a slow migration, looks and a rollback."""
     deploy()
     deliver("rotate")
     aws.targets.append(target("10.0.1.12", "unhealthy", "Target.Timeout", "Request timed out"))
