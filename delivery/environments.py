@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 FILE = "delivery.toml"
 DEFAULT = "production"
 TARGETS = ("ecs",)
+CREDENTIALS = ("token", "instance", "environment")
 # Names that every resource of the stacks can bear; ecs/*.yml have the same rule. A launch template takes no shorter
 # one, and the others are refused by (see AWS's API references) CreateCapacityProvider, PutParameter, CreateBucket,
 # CreateLoadBalancer, CreateSecurityGroup and CreateDBSubnetGroup.
@@ -39,6 +40,7 @@ class Environment:
     region: str | None = None  # None for the one that the aws CLI is set up with
     branch: str = "master"  # the one branch that is released
     address: str | None = None  # the site's; None for the one that the target knows
+    credentials: str = "token"  # where a pipeline's come from: delivery/aws/credentials.py
     stacks: Parameters = field(default_factory=dict)
 
 
@@ -56,9 +58,9 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     if name not in tables:
         raise click.UsageError(f"ENV: {FILE} has no environment {name}. It has {', '.join(tables)}.")
     given = dict(tables[name])
-    known = {each.name for each in fields(Environment)} - {"name"}
-    if unknown := sorted(set(given) - known):
-        raise click.ClickException(f"{path}: [{name}] has no key {unknown[0]}. It may have {', '.join(sorted(known))}.")
+    keys = {each.name for each in fields(Environment)} - {"name"}
+    if unknown := sorted(set(given) - keys):
+        raise click.ClickException(f"{path}: [{name}] has no key {unknown[0]}. It may have {', '.join(sorted(keys))}.")
     stacks = {
         stack: {key: _text(value, f"{path}: [{name}.stacks.{stack}] {key}") for key, value in values.items()}
         for stack, values in _stacks(given.pop("stacks", {}), path, name).items()
@@ -66,8 +68,9 @@ def environment(root: Path = ROOT, variables: Mapping[str, str] = os.environ) ->
     found = Environment(
         name, stacks=stacks, **{key: _text(value, f"{path}: [{name}] {key}") for key, value in given.items()}
     )
-    if found.target not in TARGETS:
-        raise click.ClickException(f"{path}: [{name}] target is {found.target!r}, and must be {' or '.join(TARGETS)}.")
+    for key, value, known in (("target", found.target, TARGETS), ("credentials", found.credentials, CREDENTIALS)):
+        if value not in known:
+            raise click.ClickException(f"{path}: [{name}] {key} is {value!r}, and must be {' or '.join(known)}.")
     if not (PROJECT_LENGTHS[0] <= len(found.project) <= PROJECT_LENGTHS[1] and re.fullmatch(PROJECT, found.project)):
         raise click.ClickException(
             f"{path}: [{name}] project is {found.project!r}, and must be 3 to 20 lower-case letters, digits and "

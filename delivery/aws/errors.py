@@ -32,6 +32,7 @@ FAILURES = {
     "ConnectionClosed": "Connection was closed before",
     "ExpiredToken": "Token has expired",
     "NoProfile": "The config profile",
+    "NoInstanceRole": "Error when retrieving credentials from Ec2InstanceMetadata",
 }
 THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"}
@@ -49,7 +50,7 @@ FAILED = frozenset(
     | {"ResourceContention", "ServiceLinkedRoleFailure"}
 )
 PASSING = FAILED | {"IDPCommunicationError"}
-LASTING = EXPIRED | DENIED | {"RegionDisabledException", "NoCredentials", "NoProfile", "NoProgram"}
+LASTING = EXPIRED | DENIED | {"RegionDisabledException", "NoCredentials", "NoProfile", "NoProgram", "NoInstanceRole"}
 
 
 class AwsError(CommandError, CallError):
@@ -137,13 +138,14 @@ def _cause(error: AwsError) -> Cause:
             "in a pipeline, run the job again, for a token lives only as long as its job; by hand, log in again. A job "
             f"that takes longer than its session needs a longer MaxSessionDuration in {DELIVERY}.",
         )
-    if error.operation == "AssumeRoleWithWebIdentity":
+    if error.operation in ("AssumeRole", "AssumeRoleWithWebIdentity") and not error.may_pass:
         return Cause(
             "token-refused",
             "AWS does not let this pipeline assume the role.",
             said,
             "none, if this is not the pipeline of the protected release branch: no other may deploy. If it is, the "
-            f"project's path, the issuer or the audience in {DELIVERY} is not this GitLab's.",
+            f"project's path, the issuer or the audience in {DELIVERY} is not this GitLab's, or `Trust` is not what "
+            "`credentials` in delivery.toml needs.",
         )
     if error.error in DENIED or "not authorized to perform" in error.said:
         action = re.search(r"not authorized to perform: ([\w:-]+)", error.said)
@@ -170,6 +172,14 @@ def _cause(error: AwsError) -> Cause:
             said,
             "by hand, log in (`aws sso login`, `aws configure`); in a pipeline, see the job's id_tokens in "
             ".gitlab-ci.yml.",
+        )
+    if error.error == "NoInstanceRole":
+        return Cause(
+            "no-credentials",
+            "This environment's credentials are the role of the EC2 instance that the runner is on, and none is there.",
+            said,
+            "give the instance the profile that the delivery's stack makes, and let its jobs reach the metadata "
+            "service (delivery/runner/README.md); or choose another source, `credentials` in delivery.toml.",
         )
     if error.error in PASSING:
         return Cause("aws-unreachable", "AWS cannot be reached, or has an outage.", said, "run this again later.")

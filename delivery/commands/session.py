@@ -18,7 +18,7 @@ from delivery.aws.ecs.target import EcsTarget
 from delivery.aws.names import Names
 from delivery.deployment.cancellation import Cancellation, Poller
 from delivery.deployment.errors import CallError
-from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.deployment.outcomes import Cause, Ended, Outcome, unchanged
 from delivery.deployment.seam import Candidate
 from delivery.release import image, trivy
 from delivery.settings import Settings, settings
@@ -58,7 +58,7 @@ class Session:
 
 @contextmanager
 def session(root: Path) -> Iterator[Session]:
-    """Yield a session with the environment's target. Raises Ended, refused, when a call to it fails.
+    """Yield a session with the environment's target. Raises Ended, refused or unavailable, when a call to it fails.
 
     SIGTERM ends this as Ctrl-C does, so that no token is left behind. A deployment records both instead.
     """
@@ -67,9 +67,11 @@ def session(root: Path) -> Iterator[Session]:
     poller = Poller(chosen.poll, Cancellation())
     changes: dict[str, bool] = {}
     try:
-        with credentials.session(pipeline, environment.region) as variables:
+        with credentials.session(pipeline, environment.credentials, environment.region) as variables:
             aws = Aws(variables, changes)
             caller = aws.call("sts", "get-caller-identity")
+            source = credentials.name(pipeline, environment.credentials)
+            click.echo(f"Credentials: {source}, {caller['Arn']}.", err=True)
             account = caller["Account"]
             require_account(environment, account)
             names = Names(environment.project, account, str(variables["AWS_DEFAULT_REGION"]))
@@ -81,7 +83,7 @@ def session(root: Path) -> Iterator[Session]:
         if error.killed:
             raise Ended(Outcome.CANCELLED, Cause("cancelled", f"Cancelled: {error.message}."), changes) from None
         if isinstance(error, CallError):
-            raise Ended(Outcome.REFUSED, error.cause, changes) from None
+            raise unchanged(error.cause, changes, may_pass=error.may_pass) from None
         raise
     except KeyboardInterrupt:
         raise Ended(Outcome.CANCELLED, Cause("cancelled", "Cancelled."), changes) from None

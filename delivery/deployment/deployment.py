@@ -12,7 +12,7 @@ from delivery.deployment.availability import Meter
 from delivery.deployment.cancellation import Cancelled
 from delivery.deployment.errors import CallError, Refusal
 from delivery.deployment.lock import Lock, Lost
-from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.deployment.outcomes import Cause, Ended, Outcome, unchanged
 from delivery.deployment.proof import Proof
 from delivery.deployment.receipts import Receipt
 from delivery.deployment.rollout import Rollout
@@ -58,7 +58,7 @@ class Deployment:
         except Cancelled as cancelled:
             raise Ended(Outcome.CANCELLED, _cancelled(cancelled)) from None
         except CallError as error:
-            raise Ended(Outcome.REFUSED, error.cause) from None
+            raise unchanged(error.cause, self._target.changes, may_pass=error.may_pass) from None
 
     def _run(self) -> None:
         """Go through the steps and write the receipt."""
@@ -74,7 +74,9 @@ class Deployment:
             end = Ended(Outcome.REFUSED, Cause("lock-lost", lost, (), "`make status` shows that deployment."))
         except click.ClickException as error:
             cause = error.cause if isinstance(error, CallError) else Cause("error", error.message)
-            end = Ended(Outcome.FAILED if self._rollout and self._rollout.begun else Outcome.REFUSED, cause)
+            may_pass = isinstance(error, CallError) and error.may_pass
+            begun = self._rollout and self._rollout.begun
+            end = Ended(Outcome.FAILED, cause) if begun else unchanged(cause, self._target.changes, may_pass=may_pass)
         else:
             self._write_receipt(Outcome.LIVE, None)
             return
@@ -130,14 +132,17 @@ class Deployment:
             self._poller.cancellation,
             lambda check: self._display.check(check.name, check.verdict, check.found),
         )
-        refused = [check.cause for check in checks if check.cause]
+        causes = [check.cause for check in checks if check.cause]
+        if not causes:
+            return
+        cause = causes[0]
         # One cause, such as credentials that expired, can fail many checks, each with evidence of its own.
-        sentences = tuple(dict.fromkeys(cause.sentence for cause in refused))
-        if len(sentences) == 1:
-            raise Ended(Outcome.REFUSED, refused[0])
-        if sentences:
-            change = " ".join(dict.fromkeys(cause.change for cause in refused if cause.change))
-            raise Ended(Outcome.REFUSED, Cause("preflight", f"{len(refused)} checks failed.", sentences, change))
+        sentences = tuple(dict.fromkeys(each.sentence for each in causes))
+        if len(sentences) > 1:
+            change = " ".join(dict.fromkeys(each.change for each in causes if each.change))
+            cause = Cause("preflight", f"{len(causes)} checks failed.", sentences, change)
+        may_pass = all(check.may_pass for check in checks if check.cause)
+        raise unchanged(cause, self._target.changes, may_pass=may_pass)
 
     def _runs_already(self) -> bool:
         """Tell whether the candidate runs already, and is proven anew."""

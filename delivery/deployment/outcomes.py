@@ -23,6 +23,11 @@ class Outcome(Enum):
     TIMED_OUT = "timed out", 6, "the previous release runs again: the new one was not up in time"
     SUPERSEDED = "superseded", 7, "another deployment replaced this one"
     CANCELLED = "cancelled", 8, "a signal or a person cancelled it; the previous release runs"
+    UNAVAILABLE = (
+        "unavailable",
+        9,
+        "a service that it needs did not answer; nothing was changed, and later it may succeed",
+    )
 
     def __init__(self, title: str, code: int, meaning: str) -> None:
         self.title, self.code, self.meaning = title, code, meaning
@@ -51,6 +56,11 @@ class Cause:
     def as_json(self) -> dict[str, Any]:
         """Return it as it stands on a receipt."""
         return asdict(self) | {"evidence": list(self.evidence)}
+
+
+def unchanged(cause: Cause, changes: Mapping[str, bool], *, may_pass: bool) -> Ended:
+    """Return the end of a deployment that left the service as it was; "unavailable" says that nothing was changed."""
+    return Ended(Outcome.UNAVAILABLE if may_pass and not changes else Outcome.REFUSED, cause, changes)
 
 
 class Ended(click.ClickException):

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """A check's name, its verdict (ok, warning or refused), what it found, and the cause when it refused."""
+    """A check's name, its verdict (ok, warning or refused), what it found, and the cause when it refused.
+
+    `may_pass` says that it refused for a call that may succeed later, with nothing changed.
+    """
 
     name: str
     verdict: str
     found: str
     cause: Cause | None = None
+    may_pass: bool = False
 
 
 def run(candidate: Candidate, cancellation: Cancellation, report: Callable[[Check], None]) -> list[Check]:
@@ -44,7 +48,7 @@ def _run(name: str, check: Callable[[Candidate], str], candidate: Candidate) -> 
     except Doubt as doubt:
         return Check(name, "warning", str(doubt))
     except CallError as error:
-        return Check(name, "refused", error.cause.sentence, error.cause)
+        return Check(name, "refused", error.cause.sentence, error.cause, error.may_pass)
     except Refusal as refusal:
         sentence, change = refusal.sentence, refusal.change
     except click.ClickException as error:

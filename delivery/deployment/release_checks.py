@@ -58,7 +58,7 @@ def commit(candidate: Candidate) -> str:
         case Order.OLDER:
             raise Refusal(
                 f"{wanted} is older than {running}, which runs: a newer pipeline was faster.",
-                "none, if a newer release is meant to run; to go back on purpose, `make rollback`, or --allow-older.",
+                f"none, if a newer release is meant to run; to go back on purpose, {candidate.pipeline.back}.",
             )
         case Order.DIVERGED:
             raise Refusal(

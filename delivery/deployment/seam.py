@@ -25,6 +25,8 @@ class Pipeline(Protocol):
     branch: str | None = None
     protected: bool = False  # the branch, which only some may change
     protect: str = ""  # the instruction by which a branch is protected
+    back: str = "`make rollback`, or --allow-older"  # the way to an older release
+    engine: str = "start it, or make `docker` find it"  # the instruction where no container engine answers
     ref: str | None = None  # the branch or tag that is built
     commit: str | None = None
     url: str | None = None

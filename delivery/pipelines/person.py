@@ -18,7 +18,6 @@ class Person(Pipeline):
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.pushed_image = variables.get("IMAGE")
-        self.identity_token = variables.get("AWS_ID_TOKEN")
         try:
             name = getpass.getuser()
         except (KeyError, OSError):  # a container's user may have no name

@@ -19,8 +19,8 @@ JOB = {
 }
 
 
-def session(variables):
-    return credentials.session(current(variables), environment=variables)
+def session(variables, source="token"):
+    return credentials.session(current(variables), source, environment=variables)
 
 
 def test_the_pipelines_token_is_a_file_for_this_user_alone_and_gone_afterwards():
@@ -47,11 +47,10 @@ def test_each_job_has_a_home_of_its_own_as_the_cli_keeps_credentials_there():
         assert Path(one["HOME"]).is_dir()
 
 
-def test_with_a_token_nothing_else_speaks_for_the_job(monkeypatch):
-    for name in (*credentials.OTHERS, "AWS_ID_TOKEN"):
-        monkeypatch.setenv(name, "a fake")
+def test_the_token_is_no_variable_of_the_calls(monkeypatch):
+    monkeypatch.setenv("AWS_ID_TOKEN", "a fake token")
     with session(JOB) as variables:
-        assert not (set(credentials.OTHERS) | {"AWS_ID_TOKEN"}) & set(shell.environment(variables))
+        assert "AWS_ID_TOKEN" not in shell.environment(variables)
 
 
 def test_by_hand_the_home_and_the_profile_stay_what_they_are(monkeypatch):
@@ -61,17 +60,6 @@ def test_by_hand_the_home_and_the_profile_stay_what_they_are(monkeypatch):
         assert shell.environment(variables)["AWS_PROFILE"] == "mine"
 
 
-def test_an_instances_role_has_a_home_of_its_own_in_a_pipeline():
-    with session({"AWS_REGION": "eu-central-1", "CI": "true"}) as variables:
-        assert Path(variables["HOME"]).is_dir()
-        assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in variables
-
-
-def test_a_token_without_a_role_is_refused():
-    with pytest.raises(click.ClickException, match="AWS_ROLE_ARN"), session(JOB | {"AWS_ROLE_ARN": ""}):
-        pass
-
-
 def test_version_1_of_the_cli_is_told_the_region_by_the_variable_that_it_reads():
     with session({"AWS_REGION": "eu-west-1"}) as variables:
         assert variables["AWS_DEFAULT_REGION"] == "eu-west-1"
@@ -79,7 +67,7 @@ def test_version_1_of_the_cli_is_told_the_region_by_the_variable_that_it_reads()
 
 def test_the_region_of_the_environment_goes_before_the_variables():
     variables = {"AWS_REGION": "eu-west-1"}
-    with credentials.session(current(variables), "eu-north-1", variables) as given:
+    with credentials.session(current(variables), "token", "eu-north-1", variables) as given:
         assert (given["AWS_DEFAULT_REGION"], given["AWS_REGION"]) == ("eu-north-1", None)
 
 

@@ -8,7 +8,7 @@ import pytest
 from delivery.aws.ecs import checks
 from delivery.deployment import release_checks
 from delivery.deployment.outcomes import Outcome
-from tests.delivery.aws.fake_cli import Fault
+from tests.delivery.aws.fake_cli import Broken, Fault
 from tests.delivery.aws.resources import ALARM, DATABASE_URL, GROUP, NEXT_USER, OWNER, SITE_USER, instance
 
 CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
@@ -17,6 +17,16 @@ CHECKS = [*release_checks.CHECKS, "scan", *checks.NAMES]
 @pytest.fixture
 def check(deliver):
     return functools.partial(deliver, "preflight")
+
+
+@pytest.fixture
+def in_a_job(monkeypatch):
+    def begin(branch="master", protected="true"):
+        of = {"CI": "true", "CI_COMMIT_BRANCH": branch, "CI_COMMIT_REF_PROTECTED": protected}
+        for name, value in (of | {"AWS_ID_TOKEN": "a fake token", "AWS_ROLE_ARN": "arn:fake"}).items():
+            monkeypatch.setenv(name, value)
+
+    return begin
 
 
 def line(output, name):
@@ -245,20 +255,51 @@ def test_by_hand_another_branch_is_refused(check, aws, commits, git):
         ("master", "false", "master is not protected"),
     ],
 )
-def test_in_a_pipeline_only_the_protected_master_goes_on(check, aws, commits, monkeypatch, branch, protected, said):
-    monkeypatch.setenv("CI", "true")
-    monkeypatch.setenv("CI_COMMIT_BRANCH", branch)
-    monkeypatch.setenv("CI_COMMIT_REF_PROTECTED", protected)
+def test_in_a_pipeline_only_the_protected_master_goes_on(check, commits, in_a_job, branch, protected, said):
+    in_a_job(branch, protected)
     result = check()
     assert result.exit_code == Outcome.REFUSED.code
     assert said in line(result.output, "branch")
 
 
-def test_in_a_pipeline_of_the_protected_master_it_does(check, aws, commits, monkeypatch):
-    monkeypatch.setenv("CI", "true")
-    monkeypatch.setenv("CI_COMMIT_BRANCH", "master")
-    monkeypatch.setenv("CI_COMMIT_REF_PROTECTED", "true")
+def test_in_a_pipeline_of_the_protected_master_it_does(check, commits, in_a_job):
+    in_a_job()
     assert check().exit_code == 0
+
+
+def test_a_job_of_an_older_pipeline_that_is_run_again_is_refused_and_names_the_job_that_goes_back(
+    deploy, aws, commits, in_a_job
+):
+    """GitLab's buttons *Re-deploy* and *Rollback* do this."""
+    aws.run(commits.new)
+    in_a_job()
+    result = deploy("--commit", commits.old)
+    assert result.exit_code == Outcome.REFUSED.code
+    assert "to go back on purpose, the job `rollback` of the newest pipeline of that branch" in result.output
+    assert "ecs update-service" not in aws.operations
+
+
+def unreachable(aws, *operations):
+    lost = Broken("Could not connect to the endpoint URL: https://elsewhere.example.org/")
+    for service, operation in operations:
+        aws.fail(service, operation, *[lost] * 9)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [("sts", "get-caller-identity"), ("s3api", "get-object"), ("ecs", "describe-clusters"), ("ecr", "describe-images")],
+)
+def test_when_aws_does_not_answer_and_nothing_was_changed_the_code_says_to_try_again(deploy, aws, commits, operation):
+    unreachable(aws, operation)
+    result = deploy()
+    assert result.exit_code == Outcome.UNAVAILABLE.code, result.output
+    assert "AWS cannot be reached" in result.output
+
+
+def test_when_another_check_says_no_it_does_not(deploy, aws, commits):
+    unreachable(aws, ("ecs", "describe-clusters"))
+    aws.fail("logs", "describe-log-groups", Fault("AccessDeniedException"))
+    assert deploy().exit_code == Outcome.REFUSED.code
 
 
 def test_another_image_than_the_pipeline_pushed_is_refused(deploy, aws, commits, monkeypatch):

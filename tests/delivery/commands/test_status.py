@@ -68,7 +68,7 @@ def test_the_history_lists_the_receipts_the_newest_first(deliver, deploy, aws, c
     aws.scripts = [["IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
     deploy()
     deploy()
-    lines = [line for line in deliver("history").output.splitlines() if not line.startswith("$")]
+    lines = deliver("history").stdout.splitlines()
     assert lines[0].split() == ["when", "kind", "commit", "outcome", "seconds", "requests", "failed", "by"]
     assert "live" in lines[1]
     assert "rolled back" in lines[2]
