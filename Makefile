@@ -10,6 +10,13 @@ ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell $(BIN)/python -S -c '' 2>/dev/null && echo $(BIN)/python || echo python3)
 endif
 
+# A step leaves its exit code in build/exit-code, for make ends with 2 whatever it is: a pipeline's line is
+# `make deploy || exit $(cat build/exit-code)`. Until the step itself has ended it is 1, so that no earlier one's is read.
+STEPS := scan build scan-image push plan preflight deploy rollback status history stacks
+ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
+$(shell mkdir -p build && echo 1 >build/exit-code)
+endif
+
 help: ## Print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
@@ -94,7 +101,8 @@ rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.pa
 	@exec $(BIN)/python -m tests.rehearsal $(if $(filter command,$(origin ENV)),--env=$(ENV)) $(ARGS) $(SCENE)
 
 up: var/secrets/site-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
-	@image=colophon:$$(git rev-parse HEAD 2>/dev/null || true); \
+	@commit=$$(git rev-parse HEAD 2>/dev/null || true); \
+	image=$$(sed -n "s/^  \"image\": \"\(colophon:$$commit-.*\)\",/\1/p" build/image.json 2>/dev/null || true); \
 	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
 	docker compose up --wait $${how:-}
 	@echo "Colophon is at http://127.0.0.1:$${PORT:-8000} (make down stops it)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.commands.session import root_option
+from delivery.deployment.outcomes import Outcome
 from delivery.release import trivy
 from delivery.terminal.shell import output
 
@@ -31,7 +32,7 @@ def scan(offline: bool, root: Path) -> None:
     """Scan this checkout, changes not yet committed included, and write the verdicts to build/scans.json.
 
     Findings of high or critical severity fail it, but for the exceptions in delivery/exceptions.yaml, until the day
-    that stands there. Exit code 1: something was found, or a scan could not run.
+    that stands there. Exit code 1: something was found; 9: a scan could not run.
     """
     exceptions = trivy.exceptions()
     scans = trivy.scan_checkout(root, offline=offline)
@@ -41,11 +42,17 @@ def scan(offline: bool, root: Path) -> None:
 
 
 def require(scans: list[trivy.Scan], *, offline: bool) -> None:
-    """Print what was found, and exit with 1 unless every scan passed; `offline`, one may have not run."""
+    """Print what was found, and exit unless every scan passed: 1 for a find, 9 for one that did not run.
+
+    `offline`, one may have not run.
+    """
     for found in scans:
         note = f", {found.note}" if found.note else ""
         click.secho(f"{found.name}: {found.verdict}{note}", fg=COLOURS.get(found.verdict, "yellow"))
         for sentence in found.details:
             click.echo(f"  {sentence}")
-    if any(found.verdict == "failed" or (found.verdict == "not run" and not offline) for found in scans):
+    verdicts = {found.verdict for found in scans}
+    if "failed" in verdicts:
         sys.exit(1)
+    if "not run" in verdicts and not offline:
+        sys.exit(Outcome.UNAVAILABLE.code)

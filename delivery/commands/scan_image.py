@@ -29,7 +29,7 @@ def scan_image(offline: bool, base: str | None, reports_folder: Path | None, roo
 
     Nothing else in it is changed. Findings of critical severity fail it, and those of high severity for which there is
     a fixed version, but for the exceptions in delivery/exceptions.yaml: such an image cannot be pushed. Exit code 1:
-    something was found, or a scan could not run.
+    something was found; 9: a scan could not run.
     """
     by = pipelines.current()
     source, described = checkout.read(root, by.ref), image.described(root)

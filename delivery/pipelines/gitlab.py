@@ -15,6 +15,11 @@ class GitLab(Pipeline):
 
     automatic = True
     protect = "protect it in GitLab's settings: Repository, Protected branches (ecs/README.md)."
+    back = "the job `rollback` of the newest pipeline of that branch: press it there"
+    engine = (
+        "this looks like a hosted runner, which has none for jobs: in GitLab's settings, CI/CD, Runners, turn instance "
+        "runners off, so that the project's own take its jobs (delivery/runner/README.md)"
+    )
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.commit = variables.get("CI_COMMIT_SHA")

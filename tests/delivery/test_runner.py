@@ -6,8 +6,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
-START = Path(__file__).parents[2] / "delivery/runner/start"
+ROOT = Path(__file__).parents[2]
+START = ROOT / "delivery/runner/start"
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def start(tmp_path):
     program.chmod(0o755)
     config = tmp_path / "config.toml"
 
-    def run(**tokens):
+    def run(one_machine="yes", **tokens):
         for name, token in tokens.items():
             (tmp_path / f"runner-{name}").write_text(token)
         environment = {
@@ -27,6 +29,7 @@ def start(tmp_path):
             "SECRETS": str(tmp_path),
             "CONFIG": str(config),
             "GITLAB_URL": "https://gitlab.example.org",
+            "ONE_MACHINE": one_machine,
         }
         ended = subprocess.run([START], env=environment, capture_output=True, text=True)
         return ended, config
@@ -48,6 +51,22 @@ def test_two_tokens_make_two_entries(start):
     ]
     assert all(entry["executor"] == "docker" for entry in entries(config))
     assert all(not entry["docker"].get("privileged") for entry in entries(config))
+
+
+@pytest.mark.parametrize("word", ["", "no", "1"])
+def test_two_tokens_on_one_machine_need_a_word(start, word):
+    ended, config = start(word, branches="glrt-fake", master="glrt-fake")
+    assert ended.returncode == 1
+    assert "keep one of them on another machine. ONE_MACHINE=yes runs both here all the same" in ended.stderr
+    assert not list(config.parent.glob("config.toml*"))
+    assert start(word, branches="glrt-fake", master="")[0].returncode == 0
+
+
+def test_compose_hands_the_word_on_and_waits_for_the_jobs_that_run():
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["runner"]
+    assert service["environment"]["ONE_MACHINE"] == "${ONE_MACHINE:-}"
+    # Signals of the runner: https://docs.gitlab.com/runner/commands/#signals
+    assert (service["stop_signal"], service["stop_grace_period"]) == ("SIGQUIT", "1h")
 
 
 def test_a_job_has_an_engine_and_shares_its_files_and_the_loopback_address_with_it(start):

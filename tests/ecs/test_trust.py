@@ -5,14 +5,17 @@ import re
 
 import pytest
 
+from tests.delivery.pipelines.gitlab_ci import Pipeline
 from tests.ecs.policies import allowed
 
 HOST = "gitlab.example.org"
+ROLES = {"PushRole": "arn:aws:iam::123456789012:role/colophon-push"}
+ROLES |= {"DeployRole": "arn:aws:iam::123456789012:role/colophon-deploy"}
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/gitlab.example.org"
 
 
-@pytest.mark.parametrize("role", ["PushRole", "DeployRole"])
+@pytest.mark.parametrize("role", ROLES)
 def test_a_job_of_master_is_trusted_by_its_token(resources, role):
     assert json.loads(resources("delivery", ProviderArn=PROVIDER)[role]["AssumeRolePolicyDocument"]) == {
         "Version": "2012-10-17",
@@ -21,13 +24,13 @@ def test_a_job_of_master_is_trusted_by_its_token(resources, role):
                 "Effect": "Allow",
                 "Principal": {"Federated": PROVIDER},
                 "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {"StringEquals": {f"{HOST}:aud": f"https://{HOST}", f"{HOST}:sub": MASTER}},
+                "Condition": {"StringEquals": {f"{HOST}:aud": ROLES[role], f"{HOST}:sub": MASTER}},
             }
         ],
     }
 
 
-def trusted(resources, sub, aud=f"https://{HOST}"):
+def trusted(resources, sub, aud=ROLES["DeployRole"]):
     trust = json.loads(resources("delivery")["DeployRole"]["AssumeRolePolicyDocument"])["Statement"]
     keys = {f"{HOST}__sub": sub, f"{HOST}__aud": aud}
     return allowed(trust, "sts:AssumeRoleWithWebIdentity", **keys)
@@ -53,12 +56,22 @@ def test_every_other_token_is_refused(resources, sub):
     assert not trusted(resources, sub)
 
 
-def test_a_token_for_somebody_else_than_aws_is_refused(resources):
-    assert not trusted(resources, MASTER, aud="https://vault.example.org")
+@pytest.mark.parametrize("aud", [f"https://{HOST}", "https://vault.example.org", ROLES["PushRole"]])
+def test_a_token_for_anything_else_than_this_role_is_refused(resources, aud):
+    assert not trusted(resources, MASTER, aud=aud)
+
+
+def test_the_audience_of_a_job_s_token_is_the_role_that_the_job_assumes(resources):
+    jobs = Pipeline().jobs_by_name
+    for job, role in (("push", "PUSH"), ("deploy", "DEPLOY"), ("rollback", "DEPLOY")):
+        assert jobs[job]["id_tokens"] == {"AWS_ID_TOKEN": {"aud": f"$AWS_ROLE_{role}"}}
+        assert jobs[job]["variables"]["AWS_ROLE_ARN"] == f"$AWS_ROLE_{role}"
+    outputs = {name: resources("delivery")[name]["RoleName"] for name in ROLES}
+    assert {name: arn.rpartition("/")[2] for name, arn in ROLES.items()} == outputs
 
 
 def test_a_provider_is_made_for_that_gitlab_unless_the_account_has_one(resources):
-    assert resources("delivery")["Provider"] == {"Url": f"https://{HOST}", "ClientIdList": [f"https://{HOST}"]}
+    assert resources("delivery")["Provider"] == {"Url": f"https://{HOST}", "ClientIdList": list(ROLES.values())}
     assert "Provider" not in resources("delivery", ProviderArn=PROVIDER)
 
 
@@ -91,6 +104,7 @@ def test_other_roles_are_for_one_service_of_aws_each(resources, name):
         ("GitLabUrl", "https://gitlab.example.org", True),
         ("GitLabUrl", "https://example.org/gitlab", True),
         ("GitLabUrl", "https://gitlab.example.org/", False),
+        ("GitLabUrl", "https://gitlab.example.org:8443", False),
         ("GitLabUrl", "http://gitlab.example.org", False),
         ("GitLabUrl", 'https://gitlab.example.org","x', False),
         ("GitLabProject", "group/sub.group/colo-phon", True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -55,6 +56,9 @@ def complete(
             value = own.get(name, chosen.get(name, parameter.default))
             if value is None:
                 wrong.append(f"[{stack}] lacks {name}. {parameter.description}")
+            elif name in chosen and not re.fullmatch(parameter.pattern, value):
+                must = parameter.constraint or f"what {parameter.pattern} matches"
+                wrong.append(f"[{stack}] {name} is {value!r}, and must be {must}.")
             else:
                 values[stack][name] = value
     if wrong:

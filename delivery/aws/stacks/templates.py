@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 class Parameter(NamedTuple):
-    """A parameter of a template; `default` is None when it must be given."""
+    """A parameter of a template; `default` is None when it must be given.
+
+    `pattern` is what a value must match as a whole, `constraint` that in words; both are CloudFormation's own.
+    """
 
     description: str
     default: str | None
+    pattern: str = ".*"
+    constraint: str = ""
 
 
 class _Loader(yaml.SafeLoader):
@@ -36,7 +41,12 @@ def parameters(template: Path) -> dict[str, Parameter]:
     except (OSError, yaml.YAMLError) as error:
         raise click.ClickException(f"{template} cannot be read: {' '.join(str(error).split())}.") from None
     return {
-        name: Parameter(" ".join(declared["Description"].split()), _text(declared.get("Default")))
+        name: Parameter(
+            " ".join(declared["Description"].split()),
+            _text(declared.get("Default")),
+            declared.get("AllowedPattern", ".*"),
+            declared.get("ConstraintDescription", ""),
+        )
         for name, declared in content["Parameters"].items()
     }
 

@@ -7,6 +7,7 @@ import click
 import pytest
 
 from delivery.cli import main
+from delivery.deployment.outcomes import Outcome
 from delivery.release import trivy
 
 # Put together here, so that this file is not itself a find.
@@ -64,7 +65,7 @@ def test_a_scan_that_cannot_run_is_no_success(runner, root, monkeypatch):
     # An address of this machine where nothing answers.
     monkeypatch.setenv("TRIVY_DB_REPOSITORY", "127.0.0.1:9/no-such-database")
     ended = runner.invoke(main, ["scan", "--root", str(root)])
-    assert ended.exit_code == 1
+    assert ended.exit_code == Outcome.UNAVAILABLE.code
     assert verdicts(root)["vulnerabilities"] == "not run"
     assert "vulnerabilities: not run, the database of vulnerabilities could not be downloaded" in ended.output
 

@@ -57,7 +57,9 @@ class Pipeline:
         return False
 
     def earlier(self, name: str, variables: Mapping[str, str]) -> list[str]:
-        """Return the jobs of that pipeline whose artifacts a job gets: those of the stages before its own."""
+        """Return the jobs of that pipeline whose artifacts a job gets: those it needs, or those of earlier stages."""
+        if "needs" in self.jobs_by_name[name]:
+            return list(self.jobs_by_name[name]["needs"])
         stages = self.config["stages"]
         before = stages[: stages.index(self.jobs_by_name[name]["stage"])]
         return [job for job in self.jobs(variables) if self.jobs_by_name[job]["stage"] in before]

@@ -75,7 +75,11 @@ class Server(ThreadingHTTPServer):
 
 
 class JobError(AssertionError):
-    """A job has failed: in which stage, and what that said."""
+    """A job has failed: in which stage, with which code, and what that said."""
+
+    def __init__(self, stage: str, code: int, said: str) -> None:
+        super().__init__(f"{stage} ended with {code}: {said}")
+        self.code = code
 
 
 class Runner:
@@ -141,7 +145,10 @@ def _umask(variables: Mapping[str, str], mine: bool) -> int:
 
 
 def _run(stage: str, environment: Mapping[str, str], lines: Lines, umask: int) -> str:
-    command = [BASH, "-c", "\n".join(("set -eo pipefail", *lines))]
+    # Of a line that fails, the pipe keeps no code but 1; of an `exit N`, it does. "Feature flags" of GitLab Runner,
+    # FF_USE_NEW_BASH_EVAL_STRATEGY, is about this.
+    script = quote("\n".join(lines))
+    command = [BASH, "-c", f"set -eo pipefail; set +o noclobber; : | eval {script}; exit 0"]
     ended = subprocess.run(
         command,
         cwd="/",
@@ -153,7 +160,7 @@ def _run(stage: str, environment: Mapping[str, str], lines: Lines, umask: int) -
         stderr=subprocess.STDOUT,
     )
     if ended.returncode:
-        raise JobError(f"{stage} ended with {ended.returncode}: {ended.stdout}")
+        raise JobError(stage, ended.returncode, ended.stdout)
     return ended.stdout
 
 

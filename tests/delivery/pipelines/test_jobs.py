@@ -93,10 +93,8 @@ def given(name, commit):
 
 def asks(pipeline, name, of):
     """Return the lines that run what a job's own script runs of Git, and ask all that the delivery asks it."""
-    steps = [
-        f"make --dry-run {line.removeprefix('make ')} | {{ grep -E '^(mkdir|git|mv) ' || true; }} | bash -e"
-        for line in pipeline.jobs_by_name[name]["script"]
-    ]
+    calls = [line.partition(" || ")[0] for line in pipeline.jobs_by_name[name]["script"]]
+    steps = [f"{call} --dry-run | {{ grep -E '^(mkdir|git|mv) ' || true; }} | bash -e" for call in calls]
     return [*steps, f"{sys.executable} -c {shlex.quote(ASK)} {of}"]
 
 
@@ -130,7 +128,7 @@ def test_a_job_knows_its_commit_in_an_empty_folder_and_in_one_that_another_user_
         said = runner.play(name, given(name, commit) | seen, asks(pipeline, name, other))
         assert f"Checking out {commit[:8]} as detached HEAD" in said["get_sources"]
         # Reports on tests are of this commit: the job wrote them, or they came from an earlier stage.
-        tested = None if name == "scan" else commit
+        tested = None if name in ("scan", "rollback") else commit
         assert json.loads(said["step_script"].splitlines()[-1]) == {
             "commit": commit,
             "ref": JOBS[name]["CI_COMMIT_BRANCH"],
@@ -160,11 +158,12 @@ def test_a_job_keeps_what_its_script_writes_in_its_folder(name, runner, pipeline
     job = pipeline.jobs_by_name[name]
     artifacts, cached = job["artifacts"]["paths"], job["cache"].get("paths", [])
     assert not [path for path in artifacts + cached if PurePosixPath(path).is_absolute() or ".." in path]
-    writers = {"scan": scan, "build": image, "push": push, "deploy": receipts}
+    writers = {"scan": scan, "build": image, "push": push, "deploy": receipts, "rollback": receipts}
     # Without what `make` of this test was told.
     plain = {"PATH": os.environ["PATH"], "CI": "true"}
     dry = {"cwd": ROOT, "env": plain, "check": True, "text": True, "stdout": subprocess.PIPE}
-    recipes = "".join(subprocess.run([*line.split(), "--dry-run"], **dry).stdout for line in job["script"])
+    calls = [line.partition(" || ")[0].split() for line in job["script"]]
+    recipes = "".join(subprocess.run([*call, "--dry-run"], **dry).stdout for call in calls)
     sources = [Path(writers[step].__file__).read_text() for step in re.findall(r"-m delivery ([a-z]+)", recipes)]
     for path in artifacts:
         assert any(PurePosixPath(path).name in text for text in (recipes, *sources)), f"nothing writes {path}"
@@ -172,6 +171,21 @@ def test_a_job_keeps_what_its_script_writes_in_its_folder(name, runner, pipeline
     runner.play(name, given(name, gitlab.commits[1]), written)
     with tarfile.open(runner.kept / f"{name}.tar") as kept:
         assert kept.getnames() == sorted(artifacts)
+
+
+@pytest.mark.parametrize(("name", "code"), [("deploy", 9), ("scan", 1)])
+def test_gitlab_is_told_the_code_that_a_step_left(name, code, runner, pipeline, gitlab):
+    made = f"make() {{ mkdir -p build; echo {code} >build/exit-code; return 2; }}"
+    (line,) = pipeline.jobs_by_name[name]["script"]
+    with pytest.raises(JobError) as failed:
+        runner.play(name, given(name, gitlab.commits[0]), [made, line])
+    assert failed.value.code == code
+
+
+def test_of_a_line_that_only_fails_gitlab_is_told_1(runner, gitlab):
+    with pytest.raises(JobError) as failed:
+        runner.play("scan", given("scan", gitlab.commits[0]), ["bash -c 'exit 9'"])
+    assert failed.value.code == 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The values of the stacks' parameters, and the sentences that say what is wrong with them."""
 
+import re
+
 import pytest
 
-from delivery.aws.stacks import parameters
+from delivery.aws.stacks import parameters, templates
 from delivery.aws.stacks.parameters import ParametersError
 from delivery.aws.stacks.templates import Parameter
+from delivery.aws.stacks.update import ECS, STACKS
 
 DECLARED = {
     "network": {
@@ -40,6 +43,24 @@ def test_what_is_not_chosen_is_as_the_template_says_and_the_project_s_name_is_no
         "network": {"Project": "books", "NatGateways": "one"},
         "load-balancer": {"Domain": "books.example.org"},
     }
+
+
+def test_an_address_with_a_port_is_refused_before_any_stack_is_made():
+    declared = {"delivery": templates.parameters(ECS / "delivery.yml")}
+    chosen = {"delivery": {"GitLabUrl": "https://gitlab.example.org:8443", "GitLabProject": "colophon"}}
+    with pytest.raises(ParametersError) as refused:
+        parameters.complete(chosen, declared, {})
+    assert refused.value.message.splitlines()[1:] == [
+        "[delivery] GitLabUrl is 'https://gitlab.example.org:8443', and must be an address that begins with https://, "
+        "does not end with a slash, and has no port, which IAM takes in no provider (with a port, use Trust=runner).",
+        r"[delivery] GitLabProject is 'colophon', and must be what ^([\w.-]+(/[\w.-]+)+)?$ matches.",
+    ]
+
+
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+def test_every_default_is_a_value_that_its_own_pattern_takes(stack):
+    for parameter in templates.parameters(ECS / stack.file).values():
+        assert parameter.default is None or re.fullmatch(parameter.pattern, parameter.default)
 
 
 def test_all_that_is_wrong_is_said_at_once():
