@@ -28,13 +28,14 @@ reports_option = click.option(
 @reports_option
 @root_option
 def build(base: str | None, no_cache: bool, reports_folder: Path | None, root: Path) -> None:
-    """Build the image colophon:COMMIT of the commit that is checked out, and nothing else that lies here.
+    """Build the image of the commit that is checked out, and nothing else that lies here.
 
-    Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, its id, the
-    commit, the digest of what it holds, which is the same whenever this commit is built with the same reports, and what
-    `scan-image` said of it.
+    Writes build/release.json, the passport that was baked in, and build/image.json: the image's name, which is of the
+    commit and of this folder, so that two jobs of one commit keep theirs apart; its id, the commit, the digest of what
+    it holds, which is the same whenever this commit is built with the same reports, and what `scan-image` said of it.
     """
     by = pipelines.current()
+    image.require_builder(by.engine)
     source = checkout.read(root, by.ref)
     if source.changed:
         click.secho(f"Not in the image, as they are not committed: {_some(source.changed)}.", fg="yellow", err=True)

@@ -6,6 +6,7 @@ import json
 import shutil
 import uuid
 from contextlib import ExitStack
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,10 +28,9 @@ def build(
     source: Checkout, origin: Origin, base: str | None, reports_folder: Path | None, *, no_cache: bool = False
 ) -> dict[str, Any]:
     """Build the image of a commit, and return what is written of it to build/image.json. Raises ClickException."""
-    _require_builder()
     folder = source.root / "build"
     folder.mkdir(exist_ok=True)
-    tag = f"{NAME}:{source.commit}"
+    tag = name(source)
     with TemporaryDirectory() as temporary, ExitStack() as names:
         context = Path(temporary, "src")
         source.copy("src", context)
@@ -61,6 +61,12 @@ def build(
     return described
 
 
+def name(source: Checkout) -> str:
+    """Return the name of a checkout's image: of its commit and its folder, so that no other one here takes it away."""
+    folder = sha256(str(source.root.resolve()).encode()).hexdigest()
+    return f"{NAME}:{source.commit}-{folder[:8]}"
+
+
 def described(root: Path) -> dict[str, Any]:
     """Return what is written of the image that was built. Raises ClickException where none was."""
     path = root / "build" / "image.json"
@@ -80,9 +86,17 @@ def write(root: Path, image: dict[str, Any]) -> None:
     (root / "build" / "image.json").write_text(json.dumps(image, indent=2) + "\n", encoding="utf-8")
 
 
-def _require_builder() -> None:
-    """Raise ClickException for a client that cannot build: newer ones have no builder without a plugin."""
-    version = output("docker", "version", "--format", "{{.Client.Version}}", quiet=True).strip()
+def require_builder(no_engine: str) -> None:
+    """Raise ClickException where nothing can be built; `no_engine` says what to do where no engine answers.
+
+    A newer client has no builder without a plugin.
+    """
+    try:
+        version = output("docker", "version", "--format", "{{.Client.Version}}", quiet=True).strip()
+    except CommandError as error:
+        if error.code == 127:
+            raise
+        raise click.ClickException(f"No container engine answers: {no_engine}.") from None
     try:
         output("docker", "buildx", "version", quiet=True)
     except CommandError:
@@ -96,14 +110,14 @@ def _require_builder() -> None:
 
 def _docker_build(context: Path, target: str, options: list[str], names: ExitStack) -> str:
     """Build a target, and return a name of the image that no other build on this engine takes away."""
-    name = f"{NAME}:build-{uuid.uuid4().hex}"
+    own = f"{NAME}:build-{uuid.uuid4().hex}"
     run(
-        *("docker", "build", "--target", target, "--tag", name, *options, str(context)),
+        *("docker", "build", "--target", target, "--tag", own, *options, str(context)),
         # An image that comes with attestations is an index of images, which registries cannot scan.
         env={"DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"},
     )
-    names.callback(output, "docker", "image", "rm", name, quiet=True)
-    return name
+    names.callback(output, "docker", "image", "rm", own, quiet=True)
+    return own
 
 
 def _passport_of(image: str) -> dict[str, Any]:

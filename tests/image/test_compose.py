@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import uuid
 
@@ -37,6 +38,9 @@ class Compose:
 def compose(image, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compose") / "clone"
     subprocess.run(["git", "clone", "--quiet", ".", str(folder)], check=True)
+    # What `make build` leaves beside its image.
+    (folder / "build").mkdir()
+    shutil.copy("build/image.json", folder / "build")
     project = Compose(folder)
     try:
         project.run("make", "up")

@@ -53,7 +53,8 @@ def job(clone):
 
 def test_a_job_brings_the_site_up_beside_it_and_reaches_it(job, described):
     project = f"export COMPOSE_PROJECT_NAME=colophon-test-{uuid.uuid4().hex[:8]}"
-    clean = "trap 'docker compose down --volumes --timeout=5' EXIT"
+    image = "docker image rm colophon:working-copy-$COMPOSE_PROJECT_NAME"
+    clean = f"trap 'docker compose down --volumes --timeout=5; {image}' EXIT"
     fetch = f'python3 -c "{FETCH}"'
     said = job(*PIPELINE[".image"]["before_script"], project, clean, "make up", fetch)
     assert "A catalogue of 515 books" in said

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.emulator import ACCOUNT, REGION, Emulator, Visitors, docker, until
 
@@ -79,6 +79,18 @@ class Account:
     def make_stack(self, name: str, *choices: str) -> None:
         """Make a stack of ecs/, or change it, with the rights of the account's root. Raises SetupError."""
         _make_stack(self.aws, self.sources, name, (*self.choices, *choices), self.logs)
+
+    def as_ec2(self, role: str) -> dict[str, Any]:
+        """Return credentials of a role that only EC2 may assume: it trusts the account's root meanwhile."""
+        trust = self.aws("iam", "get_role", RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        trust = trust if isinstance(trust, str) else json.dumps(trust)
+        root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        change = partial(self.aws, "iam", "update_assume_role_policy", RoleName=role)
+        change(PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [root]}))
+        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
+        keys: dict[str, Any] = self.aws("sts", "assume_role", RoleArn=arn, RoleSessionName="i-0fake")["Credentials"]
+        change(PolicyDocument=trust)
+        return keys
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator import ACCOUNT, REGION
+from tests.emulator import ACCOUNT, REGION, docker
 
 from .account import GITLAB, PROJECT, ROOT, SetupError
 from .command import Command, Ended
@@ -27,10 +27,11 @@ NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE", "PYTHON")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 
-def token(branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
-    """Return a job's token as GitLab makes them, but without a signature, which the emulator does not check."""
+def token(*roles: str, branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
+    """Return a job's token for roles, as GitLab makes it but for the signature, which the emulator does not check."""
     subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
-    claims = {"iss": GITLAB, "aud": GITLAB, "exp": int(time.time() + lasts), "sub": subject}
+    audience = [f"{ROLE}-{role}-{REGION}" for role in roles]
+    claims = {"iss": GITLAB, "aud": audience, "exp": int(time.time() + lasts), "sub": subject}
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims), "no signature")
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
@@ -46,12 +47,16 @@ def git(*words: str, cwd: Path) -> str:
 
 
 def sources(folder: Path) -> Path:
-    """Clone this checkout into a folder, with its HEAD as `master`, and return the clone's folder."""
+    """Clone this checkout into a folder, with a commit upon its HEAD as `master`, and return the clone's folder.
+
+    Nothing else has built that commit, so the images of it are the rehearsal's, to be removed.
+    """
     clone = folder / "colophon"
     git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone), cwd=folder)
     git("switch", "--quiet", "--force-create", "master", cwd=clone)
     git("config", "user.name", "A contributor", cwd=clone)
     git("config", "user.email", "contributor@example.org", cwd=clone)
+    git("commit", "--quiet", "--allow-empty", "--message", "Begin the rehearsal", cwd=clone)
     # The runner takes the project's address and its default branch from here.
     git("remote", "set-url", "origin", f"{GITLAB}/{PROJECT}.git", cwd=clone)
     return clone
@@ -84,9 +89,12 @@ class Clone:
     def close(self) -> None:
         """End the commands that still run, and remove the images that were built."""
         self.stop()
-        names = [f"colophon:{commit}{target}" for commit in self._built for target in ("", "-site")]
-        if names:
-            subprocess.run(["docker", "image", "rm", "--force", *names], capture_output=True, check=False)
+        for commit in self._built:
+            names = docker(
+                "image ls --format {{.Repository}}:{{.Tag}} --filter", f"reference=colophon:{commit}-*"
+            ).split()
+            if names:
+                subprocess.run(["docker", "image", "rm", "--force", *names], capture_output=True, check=False)
 
     # -- commits
 
@@ -120,7 +128,7 @@ class Clone:
         url = f"{GITLAB}/{PROJECT}/-"
         branch = {"CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true"}
         run = {"CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1"}
-        login = {"AWS_ID_TOKEN": job_token or token(), "AWS_ROLE_ARN": f"{ROLE}-{role}-{REGION}"}
+        login = {"AWS_ID_TOKEN": job_token or token(role), "AWS_ROLE_ARN": f"{ROLE}-{role}-{REGION}"}
         return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login, **more}
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
@@ -182,7 +190,8 @@ class Clone:
             "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push-{REGION}",
             "AWS_ROLE_DEPLOY": f"{ROLE}-deploy-{REGION}",
-            "AWS_ID_TOKEN": token(),
+            # The runner knows one value of a variable for all jobs, so this token is for both roles.
+            "AWS_ID_TOKEN": token("push", "deploy"),
             "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install their packages; here they use those of this machine.

@@ -6,8 +6,10 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from delivery.aws.credentials import KEYS
 from delivery.deployment.outcomes import Outcome
 from tests.emulator import REGION, until
+from tests.instance_metadata import InstanceMetadata
 
 from . import changes
 from .account import BUCKET, OWNER, RESTORED, SetupError
@@ -38,10 +40,10 @@ def a_feature_branch(stage: Stage) -> Ended:
     clone.commit("Draw better covers", changes.another_footer)
     jobs = clone.jobs()
     # A branch can contain any job, even one that claims to be master's: only its token cannot claim that.
-    ended = clone.deliver("deploy", job_token=token("feature/covers"))
+    ended = clone.deliver("deploy", job_token=token("deploy", branch="feature/covers"))
     clone.back_to(start)
     assert jobs == {"test", "scan", "build"}, f"the branch's jobs are {sorted(jobs)}"
-    assert masters == {"test", "scan", "push", "deploy"}, f"master's jobs are {sorted(masters)}"
+    assert masters == {"test", "scan", "push", "deploy", "rollback"}, f"master's jobs are {sorted(masters)}"
     return ended
 
 
@@ -208,13 +210,62 @@ def a_role_that_may_not_pull(stage: Stage) -> Ended:
         put(policy)
 
 
-def with_a_token(**of: Any) -> Callable[[Stage], Ended]:
-    """Return a scene in which a job deploys with another token than master's."""
+def with_a_token(role: str = "deploy", **of: Any) -> Callable[[Stage], Ended]:
+    """Return a scene in which a job deploys with another token than master's for that role."""
 
     def play(stage: Stage) -> Ended:
-        return stage.again(job_token=token(**of))
+        return stage.again(job_token=token(role, **of))
 
     return play
+
+
+@contextmanager
+def with_credentials(stage: Stage, source: str) -> Iterator[None]:
+    """Have the environment's credentials come from another source."""
+    file = stage.clone.folder / "delivery.toml"
+    before = file.read_text()
+    file.write_text(before.replace("[production]\n", f'[production]\ncredentials = "{source}"\n'))
+    try:
+        yield
+    finally:
+        file.write_text(before)
+
+
+def the_role_of_an_instance(stage: Stage) -> Ended:
+    """Trust the protected runner's EC2 instance and no token: one is refused, and a job without one deploys."""
+    account = stage.account
+    account.make_stack("delivery", "delivery.Trust=runner")
+    try:
+        refused = stage.again()
+        assert NO_ROLE in (refused.diagnosis or ""), "a token still opened the role"
+        service = InstanceMetadata("colophon-runner", account.as_ec2("colophon-runner"))
+        try:
+            with with_credentials(stage, "instance"):
+                ended = stage.again("--force", **service.variables)
+        finally:
+            service.close()
+    finally:
+        account.make_stack("delivery")
+    assert "Credentials: the role of the EC2 instance that the runner is on, arn:" in ended.said
+    return ended
+
+
+def no_role_on_the_instance(stage: Stage) -> Ended:
+    nowhere = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
+    with with_credentials(stage, "instance"):
+        return stage.again(**nowhere)
+
+
+def keys_in_the_variables(stage: Stage) -> Ended:
+    """Deploy with short-lived keys of the deploy role, which something else gave the job."""
+    job = stage.clone.job("deploy")
+    assumed = {"RoleArn": job["AWS_ROLE_ARN"], "WebIdentityToken": job["AWS_ID_TOKEN"], "RoleSessionName": "keys"}
+    keys = stage.account.aws("sts", "assume_role_with_web_identity", **assumed)["Credentials"]
+    given = dict(zip(KEYS, (keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]), strict=True))
+    with with_credentials(stage, "environment"):
+        ended = stage.again(**given)
+    assert "assumed-role/colophon-deploy/keys." in ended.said
+    return ended
 
 
 def a_second_deployment(stage: Stage) -> Ended:
@@ -360,7 +411,11 @@ SCENES = (
     Scene("failing migration", NOT_UNIQUE, MIGRATION, "Preparing the database"),
     Scene("token of another branch", with_a_token(branch="feature/covers"), REFUSED, NO_ROLE, short=True),
     Scene("token of another project", with_a_token(project="another/project"), REFUSED, NO_ROLE),
+    Scene("token of another role", with_a_token("push"), REFUSED, NO_ROLE),
     Scene("expired token", with_a_token(lasts=-60), REFUSED, "has expired"),
+    Scene("role of an instance", the_role_of_an_instance, LIVE, short=True),
+    Scene("no role on the instance", no_role_on_the_instance, REFUSED, "and none is there"),
+    Scene("keys in the variables", keys_in_the_variables, LIVE),
     Scene("second deployment at once", a_second_deployment, REFUSED, "has held the lock"),
     Scene("cancelled in the middle", a_cancelled_deployment, CANCELLED, "SIGTERM during the rollout", short=True),
     Scene("alarm goes off", an_alarm, ROLLED_BACK, "colophon-site-errors fired"),

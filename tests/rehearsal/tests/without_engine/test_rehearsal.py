@@ -14,7 +14,7 @@ from delivery.deployment.outcomes import Outcome
 from tests.emulator import Failure, Report, Sight
 from tests.rehearsal import changes, report, stage
 from tests.rehearsal.__main__ import main
-from tests.rehearsal.clone import token
+from tests.rehearsal.clone import git, sources, token
 from tests.rehearsal.command import Ended
 from tests.rehearsal.scenes import SCENES
 from tests.rehearsal.stage import Played, Scene
@@ -57,10 +57,16 @@ def test_migrations_follow_each_other(checkout):
 
 
 def test_a_token_names_its_job():
-    claims = token("feature/covers", "another/project", lasts=-60).split(".")[1]
+    claims = token("deploy", branch="feature/covers", project="another/project", lasts=-60).split(".")[1]
     said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     assert said["sub"] == "project_path:another/project:ref_type:branch:ref:feature/covers"
-    assert said["iss"] == said["aud"]
+    assert [audience.partition(":role/")[2] for audience in said["aud"]] == ["colophon-deploy"]
+
+
+def test_it_builds_commits_that_nothing_else_has_built(tmp_path):
+    clone = sources(tmp_path)
+    assert git("rev-parse", "HEAD~", cwd=clone) == git("rev-parse", "HEAD", cwd=ROOT)
+    assert git("diff", "HEAD~", cwd=clone) == ""
 
 
 def rehearse(*arguments):
