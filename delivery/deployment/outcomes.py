@@ -23,11 +23,7 @@ class Outcome(Enum):
     TIMED_OUT = "timed out", 6, "the previous release runs again: the new one was not up in time"
     SUPERSEDED = "superseded", 7, "another deployment replaced this one"
     CANCELLED = "cancelled", 8, "a signal or a person cancelled it; the previous release runs"
-    UNAVAILABLE = (
-        "unavailable",
-        9,
-        "a service that it needs did not answer; nothing was changed, and later it may succeed",
-    )
+    UNAVAILABLE = "unavailable", 9, "a service that it needs did not answer; nothing was changed, so try again later"
 
     def __init__(self, title: str, code: int, meaning: str) -> None:
         self.title, self.code, self.meaning = title, code, meaning
