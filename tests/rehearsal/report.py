@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 NOT_REHEARSED = {
     "GitLab": "gitlab-ci-local plays the pipeline: no runner registers, no resource_group locks, nothing is retried",
     "protected branches and variables": "GitLab's own; here every job is given the variables that a branch lacks",
-    "a token for one role alone": "gitlab-ci-local has one token for all jobs, so that one is for both roles",
     "jobs in images": "they run on this machine itself, each in a folder of its own, with the packages that are there",
     "the whole suite in the test job": "one file of it; make test runs the rest",
     "the scan for vulnerabilities": "with SCAN_OFFLINE=1 it is left out, and the passport says so",
