@@ -1,7 +1,10 @@
 """The scans, each proven by something planted for it to find. What is planted says that it is fake."""
 
+import fcntl
 import json
+import tarfile
 import textwrap
+from io import BytesIO
 
 import click
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from delivery.cli import main
 from delivery.deployment.outcomes import Outcome
 from delivery.release import trivy
+from delivery.terminal.shell import output
 
 # Put together here, so that this file is not itself a find.
 FAKE_KEY = "AKIA" + "FAKEFAKE" + "FAKE" + "2345"
@@ -68,6 +72,23 @@ def test_a_scan_that_cannot_run_is_no_success(runner, root, monkeypatch):
     assert ended.exit_code == Outcome.UNAVAILABLE.code
     assert verdicts(root)["vulnerabilities"] == "not run"
     assert "vulnerabilities: not run, the database of vulnerabilities could not be downloaded" in ended.output
+
+
+@pytest.mark.usefixtures("trivy")
+def test_a_scan_of_an_image_waits_for_no_other_on_the_machine(tmp_path, monkeypatch):
+    archive, cache = tmp_path / "image.tar", tmp_path / "cache/fanal/fanal.db"
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+    manifest = json.dumps([{"Config": "config.json", "RepoTags": ["fake:1"], "Layers": []}]).encode()
+    with tarfile.open(archive, "w") as image:
+        for name, content in (("config.json", config), ("manifest.json", manifest)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            image.addfile(entry, BytesIO(content))
+    cache.parent.mkdir(parents=True)
+    monkeypatch.setenv("TRIVY_CACHE_DIR", str(tmp_path / "cache"))
+    with cache.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as another scan's
+        output("trivy", "image", "--quiet", "--config", str(trivy.CONFIG), "--scanners=secret", f"--input={archive}")
 
 
 def write_exceptions(folder, text):
