@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -81,15 +80,9 @@ class Account:
         _make_stack(self.aws, self.sources, name, (*self.choices, *choices), self.logs)
 
     def as_ec2(self, role: str) -> dict[str, Any]:
-        """Return credentials of a role that only EC2 may assume: it trusts the account's root meanwhile."""
-        trust = self.aws("iam", "get_role", RoleName=role)["Role"]["AssumeRolePolicyDocument"]
-        trust = trust if isinstance(trust, str) else json.dumps(trust)
-        root = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-        change = partial(self.aws, "iam", "update_assume_role_policy", RoleName=role)
-        change(PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [root]}))
-        arn = f"arn:aws:iam::{ACCOUNT}:role/{role}"
-        keys: dict[str, Any] = self.aws("sts", "assume_role", RoleArn=arn, RoleSessionName="i-0fake")["Credentials"]
-        change(PolicyDocument=trust)
+        """Return a role's credentials as an instance with it has them; the account's root stands for EC2."""
+        assumed = {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "RoleSessionName": "i-0fake"}
+        keys: dict[str, Any] = self.aws("sts", "assume_role", **assumed)["Credentials"]
         return keys
 
 
