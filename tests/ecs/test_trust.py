@@ -9,8 +9,8 @@ from tests.delivery.pipelines.gitlab_ci import Pipeline
 from tests.ecs.policies import allowed
 
 HOST = "gitlab.example.org"
-ROLES = {"PushRole": "arn:aws:iam::123456789012:role/colophon-push"}
-ROLES |= {"DeployRole": "arn:aws:iam::123456789012:role/colophon-deploy"}
+ROLES = {"PushRole": "arn:aws:iam::123456789012:role/colophon-push-eu-central-1"}
+ROLES |= {"DeployRole": "arn:aws:iam::123456789012:role/colophon-deploy-eu-central-1"}
 MASTER = "project_path:group/colophon:ref_type:branch:ref:master"
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/gitlab.example.org"
 

@@ -233,12 +233,12 @@ def with_credentials(stage: Stage, source: str) -> Iterator[None]:
 
 def the_role_of_an_instance(stage: Stage) -> Ended:
     """Trust the protected runner's EC2 instance and no token: one is refused, and a job without one deploys."""
-    account = stage.account
+    account, runner = stage.account, f"colophon-runner-{REGION}"
     account.make_stack("delivery", "delivery.Trust=runner")
     try:
         refused = stage.again()
         assert NO_ROLE in (refused.diagnosis or ""), "a token still opened the role"
-        service = InstanceMetadata("colophon-runner", account.as_ec2("colophon-runner"))
+        service = InstanceMetadata(runner, account.as_ec2(runner))
         try:
             with with_credentials(stage, "instance"):
                 ended = stage.again("--force", **service.variables)
@@ -264,7 +264,7 @@ def keys_in_the_variables(stage: Stage) -> Ended:
     given = dict(zip(KEYS, (keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]), strict=True))
     with with_credentials(stage, "environment"):
         ended = stage.again(**given)
-    assert "assumed-role/colophon-deploy/keys." in ended.said
+    assert f"assumed-role/colophon-deploy-{REGION}/keys." in ended.said
     return ended
 
 
