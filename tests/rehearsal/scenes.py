@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from delivery.aws.credentials import KEYS
 from delivery.deployment.outcomes import Outcome
-from tests.emulator import REGION, until
+from tests.emulator import REGION, docker, until
 from tests.instance_metadata import InstanceMetadata
 
 from . import changes
@@ -173,7 +173,13 @@ def a_restored_database(stage: Stage) -> Ended:
     assert aws("cloudformation", "list_exports")["Exports"] == exports, "an export has changed"
     url = aws("ssm", "get_parameter", Name="/colophon/database-url")["Parameter"]["Value"]
     assert RESTORED in url, url
-    return stage.again("--force")
+    ended = stage.again("--force")
+    network = stage.account.database.removesuffix("-database")
+    tasks = docker(f"ps --filter=network={network} --filter=name=-site --quiet").split()
+    assert tasks
+    used = docker("inspect --format={{.Config.Env}}", *tasks).splitlines()
+    assert all(RESTORED in variables for variables in used), "a task uses the first instance"
+    return ended
 
 
 def _tasks(stage: Stage) -> list[str]:
