@@ -71,6 +71,10 @@ class Account:
         """Return the variables that a command needs to reach the emulator, and no others; no credentials."""
         return {**self.aws.variables, "DOCKER_BUILDKIT": "1", **self.images, **PACE}
 
+    def role(self, name: str) -> str:
+        """Return the ARN of a role of the pipeline: `push` or `deploy`."""
+        return f"arn:aws:iam::{ACCOUNT}:role/colophon-{name}-{REGION}"
+
     def visitors(self) -> Visitors:
         """Return visitors of the site, who note which release answered them."""
         release = lambda headers, _: headers.get("colophon-release", "no release")  # noqa: E731

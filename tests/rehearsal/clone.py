@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.emulator import ACCOUNT, REGION, docker
+from tests.emulator import docker
 
 from .account import GITLAB, PROJECT, ROOT, SetupError
 from .command import Command, Ended
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
 
 RUNNER = Path(__file__).with_name("runner") / "node_modules"
 NOT_OF_THE_MACHINE = ("AWS_", "CI", "MAKE", "MFLAGS", "ARGS", "SCENE", "PYTHON")
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/colophon"
 
 
 def token(role: str, *, branch: str = "master", project: str = PROJECT, lasts: float = 3600) -> str:
-    """Return a job's token for a role, as GitLab makes it but for the signature, which the emulator does not check."""
+    """Return a job's token for the role of that ARN, as GitLab makes it but for the signature, which nothing checks."""
     subject = f"project_path:{project}:ref_type:branch:ref:{branch}"
-    claims = {"iss": GITLAB, "aud": f"{ROLE}-{role}-{REGION}", "exp": int(time.time() + lasts), "sub": subject}
+    claims = {"iss": GITLAB, "aud": role, "exp": int(time.time() + lasts), "sub": subject}
     parts = (json.dumps({"alg": "RS256", "typ": "JWT"}), json.dumps(claims), "no signature")
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
 
@@ -127,7 +126,8 @@ class Clone:
         url = f"{GITLAB}/{PROJECT}/-"
         branch = {"CI_COMMIT_BRANCH": "master", "CI_COMMIT_REF_NAME": "master", "CI_COMMIT_REF_PROTECTED": "true"}
         run = {"CI_PIPELINE_URL": f"{url}/pipelines/1", "CI_JOB_URL": f"{url}/jobs/1", "CI_JOB_ID": "1"}
-        login = {"AWS_ID_TOKEN": job_token or token(role), "AWS_ROLE_ARN": f"{ROLE}-{role}-{REGION}"}
+        arn = self._account.role(role)
+        login = {"AWS_ID_TOKEN": job_token or token(arn), "AWS_ROLE_ARN": arn}
         return {**self._account.variables(), **self._machine, "CI": "true", **branch, **run, **login, **more}
 
     def start(self, *words: str, role: str = "deploy", **job: Any) -> Command:
@@ -184,11 +184,12 @@ class Clone:
         """Start gitlab-ci-local, which runs the jobs on this machine itself, each in a folder of its own."""
         self._git("update-ref", "refs/remotes/origin/master", "master")
         self._git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master")
+        push, deploy = self._account.role("push"), self._account.role("deploy")
         variables = {
             **self._account.variables(),
             "CI_COMMIT_REF_PROTECTED": "true",
-            "AWS_ROLE_PUSH": f"{ROLE}-push-{REGION}",
-            "AWS_ROLE_DEPLOY": f"{ROLE}-deploy-{REGION}",
+            "AWS_ROLE_PUSH": push,
+            "AWS_ROLE_DEPLOY": deploy,
             "SITE_URL": self._account.url,
             "SCAN_OFFLINE": os.environ.get("SCAN_OFFLINE", ""),
             # Jobs install their packages; here they use those of this machine.
@@ -200,7 +201,7 @@ class Clone:
         }
         del variables["PATH"]
         # A value for the environment's jobs goes before the one for all.
-        tokens = {"values": {"*": token("push"), "production": token("deploy")}}
+        tokens = {"values": {"*": token(push), "production": token(deploy)}}
         settings = Path(self._machine["HOME"], ".gitlab-ci-local/variables.yml")
         settings.parent.mkdir(exist_ok=True)
         settings.write_text(json.dumps({"global": {"AWS_ID_TOKEN": tokens}}))

@@ -40,7 +40,7 @@ def a_feature_branch(stage: Stage) -> Ended:
     clone.commit("Draw better covers", changes.another_footer)
     jobs = clone.jobs()
     # A branch can contain any job, even one that claims to be master's: only its token cannot claim that.
-    ended = clone.deliver("deploy", job_token=token("deploy", branch="feature/covers"))
+    ended = clone.deliver("deploy", job_token=token(stage.account.role("deploy"), branch="feature/covers"))
     clone.back_to(start)
     assert jobs == {"test", "scan", "build"}, f"the branch's jobs are {sorted(jobs)}"
     assert masters == {"test", "scan", "push", "deploy", "rollback"}, f"master's jobs are {sorted(masters)}"
@@ -220,7 +220,7 @@ def with_a_token(role: str = "deploy", **of: Any) -> Callable[[Stage], Ended]:
     """Return a scene in which a job deploys with another token than master's for that role."""
 
     def play(stage: Stage) -> Ended:
-        return stage.again(job_token=token(role, **of))
+        return stage.again(job_token=token(stage.account.role(role), **of))
 
     return play
 

@@ -57,10 +57,10 @@ def test_migrations_follow_each_other(checkout):
 
 
 def test_a_token_names_its_job():
-    claims = token("deploy", branch="feature/covers", project="another/project", lasts=-60).split(".")[1]
+    claims = token("arn:of-a-role", branch="feature/covers", project="another/project", lasts=-60).split(".")[1]
     said = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
     assert said["sub"] == "project_path:another/project:ref_type:branch:ref:feature/covers"
-    assert said["aud"].endswith(":role/colophon-deploy-eu-central-1")
+    assert said["aud"] == "arn:of-a-role"
 
 
 def test_it_builds_commits_that_nothing_else_has_built(tmp_path):
