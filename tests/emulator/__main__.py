@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,14 +15,15 @@ from urllib.parse import urlsplit
 
 from . import upstream
 
-ACCOUNT = "123456789012"
-
 
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the API; by default a free one")
-    parser.add_argument("--region", default="eu-central-1")
+    parser.add_argument("--region", default="eu-central-1", help="which is of a partition, as cn-north-1 of aws-cn")
+    parser.add_argument("--account", default="123456789012", type=_account)
+    parser.add_argument("--awkward", nargs="+", default=[], metavar="FAULT", help="of AWS itself: README.md lists them")
+    parser.add_argument("--scripted", action="store_true", help="tasks are no containers, and need no engine")
     parser.add_argument("--pace", type=_pace, default=10.0, help="how many times faster AWS's own waits pass (10)")
     parser.add_argument("--database", type=_database, help="URL of a PostgreSQL server that stands for RDS's")
     parser.add_argument("--until-input-ends", action="store_true", help="end with the standard input")
@@ -36,8 +38,10 @@ def main() -> int:
         threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         upstream.check()
-        upstream.settle(port, wanted.region, ACCOUNT)
+        upstream.settle(port, wanted.region, wanted.account)
+        from .awkward import UnknownKindError
         from .engine import Engine, EngineError
+        from .scripted_engine import ScriptedEngine
         from .server import Server
     except upstream.VersionError as error:
         print(error, file=sys.stderr)
@@ -45,14 +49,18 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     try:
-        engine = Engine(str(port))
+        engine = ScriptedEngine() if wanted.scripted else Engine(str(port))
     except EngineError as error:
         print(f"The emulator runs tasks as containers, and {error}", file=sys.stderr)
         return 2
     server = None
     try:
         server = Server(engine, port, wanted.region, wanted.pace, wanted.database)
+        server.awkward.set(frozenset(wanted.awkward))
         asyncio.run(server.serve())
+    except UnknownKindError as error:
+        print(error, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         pass
     finally:
@@ -85,6 +93,12 @@ def _pace(text: str) -> float:
     if pace < 1:
         raise argparse.ArgumentTypeError("1 is AWS's own pace, and the slowest")
     return pace
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise argparse.ArgumentTypeError("an account is twelve digits")
+    return text
 
 
 def _database(text: str) -> str:

@@ -43,6 +43,7 @@ class Api:
         self.world = world
         self.runner = runner
         runner.place = self.place
+        self._runs: dict[tuple[str, str], tuple[Json, list[Task]]] = {}  # by cluster and token: the call, its tasks
 
     def install(self) -> None:
         """Replace these actions of ministack."""
@@ -50,6 +51,8 @@ class Api:
             handler = getattr(self, xform_name(action))
             ecs._ACTION_MAP[action] = functools.partial(self._answer, handler)
         ecs._ACTION_MAP["RegisterTaskDefinition"] = store.register_task_definition
+        providers = ecs._ACTION_MAP["DescribeCapacityProviders"]
+        ecs._ACTION_MAP["DescribeCapacityProviders"] = functools.partial(responses.capacity_providers, providers)
         ecs._recount_cluster = self._recount
         for action in ("CreateService", "UpdateService", "DeleteService"):  # which CloudFormation calls
             setattr(ecs, f"_{xform_name(action)}", ecs._ACTION_MAP[action])
@@ -195,14 +198,23 @@ class Api:
     def run_task(self, data: Json) -> Json:
         cluster, definition = store.cluster(data), store.definition(data.get("taskDefinition"))
         store.check_roles(definition)
-        started, failures = [], []
+        made: list[Task] = []
+        # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+        if token := data.get("clientToken"):
+            first, made = self._runs.setdefault((cluster["clusterArn"], token), (data, made))
+            if first != data:
+                raise RefusedError("ConflictException", "The clientToken is already in use with a different request.")
+            if made:
+                return {"tasks": [responses.task(task) for task in made], "failures": []}
+        failures = []
         for _ in range(int(data.get("count") or 1)):
             try:
-                task = self._launch(data, cluster, definition, data.get("group") or f"family:{definition['family']}")
-                started.append(responses.task(task))
+                made.append(
+                    self._launch(data, cluster, definition, data.get("group") or f"family:{definition['family']}")
+                )
             except capacity.PlacementError as full:
                 failures.append({"arn": full.instance, "reason": full.short})
-        return {"tasks": started, "failures": failures}
+        return {"tasks": [responses.task(task) for task in made], "failures": failures}
 
     def _launch(
         self, data: Json, cluster: Json, definition: Json, group: str, by: Deployment | None = None, apart: str = ""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "build/rehearsal-venv/bin"  # with what requirements.txt lists
 ACCOUNT, REGION = "123456789012", "eu-central-1"
-ROOT_KEY = (ACCOUNT, "not-a-secret", "")
+ROOT_SECRET = "not-a-secret"  # noqa: S105
 LONGEST = 300.0  # seconds; whatever takes longer hangs
 
 
@@ -80,9 +80,20 @@ class Emulator:
     needs to reach it; `environment` are these with the credentials of the account's root.
     """
 
-    def __init__(self, *arguments: str, pace: float = 10.0) -> None:
-        """Start it with arguments of its command, and wait until it answers. AWS's waits pass `pace` times faster."""
-        command = (f"--region={REGION}", f"--pace={pace:g}", "--until-input-ends", *arguments)
+    def __init__(
+        self,
+        *arguments: str,
+        pace: float = 10.0,
+        region: str = REGION,
+        account: str = ACCOUNT,
+        awkward: Iterable[str] = (),
+    ) -> None:
+        """Start it with arguments of its command, and wait until it answers.
+
+        AWS's waits pass `pace` times faster. `awkward` has faults of AWS itself, and `region` its partition.
+        """
+        self.region, self.account = region, account
+        command = (f"--region={region}", f"--account={account}", f"--pace={pace:g}", "--until-input-ends", *arguments)
         machine = {name: os.environ[name] for name in ("PATH", "DOCKER_HOST") if name in os.environ}
         self._server = Program("tests.emulator", *command, **machine)
         try:
@@ -92,17 +103,25 @@ class Emulator:
             raise
         assert self.url, "the emulator did not start"
         self.registry = self.url.removeprefix("http://")
-        endpoint = {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}
+        endpoint = {"AWS_ENDPOINT_URL": self.url, "AWS_REGION": region, "AWS_EC2_METADATA_DISABLED": "true"}
         self.variables = {**machine, **endpoint}
-        key = {"AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_DEFAULT_REGION": REGION}
+        key = {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": ROOT_SECRET, "AWS_DEFAULT_REGION": region}
         self.environment = {**self.variables, **key, "HOME": "/nonexistent"}
         self._client = Program("tests.emulator.client", **self.environment)
+        self.partition: str = self.behave(*awkward)["partition"]
+
+    def behave(self, *faults: str) -> Json:
+        """Have these faults of AWS itself, and no others; return the emulator's state."""
+        request = urllib.request.Request(f"{self.url}/_emulator", json.dumps(faults).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: Json = json.load(answer)
+        return found
 
     def __call__(
-        self, service: str, operation: str, credentials: tuple[str, str, str] = ROOT_KEY, /, **arguments: Any
+        self, service: str, operation: str, credentials: tuple[str, str, str] | None = None, /, **arguments: Any
     ) -> Json:
         """Call an operation of AWS's API by the names that botocore has, and return its answer. Raises CallError."""
-        self._client.write(json.dumps([service, operation, arguments, credentials]))
+        self._client.write(json.dumps([service, operation, arguments, credentials or (self.account, ROOT_SECRET, "")]))
         result: Json = json.loads(self._client.read())
         if "error" in result:
             raise CallError(result["error"], result["message"])

@@ -13,7 +13,7 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.core.router import extract_access_key_id
 from ministack.services import ecr
 
-from . import authorization
+from . import authorization, images
 from .environment import UNABLE, StartError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Registry:
 
     def install(self) -> None:
         """Put this registry in front of ministack's."""
+        images.install()
         ecr._repo_uri = lambda name: f"{self.address}/{name}"
         answer, serve = ecr.handle_request, ecr.handle_registry_request
 
@@ -45,10 +46,7 @@ class Registry:
                 return self._token(extract_access_key_id(headers, query))
             if action == "DescribeImageScanFindings":
                 return _findings(body)
-            answered = await answer(method, path, headers, body, query)
-            if action == "BatchDeleteImage":
-                _forget(str(json.loads(body or b"{}").get("repositoryName", "")))
-            return answered
+            return await answer(method, path, headers, body, query)
 
         async def registry(method: str, path: str, headers: Json, body: bytes, query: Json) -> Any:
             return self._refused(method, path, headers) or await serve(method, path, headers, body, query)
@@ -118,14 +116,6 @@ def _context(principal: Any, action: str, name: str) -> Any:
         region=region,
         principal_keys=principal.keys,
     )
-
-
-def _forget(name: str) -> None:
-    """Drop the manifests of deleted images."""
-    known = {image["imageDigest"] for image in ecr._images.get(name, [])}
-    manifests = ecr._manifest_blobs.get(name, {})
-    for digest in manifests.keys() - known:
-        del manifests[digest]
 
 
 def _findings(body: bytes) -> Any:

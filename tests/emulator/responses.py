@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from . import capacity, scheduler
@@ -27,6 +28,16 @@ def described(kind: str, names: Iterable[str], shown: Callable[[str], Json | Non
     found = {name: shown(name) for name in names}
     missing = [{"arn": name, "reason": "MISSING"} for name, value in found.items() if value is None]
     return {kind: [value for value in found.values() if value is not None], "failures": missing}
+
+
+def capacity_providers(theirs: Callable[[Json], Any], data: Json) -> Any:
+    """Return ministack's answer of DescribeCapacityProviders, with those that it did not find."""
+    status, headers, body = theirs(data)
+    found: Json = json.loads(body)
+    names = {provider[key] for provider in found["capacityProviders"] for key in ("name", "capacityProviderArn")}
+    missing = [name for name in data.get("capacityProviders") or [] if name not in names]
+    found["failures"] = [{"arn": name, "reason": "MISSING"} for name in missing]
+    return status, headers, json.dumps(found).encode()
 
 
 def chosen(source: Json, *keys: str) -> Json:

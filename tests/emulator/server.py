@@ -13,7 +13,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app
 
-from . import api, authorization, store
+from . import api, authorization, pages, partition, store, wire
+from .awkward import Awkward, UnknownKindError, hang_up
 from .limitations import LIMITATIONS
 from .load_balancers import Balancers
 from .model import World
@@ -26,6 +27,7 @@ from .tasks import Runner
 if TYPE_CHECKING:
     from .engine import Engine
     from .model import Json
+    from .wire import Answer, Call
 
 LAST_TASKS = 10.0  # seconds that tasks get to end by themselves before they are removed
 
@@ -38,6 +40,9 @@ class Server:
         self.region = region
         self.world = World(Pace(factor))
         self.engine = engine
+        self.awkward = Awkward(self.world)
+        carried_out = self.awkward.late(partition.translated(self._carry_out, partition.of(region)))
+        self.answer = self.awkward.at_the_door(pages.in_pages(carried_out, lambda: self.awkward.page))
         self.balancers = Balancers(self.world)
         self.registry = Registry(f"127.0.0.1:{port}")
         # Containers reach the host by their network's gateway; where the engine runs in a machine of its own, by name.
@@ -48,6 +53,7 @@ class Server:
         self.runner.ended = self.scheduler.ended
         authorization.install()
         store.install()
+        wire.install()
         self.registry.install()
         self.balancers.install()
         self.api.install()
@@ -64,6 +70,7 @@ class Server:
         config.loglevel = "WARNING"
         config.graceful_timeout = 1
         config.keep_alive_timeout = 75
+        config.include_date_header = False  # AWS's clock may be another
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stopped.set)
@@ -94,22 +101,47 @@ class Server:
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request: one to /_emulator here, all others by ministack."""
-        if scope["type"] != "http" or scope["path"] != "/_emulator":
-            if scope["type"] == "http":
-                # AWS's own API is always encrypted, and policies that demand it are held against every request.
-                scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+        if scope["type"] != "http":
             await app.app(scope, receive, send)
-            return
-        body = json.dumps(self.state()).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": body})
+        elif scope["path"] == "/_emulator":
+            answer = await self._behave(receive) if scope["method"] == "POST" else self._show()
+            await answer.send(send, self.awkward.date())
+        else:
+            # AWS's own API is always encrypted, and policies that demand it are held against every request.
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+            call = await wire.read(scope, receive)
+            if call is None:
+                await app.app(scope, receive, send)
+                return
+            answer = await self.answer(call)
+            if self.awkward.loses(call):
+                await hang_up(send)
+            else:
+                await answer.send(send, self.awkward.date())
+
+    async def _carry_out(self, call: Call) -> Answer:
+        return await wire.carry_out(app.app, call)
+
+    async def _behave(self, receive: Any) -> Answer:
+        """Have the faults that a request names, and no others."""
+        try:
+            self.awkward.set(frozenset(json.loads(await wire.whole(receive))))
+        except UnknownKindError as error:
+            return wire.Answer(400, [], str(error).encode())
+        return self._show()
+
+    def _show(self) -> Answer:
+        return wire.Answer(200, [(b"content-type", b"application/json")], json.dumps(self.state()).encode())
 
     def state(self) -> Json:
         """Return the state that AWS's API does not show."""
         with self.world.lock:
             return {
                 "region": self.region,
+                "partition": partition.of(self.region),
                 "pace": self.world.pace.factor,
+                "awkward": sorted(self.awkward.kinds),
+                "calls": self.awkward.calls,
                 "network": self.engine.network,
                 "gateway": self.engine.gateway,
                 "load_balancers": {arn.split("/")[-2]: f"http://{at}" for arn, at in self.balancers.addresses.items()},
@@ -124,4 +156,4 @@ def _hosts(gateway: str) -> tuple[list[str], str]:
             probe.bind((gateway, 0))
         except OSError:
             return ["127.0.0.1"], "host.docker.internal"
-    return ["127.0.0.1", gateway], gateway
+    return list(dict.fromkeys(["127.0.0.1", gateway])), gateway

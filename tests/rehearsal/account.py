@@ -73,7 +73,7 @@ class Account:
 
     def role(self, name: str) -> str:
         """Return the ARN of a role of the pipeline: `push` or `deploy`."""
-        return f"arn:aws:iam::{ACCOUNT}:role/colophon-{name}-{REGION}"
+        return f"arn:{self.aws.partition}:iam::{self.aws.account}:role/colophon-{name}-{self.aws.region}"
 
     def visitors(self) -> Visitors:
         """Return visitors of the site, who note which release answered them."""
