@@ -1,0 +1,42 @@
+"""Other partitions, by their region, and an account whose number begins with 0."""
+
+import pytest
+
+from tests.emulator import CallError, Emulator
+
+ACCOUNT = "012345678901"
+
+
+@pytest.fixture(scope="module", params=[("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def elsewhere(installed, request):
+    region, partition = request.param
+    aws = Emulator("--scripted", region=region, account=ACCOUNT)
+    assert aws.partition == partition
+    yield aws
+    aws.end()
+
+
+def test_every_arn_is_of_the_partition(elsewhere):
+    alarm = {"MetricName": "m", "Namespace": "n", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+    alarm |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    elsewhere("cloudwatch", "put_metric_alarm", AlarmName="alarm", **alarm)
+    arns = [
+        elsewhere("sts", "get_caller_identity")["Arn"],
+        elsewhere("ecs", "create_cluster", clusterName="site")["cluster"]["clusterArn"],
+        elsewhere("iam", "create_user", UserName="someone")["User"]["Arn"],
+        elsewhere("cloudwatch", "describe_alarms")["MetricAlarms"][0]["AlarmArn"],
+    ]
+    prefix = f"arn:{elsewhere.partition}:"
+    assert all(arn.startswith(prefix) and f":{ACCOUNT}:" in arn for arn in arns), arns
+
+
+def test_a_thing_is_found_by_its_arn_and_by_no_other_partitions(elsewhere):
+    arn = elsewhere("secretsmanager", "create_secret", Name="secret", SecretString="x")["ARN"]
+    assert elsewhere("secretsmanager", "describe_secret", SecretId=arn)["ARN"] == arn
+    with pytest.raises(CallError) as refused:
+        elsewhere("secretsmanager", "describe_secret", SecretId=arn.replace(elsewhere.partition, "aws"))
+    assert refused.value.code == "ResourceNotFoundException"
+
+
+def test_an_account_keeps_its_zero(elsewhere):
+    assert elsewhere("sts", "get_caller_identity")["Account"] == ACCOUNT
