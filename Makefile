@@ -95,7 +95,8 @@ try: setup-test ## Try the image that was built, and compose with it (needs Dock
 	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
 try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
-	@$(PYTEST) --dist=loadfile tests/emulator/tests/with_engine tests/rehearsal/tests/with_engine
+	@$(PYTEST) --dist=loadfile tests/emulator/tests/with_engine tests/rehearsal/tests/with_engine \
+	  tests/emulator/tests/scripted tests/rehearsal/tests/scripted
 
 rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm; ENV= plays on that environment's account)
 	@exec $(BIN)/python -m tests.rehearsal $(if $(filter command,$(origin ENV)),--env=$(ENV)) $(ARGS) $(SCENE)

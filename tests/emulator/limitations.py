@@ -24,5 +24,7 @@ LIMITATIONS = {
     "CloudWatch metrics of services and load balancers": "not published; an alarm has the state it is set to",
     "lifecycle policies of the registry and the buckets": "recorded only; nothing expires",
     "AWS's own times": "health checks, grace periods and draining pass faster; what a container takes is real",
-    "throttling and quotas of AWS's APIs": "none",
+    "throttling of AWS's APIs": "every third call with the fault `throttled`, else none",
+    "quotas of AWS's APIs": "none",
+    "ARNs in a task's metadata, in another partition": "those of the partition `aws`",
 }
