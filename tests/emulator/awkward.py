@@ -1,4 +1,4 @@
-"""Faults of AWS itself, between its door and whoever carries a call out; each can be combined with the others.
+"""Faults of AWS itself, which can be combined.
 
 Only what AWS documents, or what its command line is made to outlive, is a fault here.
 """
@@ -92,9 +92,9 @@ class Awkward:
         ahead = AHEAD if "clock" in self.kinds else 0.0
         return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=ahead)
 
-    # -- at the door
+    # -- faults of each call
 
-    def at_the_door(self, answer: Handler) -> Handler:
+    def faulty(self, answer: Handler) -> Handler:
         """Refuse, fail or delay calls before they are carried out."""
 
         async def handle(call: Call) -> Answer:
@@ -126,11 +126,12 @@ class Awkward:
         is_now = f"is now earlier than {earliest:{MOMENT}Z} ({now:{MOMENT}Z} - {minutes} min.)"
         return wire.error(call, 403, code, f"Signature expired: {signed} {is_now}")
 
-    def loses(self, call: Call) -> bool:
-        """Tell whether the answer to a call, which is carried out, never arrives."""
-        return "dropped" in self.kinds and call.writes and _first(call, self._dropped)
+    def loses(self, call: Call, answer: Answer) -> bool:
+        """Tell whether the answer to a call that was carried out never arrives."""
+        made = call.writes and answer.status < 300
+        return "dropped" in self.kinds and made and _first(call, self._dropped)
 
-    # -- behind it
+    # -- eventual consistency
 
     def late(self, answer: Handler) -> Handler:
         """Answer reads as if what was written a moment ago had not been."""
@@ -158,15 +159,15 @@ class Awkward:
         """Note what a read says before a call changes it."""
         given = call.input if call.operation in ("UpdateService", "PutParameter") else {}
         if call.operation == "UpdateService":
-            read = {"cluster": given["cluster"], "services": [given["service"]], "include": ["TAGS"]}
+            read = {"cluster": given.get("cluster"), "services": [given["service"]], "include": ["TAGS"]}
             operation = "DescribeServices"
         elif call.operation == "PutParameter":
             read, operation = {"Name": given["Name"]}, "GetParameter"
         else:
             return
         scope = {**call.scope, "headers": [_renamed(each, call.operation, operation) for each in call.scope["headers"]]}
-        asked = call.with_input(read).changed(operation=operation, scope=scope)
-        self._before[_name(asked)] = (time.time() + LATE, await answer(asked))
+        request = call.with_input(read).changed(operation=operation, scope=scope)
+        self._before[_name(request)] = (time.time() + LATE, await answer(request))
 
     def _without_new(self, call: Call, found: Answer) -> Answer:
         if call.operation == "ListTasks":

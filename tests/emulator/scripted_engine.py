@@ -107,7 +107,7 @@ class ScriptedEngine(Engine):
 
 
 def _tags(digest: str) -> list[str]:
-    """Return the tags of an image, whoever looks."""
+    """Return the tags of an image of any account."""
     images = [image for held in ecr._images.to_dict().values() for image in held]
     return [tag for image in images if image["imageDigest"] == digest for tag in image["imageTags"]]
 

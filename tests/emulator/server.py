@@ -42,7 +42,7 @@ class Server:
         self.engine = engine
         self.awkward = Awkward(self.world)
         carried_out = self.awkward.late(partition.translated(self._carry_out, partition.of(region)))
-        self.answer = self.awkward.at_the_door(pages.in_pages(carried_out, lambda: self.awkward.page))
+        self.answer = self.awkward.faulty(pages.in_pages(carried_out, lambda: self.awkward.page))
         self.balancers = Balancers(self.world)
         self.registry = Registry(f"127.0.0.1:{port}")
         # Containers reach the host by their network's gateway; where the engine runs in a machine of its own, by name.
@@ -114,7 +114,7 @@ class Server:
                 await app.app(scope, receive, send)
                 return
             answer = await self.answer(call)
-            if self.awkward.loses(call):
+            if self.awkward.loses(call, answer):
                 await hang_up(send)
             else:
                 await answer.send(send, self.awkward.date())
