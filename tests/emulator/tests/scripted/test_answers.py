@@ -7,12 +7,13 @@ from tests.emulator import CallError
 
 def test_a_call_that_is_made_twice_with_one_token_starts_one_task(aws, register):
     run = {"cluster": "site", "taskDefinition": register("once"), "clientToken": "one", "startedBy": "a test"}
-    first = aws("ecs", "run_task", **run)["tasks"][0]["taskArn"]
-    assert aws("ecs", "run_task", **run)["tasks"][0]["taskArn"] == first
+    started = lambda **changed: [task["taskArn"] for task in aws("ecs", "run_task", **run | changed)["tasks"]]  # noqa: E731
+    first = started()
+    assert started() == first
     with pytest.raises(CallError) as refused:
-        aws("ecs", "run_task", **{**run, "startedBy": "another"})
+        started(startedBy="another")
     assert refused.value.code == "ConflictException"
-    assert aws("ecs", "run_task", **{**run, "clientToken": "two"})["tasks"][0]["taskArn"] != first
+    assert started(clientToken="two") != first
 
 
 def test_a_capacity_provider_that_is_not_there_is_a_failure_of_the_answer(aws):

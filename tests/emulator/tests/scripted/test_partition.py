@@ -1,5 +1,7 @@
 """Other partitions, by their region, and an account whose number begins with 0."""
 
+import json
+
 import pytest
 
 from tests.emulator import CallError, Emulator
@@ -40,3 +42,16 @@ def test_a_thing_is_found_by_its_arn_and_by_no_other_partitions(elsewhere):
 
 def test_an_account_keeps_its_zero(elsewhere):
     assert elsewhere("sts", "get_caller_identity")["Account"] == ACCOUNT
+
+
+def test_a_signature_is_of_the_request_that_was_sent(elsewhere):
+    elsewhere("iam", "create_user", UserName="signer")
+    may = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    elsewhere("iam", "put_user_policy", UserName="signer", PolicyName="all", PolicyDocument=json.dumps(may))
+    key = elsewhere("iam", "create_access_key", UserName="signer")["AccessKey"]
+    user, secret = elsewhere("iam", "get_user", UserName="signer")["User"]["Arn"], key["SecretAccessKey"]
+    role = {"RoleName": "signed", "AssumeRolePolicyDocument": json.dumps({"Principal": {"AWS": user}})}
+    assert elsewhere("iam", "create_role", (key["AccessKeyId"], secret, ""), **role)["Role"]["RoleName"] == "signed"
+    with pytest.raises(CallError) as refused:
+        elsewhere("iam", "create_role", (key["AccessKeyId"], "not the secret", ""), **role)
+    assert refused.value.code == "SignatureDoesNotMatch"
