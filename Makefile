@@ -94,7 +94,7 @@ try: setup-test ## Try the image that was built, and compose with it (needs Dock
 # In this folder, not in /tmp: the engine opens the files that compose names, and from a job's container it sees this one.
 	@$(PYTEST) --dist=loadfile --basetemp=build/try tests/image
 
-try-emulator: setup-test setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
+try-emulator: setup-test setup-delivery setup-rehearsal ## Try the emulator of AWS that the rehearsal plays on (needs Docker; BASE= names another base)
 	@$(PYTEST) --dist=loadfile tests/emulator/tests/with_engine tests/rehearsal/tests/with_engine \
 	  tests/emulator/tests/scripted tests/rehearsal/tests/scripted
 
