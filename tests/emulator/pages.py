@@ -37,7 +37,6 @@ class Paged(NamedTuple):
     limit: str
     next: str
     lists: tuple[str, ...]
-    more: bool  # whether it says beside the token that there is more
 
 
 @cache
@@ -59,7 +58,7 @@ def paged(service: str, operation: str) -> Paged | None:
         for names, members in ((TOKENS, given), (LIMITS, given), (NEXT, found))
     )
     lists = tuple(name for name, shape in found.items() if shape.type_name == "list")
-    return Paged(token, limit, following, lists, "IsTruncated" in found) if token and following and lists else None
+    return Paged(token, limit, following, lists) if token and following and lists else None
 
 
 def in_pages(answer: Handler, largest: Callable[[], int | None]) -> Handler:

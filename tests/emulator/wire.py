@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/([\w-]+)/")
 BOTOCORE = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "states": "stepfunctions"}
+READING = ("Describe", "Get", "List", "BatchGet", "BatchCheck", "Head", "Assume", "Filter")
 XML = {"query": "text/xml", "ec2": "text/xml", "s3": "application/xml"}
 
 
@@ -40,7 +41,7 @@ class Call:
     @property
     def writes(self) -> bool:
         """True if the operation changes something."""
-        return not self.operation.startswith(("Describe", "Get", "List", "Batch", "Head", "Assume", "Filter"))
+        return not self.operation.startswith(READING)
 
     @property
     def input(self) -> Json:
