@@ -25,7 +25,7 @@ def three(shared):
 def test_a_page_has_as_many_items_as_were_wanted_and_the_next_begins_where_it_ended(aws, three):
     listing = ("ecs", "list_task_definition_families")
     first = aws(*listing, maxResults=2)
-    second = aws(*listing, maxResults=2, nextToken=first["nextToken"])
+    second = aws(*listing, maxResults=100, nextToken=first["nextToken"])
     assert len(first["families"]) == 2
     assert first["families"] + second["families"] == aws(*listing)["families"]
     assert "nextToken" not in second
