@@ -11,7 +11,7 @@ from delivery.deployment.outcomes import Outcome
 from tests.emulator import REGION, docker, until
 from tests.instance_metadata import InstanceMetadata
 
-from . import changes
+from . import awkward_scenes, changes
 from .account import BUCKET, OWNER, RESTORED, SetupError
 from .clone import token
 from .stage import Scene
@@ -390,25 +390,6 @@ def a_rollback(stage: Stage) -> Ended:
     return ended
 
 
-def on_an_awkward_aws(*faults: str) -> Callable[[Stage], Ended]:
-    """Return a scene in which AWS behaves so during a deployment (tests/emulator/awkward.py)."""
-
-    def play(stage: Stage) -> Ended:
-        stage.account.aws.behave(*faults)
-        try:
-            return stage.again("--force")
-        finally:
-            stage.account.aws.behave()
-
-    return play
-
-
-def a_clock_that_is_off(stage: Stage) -> Ended:
-    ended = on_an_awkward_aws("clock")(stage)
-    assert "Signature expired" in ended.said, "the output does not say what is wrong"
-    return ended
-
-
 NO_ROLE = "does not let this pipeline assume the role"
 AT_ONCE = broken("End at once", changes.EXITS, "This release ends at once")
 NOT_UNIQUE = broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language")
@@ -448,14 +429,7 @@ SCENES = (
     Scene("alarm on before", an_alarm_before, LIVE),
     Scene("release that bakes long", a_long_bake, LIVE),
     Scene("instances that start first", instances_that_start_first, LIVE),
-    Scene("aws throttles", on_an_awkward_aws("throttled"), LIVE),
-    Scene("aws shows things late", on_an_awkward_aws("late"), LIVE),
-    Scene("aws has short pages", on_an_awkward_aws("paged"), LIVE),
-    Scene("aws fails once each", on_an_awkward_aws("error"), LIVE),
-    Scene("aws loses answers", on_an_awkward_aws("dropped"), LIVE),
-    Scene("aws is slow", on_an_awkward_aws("slow"), LIVE),
-    Scene("aws is awkward", on_an_awkward_aws("throttled", "late", "paged", "dropped"), LIVE, short=True),
-    Scene("clock that is off", a_clock_that_is_off, REFUSED),
+    *awkward_scenes.SCENES,
     Scene("older commit", an_older_commit, REFUSED, "is older than", needs=2),
     Scene("rollback", a_rollback, LIVE, needs=2, short=True),
 )
