@@ -14,6 +14,7 @@ import threading
 from urllib.parse import urlsplit
 
 from . import upstream
+from .interface import WRONG_ANSWERS
 
 
 def main() -> int:
@@ -69,7 +70,7 @@ def main() -> int:
         if server:
             server.end()
         engine.clean(f"127.0.0.1:{port}")
-    return 0
+    return WRONG_ANSWERS if server and server.judge.wrong else 0
 
 
 def _end_with_input() -> None:

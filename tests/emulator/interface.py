@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "build/rehearsal-venv/bin"  # with what requirements.txt lists
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 ROOT_SECRET = "not-a-secret"  # noqa: S105
+WRONG_ANSWERS = 3  # the emulator's exit status after an answer that AWS's models do not allow
 LONGEST = 300.0  # seconds; whatever takes longer hangs
 
 
@@ -73,6 +74,19 @@ class Program:
         return self.process.returncode
 
 
+class Client(Program):
+    """A program that calls AWS's API, or what stands for it, as botocore does."""
+
+    def __call__(self, service: str, operation: str, credentials: tuple[str, str, str], arguments: Json) -> Json:
+        """Call an operation, and return its answer. Raises CallError."""
+        self.write(json.dumps([service, operation, arguments, credentials]))
+        result: Json = json.loads(self.read())
+        if "error" in result:
+            raise CallError(result["error"], result["message"])
+        answer: Json = result["answer"]
+        return answer
+
+
 class Emulator:
     """A running emulator, which ends with this process at the latest.
 
@@ -107,7 +121,7 @@ class Emulator:
         self.variables = {**machine, **endpoint}
         key = {"AWS_ACCESS_KEY_ID": account, "AWS_SECRET_ACCESS_KEY": ROOT_SECRET, "AWS_DEFAULT_REGION": region}
         self.environment = {**self.variables, **key, "HOME": "/nonexistent"}
-        self._client = Program("tests.emulator.client", **self.environment)
+        self._client = Client("tests.emulator.client", **self.environment)
         self.partition: str = self.behave(*awkward)["partition"]
 
     def behave(self, *faults: str) -> Json:
@@ -121,12 +135,7 @@ class Emulator:
         self, service: str, operation: str, credentials: tuple[str, str, str] | None = None, /, **arguments: Any
     ) -> Json:
         """Call an operation of AWS's API by the names that botocore has, and return its answer. Raises CallError."""
-        self._client.write(json.dumps([service, operation, arguments, credentials or (self.account, ROOT_SECRET, "")]))
-        result: Json = json.loads(self._client.read())
-        if "error" in result:
-            raise CallError(result["error"], result["message"])
-        answer: Json = result["answer"]
-        return answer
+        return self._client(service, operation, credentials or (self.account, ROOT_SECRET, ""), arguments)
 
     def cli(self, command: str, *more: str) -> Any:
         """Run the real `aws` command, and return its output, read as JSON where it is. Raises CallError."""
@@ -147,10 +156,14 @@ class Emulator:
         docker(f"login --username=AWS --password-stdin {self.registry}", feed=self.cli("ecr get-login-password"))
 
     def end(self, how: signal.Signals | None = signal.SIGTERM) -> int:
-        """End the emulator with all that it made, and return its exit status. Without a signal its input just ends."""
+        """End the emulator with all that it made, and return its exit status. Without a signal its input just ends.
+
+        Raises AssertionError when it gave an answer that AWS's models do not allow.
+        """
         self._client.close()
         status = self._server.close(how)
         subprocess.run(["docker", "logout", self.registry], capture_output=True, check=False)
+        assert status != WRONG_ANSWERS, "the emulator gave answers that AWS's models do not allow: it named them above"
         return status
 
 

@@ -13,8 +13,9 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app
 
-from . import api, authorization, pages, partition, store, wire
+from . import api, authorization, pages, partition, schemas, store, wire
 from .awkward import Awkward, UnknownKindError, hang_up
+from .judge import Judge
 from .limitations import LIMITATIONS
 from .load_balancers import Balancers
 from .model import World
@@ -58,6 +59,9 @@ class Server:
         self.balancers.install()
         self.api.install()
         Stacks(self.world, self.balancers, database).install()
+        schemas.install(region)
+        self.judge = Judge()
+        self.judge.install()
         # ministack removes containers that are not its own; these are, and are removed here.
         app._stop_docker_containers = lambda *_: None
         app.container_reaper.start = lambda *_: None
@@ -145,6 +149,8 @@ class Server:
                 "network": self.engine.network,
                 "gateway": self.engine.gateway,
                 "load_balancers": {arn.split("/")[-2]: f"http://{at}" for arn, at in self.balancers.addresses.items()},
+                "judged": dict(self.judge.judged),
+                "wrong": self.judge.wrong,
                 "limitations": [{"what": what, "why": why} for what, why in LIMITATIONS.items()],
             }
 

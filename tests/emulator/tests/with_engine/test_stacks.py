@@ -220,6 +220,20 @@ def test_another_change_that_fails_gives_it_what_the_stack_last_made_of_it(drift
     assert shown(aws)["taskDefinition"] != drifted
 
 
+def test_a_property_that_cloudformation_does_not_know_fails_the_stack(aws):
+    planted = "Resources: {Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: planted, ClusterNme: planted}}}"
+    aws("cloudformation", "create_stack", StackName="planted", TemplateBody=planted)
+    events = until(lambda: _rolled_back(aws, "planted"))
+    (reason,) = (event["ResourceStatusReason"] for event in events if event["ResourceStatus"] == "CREATE_FAILED")
+    assert reason.startswith("Properties validation failed for resource Cluster with message: #/ClusterNme: ")
+    assert "planted" not in str(aws("ecs", "list_clusters")["clusterArns"])
+
+
+def _rolled_back(aws, name):
+    events = aws("cloudformation", "describe_stack_events", StackName=name)["StackEvents"]
+    return events if events[0]["ResourceStatus"] == "ROLLBACK_COMPLETE" else None
+
+
 def test_a_stack_that_is_deleted_leaves_no_task(made, aws):
     aws("cloudformation", "delete_stack", StackName="stacked")
     until(lambda: not _stacks(aws))
