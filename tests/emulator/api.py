@@ -83,6 +83,7 @@ class Api:
         settings["taskDefinition"] = store.definition(data.get("taskDefinition"))["taskDefinitionArn"]
         settings.setdefault("deploymentController", {"type": "ECS"})
         settings.setdefault("schedulingStrategy", "REPLICA")
+        settings.setdefault("propagateTags", "NONE")
         configuration = settings.get("deploymentConfiguration") or {}
         usual = {"strategy": "ROLLING", "maximumPercent": 200, "minimumHealthyPercent": 100, "bakeTimeInMinutes": 0}
         settings["deploymentConfiguration"] = {**usual, **configuration}

@@ -9,12 +9,15 @@ import base64
 import json
 import sys
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @cache
@@ -32,18 +35,23 @@ def plain(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
 
 
-def main() -> None:
+def answered(line: str) -> dict[str, Any]:
+    """Return the line that answers one, as a mapping."""
+    service, operation, arguments, credentials = json.loads(line)
+    try:
+        answer = getattr(client(service, tuple(credentials)), operation)(**arguments)
+    except ClientError as error:
+        return {"error": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}
+    except BotoCoreError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    answer.pop("ResponseMetadata", None)
+    return {"answer": answer}
+
+
+def main(answer: Callable[[str], dict[str, Any]] = answered) -> None:
+    """Answer each line of the input."""
     for line in sys.stdin:
-        service, operation, arguments, credentials = json.loads(line)
-        try:
-            answer = getattr(client(service, tuple(credentials)), operation)(**arguments)
-            answer.pop("ResponseMetadata", None)
-            result = {"answer": answer}
-        except ClientError as error:
-            result = {"error": error.response["Error"]["Code"], "message": error.response["Error"]["Message"]}
-        except BotoCoreError as error:
-            result = {"error": type(error).__name__, "message": str(error)}
-        print(json.dumps(result, default=plain), flush=True)
+        print(json.dumps(answer(line), default=plain), flush=True)
 
 
 if __name__ == "__main__":
