@@ -69,7 +69,7 @@ def _specification(app: Flask) -> dict[str, Any]:
         plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)],
         info={
             "description": "A catalogue of books. Reading is free; writing needs a token.",
-            "license": {"name": "MIT"},
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
         servers=[{"url": state.of(app).settings.site_url}],
     )

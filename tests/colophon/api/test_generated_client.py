@@ -10,7 +10,6 @@ import pytest
 
 from tests.conftest import any_database
 
-pytestmark = [any_database, pytest.mark.slow]
 GENERATOR = Path(sys.executable).with_name("openapi-python-client")
 
 
@@ -32,9 +31,16 @@ def generated(app, client, tmp_path, monkeypatch):
     )
 
 
+@any_database
+@pytest.mark.slow
 def test_a_generated_client_reads_books_and_problems(generated):
     listed = generated("get_api_v_books", q="moby")
     assert [book.title for book in listed.books] == ["Moby-Dick"]
     book = generated("get_api_v_books_name", name=listed.books[0].slug)
     assert (book.title, book.authors[0].name, book.year) == ("Moby-Dick", "Herman Melville", 1851)
     assert generated("get_api_v_books_name", name="no-book").status == 404
+
+
+@any_database
+def test_the_licence_has_the_identifier_without_which_openapi_generator_refuses_the_specification(client):
+    assert client.get("/api/v1/openapi.json").json["info"]["license"]["identifier"] == "MIT"
