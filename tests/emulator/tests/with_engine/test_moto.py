@@ -11,10 +11,11 @@ import pytest
 
 from tests.delivery.aws.calls import DEPLOY, PUSH
 from tests.emulator import REGION, Emulator
-from tests.emulator.interface import ROOT_KEY, Client
+from tests.emulator.interface import Client
 from tests.emulator.tests.with_engine.deployment_calls import played
 
 ERROR = "! "
+KEY = ("a-fake", "a-fake", "")
 # moto has no deployments of services, and breaks down where a task is not there.
 UNKNOWN_TO_MOTO = {
     "ecs.list_service_deployments",
@@ -81,7 +82,7 @@ def answered_by_moto(ready):
     client = Client("tests.emulator.tests.with_engine.moto_client", AWS_DEFAULT_REGION=REGION)
 
     def moto(service, operation, /, **arguments):
-        return client(service, operation, ROOT_KEY, arguments)
+        return client(service, operation, KEY, arguments)
 
     try:
         moto("ecs", "create_cluster", clusterName="site")

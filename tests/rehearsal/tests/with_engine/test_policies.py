@@ -9,8 +9,9 @@ from delivery.aws.stacks.update import ECS, STACKS
 from tests.cloudformation import parse, resolve, walk
 from tests.ecs.conftest import GIVEN
 from tests.emulator import REGION, CallError
-from tests.emulator.interface import ROOT_KEY, Client
+from tests.emulator.interface import Client
 
+KEY = ("a-fake", "a-fake", "")
 # What stands for each ARN that only AWS knows.
 ARN = "arn:aws:ecs:eu-central-1:123456789012:cluster/colophon"
 OPERATIONS = {
@@ -35,12 +36,12 @@ def policies(**given):
 def refusal(ready):
     """Return moto's refusal of a policy; empty when it takes it."""
     moto = Client("tests.emulator.tests.with_engine.moto_client", AWS_DEFAULT_REGION=REGION)
-    moto("iam", "create_role", ROOT_KEY, {"RoleName": "site", "AssumeRolePolicyDocument": "{}"})
+    moto("iam", "create_role", KEY, {"RoleName": "site", "AssumeRolePolicyDocument": "{}"})
 
     def refused(held_by, text):
         operation, more = OPERATIONS[held_by]
         try:
-            moto("iam", operation, ROOT_KEY, {"RoleName": "site", "PolicyDocument": text, **more})
+            moto("iam", operation, KEY, {"RoleName": "site", "PolicyDocument": text, **more})
         except CallError as error:
             return str(error)
         return ""
