@@ -7,6 +7,8 @@ from typing import Any
 
 import botocore.session
 
+PLURALS = {"PlacementStrategies": "placementStrategy"}  # CloudFormation's names that are not the API's
+
 
 @cache
 def _model() -> Any:
@@ -14,17 +16,25 @@ def _model() -> Any:
 
 
 def as_request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return a template's properties as the input of an operation of ECS, without those that it does not have."""
-    found: dict[str, Any] = conform(properties, _model().operation_model(operation).input_shape)
+    """Return a template's properties as the input of an operation of ECS. Raises ValueError for one that it has not."""
+    shape = _model().operation_model(operation).input_shape
+    # What a service is created with and cannot be changed by UpdateService stays as it was.
+    created = _model().operation_model("CreateService").input_shape.members if operation == "UpdateService" else {}
+    lasting = {name.lower() for name in created.keys() - shape.members.keys()}
+    found: dict[str, Any] = conform({key: properties[key] for key in properties if key.lower() not in lasting}, shape)
     return found
 
 
 def conform(value: Any, shape: Any) -> Any:
-    """Return a value in the spelling and the types of a shape of botocore's."""
+    """Return a value in the spelling and the types of a shape of botocore's. Raises ValueError where it cannot."""
     if shape.type_name == "structure":
         members = {name.lower(): (name, member) for name, member in shape.members.items()}
-        known = ((members[key.lower()], inner) for key, inner in value.items() if key.lower() in members)
-        return {name: conform(inner, member) for (name, member), inner in known}
+        found = {}
+        for key, inner in value.items():
+            if (name := PLURALS.get(key, key).lower()) not in members:
+                raise ValueError(f"{shape.name} of ECS's API has no {key}")
+            found[members[name][0]] = conform(inner, members[name][1])
+        return found
     if shape.type_name == "list":
         return [conform(inner, shape.member) for inner in value]
     if shape.type_name == "map":

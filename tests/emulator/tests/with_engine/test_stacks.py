@@ -76,7 +76,7 @@ Resources:
     Properties:
       {ServiceName: stacked, Cluster: !Ref Cluster, TaskDefinition: !Ref Definition,
       DesiredCount: !If [Counted, !Ref Count, !Ref AWS::NoValue],
-      HealthCheckGracePeriodSeconds: 30,
+      HealthCheckGracePeriodSeconds: 30, PlacementStrategies: [{Type: binpack, Field: memory}],
       LoadBalancers: [{ContainerName: site, ContainerPort: 8000, TargetGroupArn: !Ref Group}],
       DeploymentConfiguration: {DeploymentCircuitBreaker: {
         Enable: true, Rollback: true, ThresholdConfiguration: {Type: COUNT, Value: 1}}}}
@@ -130,6 +130,7 @@ def test_a_service_of_a_stack_follows_its_template(made, aws):
     assert service["desiredCount"] == 0
     assert service["healthCheckGracePeriodSeconds"] == 30
     assert service["capacityProviderStrategy"] == [{"capacityProvider": "stacked", "weight": 1}]
+    assert service["placementStrategy"] == [{"type": "binpack", "field": "memory"}]
     breaker = service["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker["thresholdConfiguration"] == {"type": "COUNT", "value": 1}
 
