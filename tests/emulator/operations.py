@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 SIGNED = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 # Services whose name in signatures is another than in botocore.
 NAMES = {"elasticloadbalancing": "elbv2", "monitoring": "cloudwatch", "states": "stepfunctions"}
-NAMED = re.compile(
-    r"/service/\w+/operation/(\w+)"
-)  # https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+# https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+NAMED = re.compile(r"/service/\w+/operation/(\w+)")
 
 
 @cache
@@ -38,14 +37,13 @@ def called(method: str, path: str, headers: Mapping[str, str], body: bytes, quer
     service = model(NAMES.get(signed[1], signed[1]) if signed else "sts")
     in_path = NAMED.fullmatch(path)
     name = in_path[1] if in_path else headers.get("x-amz-target", "").rpartition(".")[2] or (action or [""])[0]
-    if name:
-        found = [service.operation_model(name)] if name in service.operation_names else []
-    else:
-        every = [service.operation_model(each) for each in service.operation_names]
-        found = [each for each in every if _fit(each, method, path, {**headers, **query})]
-    if not found:
+    if name in service.operation_names:
+        return service.operation_model(name)
+    every = () if name else map(service.operation_model, service.operation_names)
+    fits = {each: fit for each in every if (fit := _fit(each, method, path, {**headers, **query}))}
+    if not fits:
         raise LookupError(f"{service.service_name} has no operation {name or f'{method} {path}'}")
-    return max(found, key=lambda each: _fit(each, method, path, {**headers, **query}))
+    return max(fits, key=fits.__getitem__)
 
 
 def _fit(operation: Any, method: str, path: str, given: Mapping[str, Any]) -> int:

@@ -53,8 +53,8 @@ def differences(operation: Any, status: int, headers: Mapping[str, str], body: b
             yield from _unlike(operation.output_shape or NOTHING, said, "")
         else:
             yield from _unlisted(operation, answers.error(operation, headers, body))
-    except ValueError as wrong:
-        yield f"{wrong}"
+    except (ValueError, LookupError) as wrong:
+        yield f"it cannot be read: {wrong!r}"
 
 
 def _unlisted(operation: Any, code: str) -> Iterator[str]:
