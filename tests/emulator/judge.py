@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 CODE = "WrongAnswer"  # of the error that takes a wrong answer's place
 # What ministack has in its answers, and AWS has not.
+OF_A_VPC = rb"<(mainRouteTable|defaultNetworkAcl|defaultSecurityGroup)Id>[^<]*</\1Id>"
+OF_A_TASK_DEFINITION = rb'"(pid|ipc)Mode": ?"", ?'
 SURPLUS = {
     "cloudformation DescribeChangeSet": rb"<ChangeSetType>\w*</ChangeSetType>",
-    "ec2 CreateVpc": rb"<(mainRouteTable|defaultNetworkAcl|defaultSecurityGroup)Id>[^<]*</\1Id>",
-    "ecs DescribeTaskDefinition": rb'"(pid|ipc)Mode": ?"", ?',
-    "ecs RegisterTaskDefinition": rb'"(pid|ipc)Mode": ?"", ?',
+    "ec2 CreateVpc": OF_A_VPC,
+    "ec2 DescribeVpcs": OF_A_VPC,
+    "ecs DescribeCapacityProviders": rb', ?"autoScalingGroupProvider": ?\{\}',
+    "ecs DescribeTaskDefinition": OF_A_TASK_DEFINITION,
+    "ecs RegisterTaskDefinition": OF_A_TASK_DEFINITION,
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import botocore.session
+from botocore.exceptions import UnknownServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,11 @@ NAMED = re.compile(r"/service/\w+/operation/(\w+)")
 
 @cache
 def model(service: str) -> Any:
-    """Return botocore's model of a service."""
-    return botocore.session.get_session().get_service_model(service)
+    """Return botocore's model of a service. Raises LookupError."""
+    try:
+        return botocore.session.get_session().get_service_model(service)
+    except UnknownServiceError:
+        raise LookupError(f"botocore has no service {service}") from None
 
 
 def called(method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Any:
@@ -49,8 +53,8 @@ def called(method: str, path: str, headers: Mapping[str, str], body: bytes, quer
 def _fit(operation: Any, method: str, path: str, given: Mapping[str, Any]) -> int:
     """Return how much of a REST operation's own a request has; 0 when it is another operation's."""
     place, _, words = operation.http["requestUri"].partition("?")
-    pattern = re.sub(r"\\{\w+(\\\+)?\\}", lambda found: ".+" if found[1] else "[^/]+", re.escape(place))
-    if operation.http["method"] != method or not re.fullmatch(pattern, path.rstrip("/") or "/"):
+    pattern = re.sub(r"\\{\w+(\\\+)?\\}", lambda found: ".+" if found[1] else "[^/]+", re.escape(place.rstrip("/")))
+    if operation.http["method"] != method or not re.fullmatch(pattern, path.rstrip("/")):
         return 0
     literal = parse_qs(words, keep_blank_values=True)
     literal.pop("x-id", None)  # a hint for logs, which botocore does not send

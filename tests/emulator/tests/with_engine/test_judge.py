@@ -84,12 +84,12 @@ def test_what_a_model_does_not_allow_is_found(found, number):
 
 
 def test_a_wrong_answer_fails_its_call_and_the_whole_run(ready):
-    """ministack describes a VPC with members that AWS does not know; only this test calls it."""
+    """ministack's settings of an account are of a type that AWS does not have; only this test calls for them."""
     aws = Emulator()
     try:
-        with pytest.raises(CallError, match=r"WrongAnswer: ec2 DescribeVpcs: Vpcs\[0\].<\w+> is no member of Vpc"):
-            aws("ec2", "describe_vpcs")
-        assert aws.state()["wrong"][0].startswith("ec2 DescribeVpcs: ")
+        with pytest.raises(CallError, match=r"WrongAnswer: ecs ListAccountSettings: settings\[0\].type is 'aws'"):
+            aws("ecs", "list_account_settings")
+        assert aws.state()["wrong"][0].startswith("ecs ListAccountSettings: ")
     finally:
         with pytest.raises(AssertionError, match="answers that AWS's models do not allow"):
             aws.end()
