@@ -14,7 +14,7 @@ DOCUMENT = (ROOT / "docs/architecture.md").read_text()
 NEVER = "**never run**"
 # What our own programs, people and pip read; built assets are the pages'.
 OURS = """
-*.py *.md LICENSE tests/* assets/* bench/* *requirements.txt .github/* .gitlab/*
+*.py *.md LICENSE tests/* *requirements.txt
 src/colophon/data/* src/colophon/static/* src/colophon/database/migrations/*
 """
 
