@@ -61,7 +61,7 @@ class Account:
     sources: Path
     choices: tuple[str, ...]
     logs: Path
-    database: str
+    database: str = ""
 
     def set_owner(self, password: str) -> None:
         """Give the database's owner a password, as RDS does."""
