@@ -12,7 +12,7 @@ endif
 
 # A step leaves its exit code in build/exit-code, for make ends with 2 whatever it is: a pipeline's line is
 # `make deploy || exit $(cat build/exit-code)`. Until the step itself has ended it is 1, so that no earlier one's is read.
-STEPS := scan build scan-image push plan preflight deploy rollback status history stacks
+STEPS := scan build scan-image push plan preflight deploy rollback rotate status history stacks
 ifneq ($(filter $(STEPS),$(MAKECMDGOALS)),)
 $(shell mkdir -p build && echo 1 >build/exit-code)
 endif

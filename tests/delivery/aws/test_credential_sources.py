@@ -155,7 +155,7 @@ def test_a_job_says_which_source_and_which_role_it_works_with(
         monkeypatch.setenv(variable, value)
     result = deliver("status")
     assert result.exit_code == 0, result.output
-    said = f"Credentials: {name}, arn:aws:sts::111122223333:assumed-role/colophon-deploy/job-1."
+    said = f"Credentials: {name}, arn:aws:sts::111122223333:assumed-role/colophon-deploy-eu-central-1/job-1."
     assert result.output.splitlines().count(said) == 1
 
 

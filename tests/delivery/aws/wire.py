@@ -22,6 +22,8 @@ TOKEN = re.compile(r"(next|continuation)?(token|marker)|istruncated", re.IGNOREC
 CHECKED = ("Checksum", "ContentLength")  # headers of S3's, which must fit the body
 # Headers that no call depends on; version 2 of the CLI takes another checksum than version 1.
 VARYING = re.compile(r"authorization|amz-sdk|user-agent|x-amz-(date|content-sha256|checksum|sdk)|host|accept", re.I)
+# An idempotency token that the CLI makes itself, another one for each call.
+MADE_UP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -72,7 +74,7 @@ def _plain(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _read(body: bytes) -> Any:
-    text = body.decode()
+    text = MADE_UP.sub("a-token", body.decode())
     return json.loads(text) if text.startswith("{") else sorted(parse_qsl(text)) or text
 
 
@@ -143,7 +145,7 @@ def _text(shape: Any) -> str:
             return "7"
         case "blob":
             return "Ymxv"
-    return str(shape.enum[0]) if shape.enum else f"a {shape.name}"
+    return str(shape.enum[0]) if shape.enum else f"a-{shape.name}"
 
 
 def _json(shape: Any, seen: tuple[str, ...] = ()) -> Any:
