@@ -134,7 +134,8 @@ class Rollout:
             late = deadlines.look(progress, passed)
             tally = self._meter.tally()
             moving = (f"{deadlines.spent(progress.stage):.0f} s", tally.text() if tally else "")
-            self._display.block([progress.stage.value, *progress.lines], ", ".join(filter(None, moving)))
+            stage = [] if progress.state.ended else [progress.stage.value]
+            self._display.block([*stage, *progress.lines], ", ".join(filter(None, moving)))
             if until(progress):
                 break
             if late and seconds is None:

@@ -314,9 +314,11 @@ def test_what_ends_the_watching_of_a_bake_undoes_nothing(deploy, target, clock, 
 def test_the_stage_is_shown_when_it_changes(deploy, target, clock, capsys):
     target.states = [going(Stage.CAPACITY), going(Stage.CAPACITY), going(Stage.HEALTHY), BAKING, State.DONE]
     deploy(SLOW)
-    shown = [line for line in capsys.readouterr().out.splitlines() if "; a line; " in line]
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line for line in lines if "; a line; " in line]
     assert [line.split("; ")[0] for line in shown] == ["waiting for capacity", "being checked", "baking"]
     assert shown[1].split("; ")[2].startswith("0 s")
+    assert any(line.startswith("done; ") for line in lines)  # which is in no stage any more
 
 
 def test_the_story_names_no_cloud_and_no_pipeline():
