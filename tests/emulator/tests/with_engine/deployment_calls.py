@@ -71,6 +71,9 @@ def prepare(account: Callable[..., dict[str, Any]]) -> dict[str, str]:
         "s3", "create_bucket", Bucket="receipts-site", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
     account("secretsmanager", "create_secret", Name="site/database", SecretString="a fake")
+    alarm = {"AlarmName": "site", "Namespace": "site", "MetricName": "errors", "Statistic": "Sum", "Period": 60}
+    alarm |= {"EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+    account("cloudwatch", "put_metric_alarm", **alarm)
     account("ecs", "create_cluster", clusterName="site")
     account("ecr", "create_repository", repositoryName="site", imageTagMutability="IMMUTABLE")
     return {"role": role, "group": group}
@@ -111,6 +114,7 @@ def records(call: Recorder) -> None:
     call("", "logs.describe_log_groups", logGroupNamePrefix="/site")
     call("", "logs.get_log_events", logGroupName="/site", logStreamName="a", startFromHead=True)
     call("unknown", "logs.get_log_events", logGroupName="/site", logStreamName="none")
+    call("", "cloudwatch.describe_alarms", AlarmNames=["site", "none"])
     call("", "sts.get_caller_identity")
     call("", "iam.get_role", RoleName="site")
     call("unknown", "iam.get_role", RoleName="none")
@@ -128,6 +132,7 @@ def service(call: Recorder, role: str, group: str) -> None:
     call("", "ecs.describe_clusters", clusters=["site", "none"])
     call("", "ecs.describe_capacity_providers", capacityProviders=["none"])
     instances = call("", "ecs.list_container_instances", **here).get("containerInstanceArns", [])
+    call("", "ec2.describe_instance_types", InstanceTypes=["t3.small"])
     call("", "ecs.describe_container_instances", **here, containerInstances=[*instances, "0" * 32])
     call("unknown", "ecs.describe_task_definition", taskDefinition="none")
     call("", "ecs.register_task_definition", **definition)
