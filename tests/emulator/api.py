@@ -98,7 +98,7 @@ class Api:
         service = Service(arn, *place, settings, int(data.get("desiredCount", 1)))
         self.world.services[arn] = service
         ecs._tags[arn] = data.get("tags") or []
-        scheduler.deploy(service)
+        scheduler.deploy(service, store.alarmed(service))
         return {"service": responses.service(self.world, service)}
 
     def update_service(self, data: Json) -> Json:
@@ -116,7 +116,7 @@ class Api:
             service.desired = int(data["desiredCount"])
             service.steady = False
         if redeploys or data.get("forceNewDeployment"):
-            scheduler.deploy(service)
+            scheduler.deploy(service, store.alarmed(service))
         return {"service": responses.service(self.world, service)}
 
     def delete_service(self, data: Json) -> Json:

@@ -143,7 +143,7 @@ class Release:
     threshold: int = 3
     rollback: Json | None = None
     alarms: list[str] = field(default_factory=list)  # those that ended it
-    watches: bool | None = None  # the service's alarms; None before the scheduler has looked at it
+    watches: bool = False  # the service's alarms
     baking: float | None = None  # since when
     times: dict[str, float] = field(default_factory=lambda: {"createdAt": time.time()})
 

@@ -185,7 +185,7 @@ def _lifecycle(shown: Release) -> Json:
 def _alarms(shown: Release) -> Json:
     """Return the state of a service deployment's alarms (ServiceDeploymentAlarms)."""
     configured = shown.configuration.get("alarms") or {}
-    if not configured.get("enable") or shown.watches is False:
+    if not shown.watches:
         return {"status": "DISABLED"}
     status = "TRIGGERED" if shown.alarms else "MONITORING" if shown.ongoing else "MONITORING_COMPLETE"
     return {"status": status, "alarmNames": configured.get("alarmNames") or [], "triggeredAlarmNames": shown.alarms}

@@ -160,10 +160,6 @@ class Scheduler:
             self._fail(service, "ECS deployment stopped: rollback was requested.", roll_back=True)
             return
         breaker, alarms = service.breaker, service.configuration.get("alarms") or {}
-        if release.watches is None:
-            # "If an alarm is in the ALARM state at the beginning of a deployment, Amazon ECS will not monitor alarms
-            # for the duration of that deployment": the page that rollout.baked names.
-            release.watches = bool(alarms.get("enable")) and not self._alarmed(service)
         release.threshold = rollout.threshold(breaker, service.desired)
         if breaker.get("enable") and deployment.failed_tasks >= release.threshold:
             reason = "ECS deployment circuit breaker: tasks failed to start."
@@ -218,14 +214,20 @@ class Scheduler:
                 service.say("has reached a steady state.")
 
 
-def deploy(service: Service) -> Deployment:
-    """Make a deployment of the service's present settings, which supersedes others. The caller holds the lock."""
+def deploy(service: Service, alarmed: list[str]) -> Deployment:
+    """Make a deployment of the service's present settings, which supersedes others. The caller holds the lock.
+
+    `alarmed` are the service's alarms that are in ALARM. "If an alarm is in the ALARM state at the beginning of a
+    deployment, Amazon ECS will not monitor alarms for the duration of that deployment": the page that rollout.baked
+    names.
+    """
     revision = f"{service.arn.replace(':service/', ':service-revision/')}/{number()}"
     service.revisions[revision] = {"createdAt": time.time(), **service.settings}
     sources = [service.completed.revision] if service.completed else []
     arn = f"{service.arn.replace(':service/', ':service-deployment/')}/{number()}"
     release = Release(arn, revision, sources, dict(service.configuration))
     release.threshold = rollout.threshold(service.breaker, service.desired)
+    release.watches = bool((service.configuration.get("alarms") or {}).get("enable")) and not alarmed
     for earlier in service.deployments:
         earlier.status = "ACTIVE"
         if earlier.release.ongoing:

@@ -42,7 +42,7 @@ class ScriptedService:
         arn = CLUSTER.replace(":cluster/", ":service/") + "/books"
         self.service = Service(arn, ACCOUNT, REGION, CLUSTER, settings, desired)
         self.world.services[self.service.arn] = self.service
-        scheduler.deploy(self.service)
+        scheduler.deploy(self.service, self.alarms)
 
     def launch(self, _service: Service, deployment: Deployment) -> Task:
         if self.full:
@@ -103,7 +103,7 @@ class ScriptedService:
     def deploy(self, definition: str) -> Deployment:
         """Start a new deployment, as UpdateService does."""
         self.service.settings = {**self.service.settings, "taskDefinition": definition}
-        return scheduler.deploy(self.service)
+        return scheduler.deploy(self.service, self.alarms)
 
 
 async def quiet() -> None:
