@@ -114,6 +114,17 @@ def test_a_stack_that_is_being_deleted_already_is_followed(made, delete):
     assert not made.called("delete-stack")
 
 
+def test_what_failed_of_it_before_it_was_followed_is_its_cause(made, delete):
+    name = "colophon-delivery"
+    made.stacks[name]["StackStatus"] = "DELETE_IN_PROGRESS"
+    made.deleted[f"arn:{name}"] = {"StackStatus": "DELETE_FAILED"}
+    failed = {"ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "It is in use."}
+    made.events.insert(0, {"EventId": "d", "LogicalResourceId": "Role", **failed})
+    result = delete("--confirm=colophon", "--only=delivery")
+    assert f"{name} could not be deleted (DELETE_FAILED): Role: DELETE_FAILED (It is in use.)" in result.stderr
+    assert "CREATE_COMPLETE" not in result.stdout
+
+
 @pytest.mark.parametrize(
     "status", ["ROLLBACK_COMPLETE", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "REVIEW_IN_PROGRESS"]
 )
