@@ -134,8 +134,8 @@ def prepare(
             if "Unknown options" in error.errors:
                 refused = True
                 raise StackError(
-                    "This aws CLI is older than CloudFormation's drift-aware change sets: `make setup FOR=delivery` "
-                    "installs one that knows them."
+                    "This aws CLI is older than CloudFormation's drift-aware change sets. DELIVERY_AWS_CLI=1 takes the "
+                    "one that `make setup FOR=delivery` installs, which knows them."
                 ) from None
             # The CLI makes a call again whose answer was lost, and is told that the change set is there.
             if error.error != "AlreadyExistsException":
