@@ -33,8 +33,10 @@ class Cli:
 
     def __init__(self, python):
         script = Path(__file__).with_name("cli_process.py")
+        # Where version 1 was imported in this process, it has left a variable that names its own models.
+        env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._process = subprocess.Popen(
-            (python, "-P", str(script)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            (python, "-P", str(script)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
         )
 
     def run(self, command, *, env, **_):
