@@ -8,6 +8,7 @@ names nothing there.
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 COMMON = "aws"
 ANOTHER = "aws-of-another"
 ARN = re.compile(r"(?<![a-z])arn(:|%3A)([a-z-]+)(?=\1)", re.IGNORECASE)  # a form has its colons in another spelling
+CLAIMS = re.compile(r"(?<=\.)eyJ[\w-]+(?=\.)")  # of a token, whose audience may be a role
 
 
 def of(region: str) -> str:
@@ -48,7 +50,10 @@ def _renamed(call: Call, body: bytes, names: dict[str, str]) -> bytes:
     """Return a body with other partitions in its ARNs."""
     if call.protocol == "cbor":
         return wire.cbor(_each(cbor2.loads(body), names)) if body else body
-    return _text(body.decode("latin-1"), names).encode("latin-1")
+    text = _text(body.decode("latin-1"), names)
+    if call.operation == "AssumeRoleWithWebIdentity":
+        text = CLAIMS.sub(lambda found: _coded(_text(_decoded(found[0]), names)), text)
+    return text.encode("latin-1")
 
 
 def _each(value: object, names: dict[str, str]) -> object:
@@ -61,3 +66,11 @@ def _each(value: object, names: dict[str, str]) -> object:
 
 def _text(text: str, names: dict[str, str]) -> str:
     return ARN.sub(lambda arn: f"arn{arn[1]}{names.get(arn[2], arn[2])}", text)
+
+
+def _decoded(claims: str) -> str:
+    return base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)).decode()
+
+
+def _coded(claims: str) -> str:
+    return base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")

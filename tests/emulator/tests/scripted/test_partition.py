@@ -1,6 +1,8 @@
 """Other partitions, by their region, and an account whose number begins with 0."""
 
+import base64
 import json
+import time
 
 import pytest
 
@@ -55,3 +57,20 @@ def test_a_signature_is_of_the_request_that_was_sent(elsewhere):
     with pytest.raises(CallError) as refused:
         elsewhere("iam", "create_role", (key["AccessKeyId"], "not the secret", ""), **role)
     assert refused.value.code == "SignatureDoesNotMatch"
+
+
+def test_a_token_opens_the_role_that_it_was_made_out_for(elsewhere):
+    issuer = "https://gitlab.example.org"
+    role = f"arn:{elsewhere.partition}:iam::{ACCOUNT}:role/job"
+    made = elsewhere("iam", "create_open_id_connect_provider", Url=issuer, ClientIDList=[role])
+    federated = {"Federated": made["OpenIDConnectProviderArn"]}
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": federated}
+    trust["Condition"] = {"StringEquals": {"gitlab.example.org:aud": role}}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    elsewhere("iam", "create_role", RoleName="job", AssumeRolePolicyDocument=document)
+    claims = {"iss": issuer, "aud": role, "sub": "a job", "exp": time.time() + 600}
+    parts = (json.dumps({"alg": "RS256"}), json.dumps(claims), "no signature")
+    token = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
+    job = {"RoleArn": role, "RoleSessionName": "job", "WebIdentityToken": token}
+    assumed = elsewhere("sts", "assume_role_with_web_identity", **job)["AssumedRoleUser"]["Arn"]
+    assert assumed == f"arn:{elsewhere.partition}:sts::{ACCOUNT}:assumed-role/job/job"
