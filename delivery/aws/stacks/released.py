@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from delivery.aws import ecr
+from delivery.aws.ecs.service import Running
 from delivery.aws.stacks.change_sets import StackError
 from delivery.deployment import receipts
 
@@ -27,12 +28,15 @@ class Released:
         """Return whether the parameter is there. Where it is missing, write it anew from the receipts, but for a diff.
 
         It gets the image that was proven last of those that the registry still has; `none` if there is no such image
-        and no service that is `serving` one. Raises StackError, also for an image of another repository, and AwsError.
+        and no service that is `serving` one. Raises StackError, also for an image of another repository or one that the
+        service does not run, and AwsError.
         """
         aws, name = self.context.aws, self.context.names.released_image
         present = aws.parameter(name)
         if present is not None:
             self._refuse_foreign(present)
+            if serving:
+                self._refuse_other(present)
             return True
         receipt = self._proven_last()
         if receipt is None and serving:
@@ -57,6 +61,17 @@ class Released:
             raise StackError(
                 f"{self.context.names.released_image} names {image}, and this project's images are in {own}. Find out "
                 "what wrote it (CloudTrail); `make deploy` of the commit that runs writes it anew."
+            )
+
+    def _refuse_other(self, image: str) -> None:
+        """Raise StackError for an image that the service does not run: a change of its stack would bring that back."""
+        running = Running(self.context)
+        if running.service and running.image not in (None, image):
+            commit = running.commit or "the commit that runs"
+            raise StackError(
+                f"The service runs {running.image}, and {self.context.names.released_image} names {image}, which this "
+                f"change would bring back. `make deploy` of {commit} proves that one and records it; `make rollback` "
+                "goes to the last release that was proven."
             )
 
     def _proven_last(self) -> Json | None:

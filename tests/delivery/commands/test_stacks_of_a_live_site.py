@@ -47,6 +47,14 @@ def test_a_change_rolls_out_the_image_that_is_released(live, stacks):
     assert live.service == (FIRST, 4)
 
 
+def test_a_release_that_was_undone_after_it_was_recorded_is_not_brought_back(live, stacks):
+    live.service = (SECOND, 4)
+    result = stacks(*CHANGE)
+    assert result.exit_code == 1
+    assert f"The service runs {SECOND}, and /colophon/released-image names {FIRST}" in result.stderr
+    assert not live.called("create-change-set")
+
+
 def test_an_aws_cli_that_knows_no_such_changes_is_named(live, stacks):
     def refuse(_):
         raise failure(252, "\nUnknown options: --deployment-mode, REVERT_DRIFT\n")

@@ -103,6 +103,12 @@ class CloudFormation:
             raise refusal("ImageNotFoundException")
         return {"imageDetails": [{"imageDigest": digest, "imageTags": ["c" * 40]}]}
 
+    def describe_services(self, _: Json) -> Json:
+        return {"services": [{"status": "ACTIVE", "taskDefinition": "colophon:1"}] if SERVICE in self.stacks else []}
+
+    def describe_task_definition(self, _: Json) -> Json:
+        return {"taskDefinition": {"containerDefinitions": [{"name": "site", "image": self.service[0]}]}}
+
     def head_bucket(self, _: Json) -> None:
         if "colophon-delivery" not in self.stacks:
             raise refusal("404", "Not Found")
