@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .clone import Clone
     from .command import Ended
 
+# The first call that follows a rollout; it is printed before it is made.
+FOLLOWS = "aws ecs describe-service-deployments"
 LINGER = 3.0  # seconds that visitors stay when a scene is over
 
 
