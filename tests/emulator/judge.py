@@ -31,6 +31,7 @@ SURPLUS = {
     "ec2 CreateVpc": OF_A_VPC,
     "ec2 DescribeVpcs": OF_A_VPC,
     "ecs DescribeCapacityProviders": rb', ?"autoScalingGroupProvider": ?\{\}',
+    "ecs DeregisterTaskDefinition": OF_A_TASK_DEFINITION,
     "ecs DescribeTaskDefinition": OF_A_TASK_DEFINITION,
     "ecs RegisterTaskDefinition": OF_A_TASK_DEFINITION,
 }

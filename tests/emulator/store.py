@@ -13,6 +13,8 @@ from . import authorization
 from .capacity import INTERFACES, Fleet, offer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .model import Json, Service
 
 
@@ -62,8 +64,25 @@ def register_task_definition(data: Json) -> Any:
     return ecs._register_task_definition(data)
 
 
+def _latest_active(resolve: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ministack's way from a reference to a task definition, but for a family: to its latest ACTIVE revision.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
+    """
+
+    def key(reference: Any) -> Any:
+        name = str(reference or "").rpartition("/")[2]
+        if not name or ":" in name:
+            return resolve(reference)
+        known = [each for each in ecs._task_defs.values() if each["family"] == name and each["status"] == "ACTIVE"]
+        return f"{name}:{max(each['revision'] for each in known)}" if known else name
+
+    return key
+
+
 def install() -> None:
-    """Have EC2 say of every type how many network interfaces an instance takes here."""
+    """Have a family's name lead to its latest active revision, and EC2 say how many interfaces an instance takes."""
+    ecs._resolve_td_key = _latest_active(ecs._resolve_td_key)
     described = ec2._ACTION_MAP["DescribeInstanceTypes"]
     most = f"<maximumNetworkInterfaces>{INTERFACES + 1}</maximumNetworkInterfaces>".encode()
 

@@ -20,3 +20,13 @@ def test_a_capacity_provider_that_is_not_there_is_a_failure_of_the_answer(aws):
     found = aws("ecs", "describe_capacity_providers", capacityProviders=["FARGATE", "never"])
     assert [provider["name"] for provider in found["capacityProviders"]] == ["FARGATE"]
     assert found["failures"] == [{"arn": "never", "reason": "MISSING"}]
+
+
+def test_a_family_is_its_latest_revision_that_is_active(aws, register):
+    kept, taken_back = register("family"), register("family")
+    aws("ecs", "deregister_task_definition", taskDefinition=taken_back)
+    found = aws("ecs", "describe_task_definition", taskDefinition="family")["taskDefinition"]
+    assert found["taskDefinitionArn"] == kept
+    aws("ecs", "deregister_task_definition", taskDefinition=kept)
+    with pytest.raises(CallError, match="Unable to describe task definition"):
+        aws("ecs", "describe_task_definition", taskDefinition="family")
