@@ -26,6 +26,7 @@ CODE = "WrongAnswer"  # of the error that takes a wrong answer's place
 # What ministack has in its answers, and AWS has not.
 OF_A_VPC = rb"<(mainRouteTable|defaultNetworkAcl|defaultSecurityGroup)Id>[^<]*</\1Id>"
 OF_A_TASK_DEFINITION = rb'"(pid|ipc)Mode": ?"", ?'
+OF_A_DATABASE = rb"<ReplicaMode>\s*</ReplicaMode>|<ReplicaMode ?/>"
 SURPLUS = {
     "cloudformation DescribeChangeSet": rb"<ChangeSetType>\w*</ChangeSetType>",
     "ec2 CreateVpc": OF_A_VPC,
@@ -34,6 +35,8 @@ SURPLUS = {
     "ecs DeregisterTaskDefinition": OF_A_TASK_DEFINITION,
     "ecs DescribeTaskDefinition": OF_A_TASK_DEFINITION,
     "ecs RegisterTaskDefinition": OF_A_TASK_DEFINITION,
+    "rds DescribeDBInstances": OF_A_DATABASE,
+    "rds ModifyDBInstance": OF_A_DATABASE,
 }
 
 
