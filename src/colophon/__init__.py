@@ -8,7 +8,7 @@ from . import settings as settings_module
 from .release import passport
 from .release.passport import Passport
 from .settings import Settings
-from .web import compression, errors, health, request_log, security, state, templating, well_known
+from .web import compression, errors, health, kept, request_log, security, state, templating, well_known
 
 
 def create_app(settings: Settings | None = None, release: Passport | None = None) -> Flask:
@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
 
     state.init_app(app, settings, release)
     templating.init_app(app)
+    kept.init_app(app)
     security.init_app(app, settings)
     compression.init_app(app)
     errors.init_app(app)
@@ -37,5 +38,6 @@ def create_app(settings: Settings | None = None, release: Passport | None = None
     if settings.trusted_proxies:
         # Not X-Forwarded-Host: load balancers pass on the visitor's Host, and any such header that a visitor sends.
         served = ProxyFix(served, x_for=settings.trusted_proxies, x_proto=settings.trusted_proxies, x_host=0)
+    served = kept.KeptResponses(served, state.of(app))
     app.wsgi_app = request_log.RequestLog(passport.with_release_header(served, release))  # type: ignore[method-assign]
     return app

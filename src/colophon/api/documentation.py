@@ -11,6 +11,7 @@ from flask import Blueprint, current_app, render_template
 from marshmallow import Schema
 
 from ..web.errors import KINDS
+from ..web.kept import kept
 from ..web.templating import absolute, absolute_url
 from .operations import MERGE_PATCH, Operation
 
@@ -54,6 +55,7 @@ class Call(NamedTuple):
 
 
 @blueprint.get("/api/docs")
+@kept
 def page() -> str:
     """Show the kinds of problems, and every call with its parameters, its responses and a curl command."""
     return render_template(

@@ -26,6 +26,14 @@ class LRUCache(Generic[T]):
         self._weigh = weigh
         self._lock = threading.Lock()
 
+    def get(self, key: Hashable) -> T | None:
+        """Return the cached value, None if there is none."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
     def get_or_compute(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the cached value, or compute and cache it."""
         with self._lock:
@@ -33,6 +41,11 @@ class LRUCache(Generic[T]):
                 self._values.move_to_end(key)
                 return self._values[key]
         value = compute()
+        self.put(key, value)
+        return value
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Cache a value, unless the key has one."""
         with self._lock:
             if key not in self._values:
                 self._values[key] = value
@@ -40,4 +53,3 @@ class LRUCache(Generic[T]):
             while self._room < 0:
                 _, evicted = self._values.popitem(last=False)
                 self._room += self._weigh(evicted)
-        return value

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 
@@ -13,7 +12,8 @@ from ..catalogue.list_query import SORTS, AuthorsParameters, ListQuery, Paramete
 from ..catalogue.reading import Catalogue
 from ..web import state
 from ..web.compression import cached
-from ..web.templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, colour_mode, year
+from ..web.kept import kept
+from ..web.templating import COLOUR_COOKIE, COLOUR_MODES, absolute, absolute_url, year
 from . import covers, pipeline
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ..catalogue.types import BookDetail, Page
 
-
-P = ParamSpec("P")
 
 blueprint = Blueprint("pages", __name__)
 
@@ -48,20 +46,8 @@ def catalogue() -> Catalogue:
     return cast("Catalogue", g.catalogue)
 
 
-def cached_page(view: Callable[P, str]) -> Callable[P, str]:
-    """Decorate a view whose page depends only on the catalogue, the address and the colour mode."""
-
-    @wraps(view)
-    def call(*arguments: P.args, **named: P.kwargs) -> str:
-        key = (catalogue().state, request.full_path, colour_mode())
-        page: str = state.current().pages.get_or_compute(key, lambda: view(*arguments, **named))
-        return page
-
-    return call
-
-
 @blueprint.get("/")
-@cached_page
+@kept
 def home() -> str:
     """Show the home page."""
     books = catalogue()
@@ -81,7 +67,7 @@ def home() -> str:
 
 
 @blueprint.get("/books")
-@cached_page
+@kept
 def books() -> str:
     """Show a list of books."""
     query = list_query(request.args)
@@ -106,7 +92,7 @@ def books() -> str:
 
 
 @blueprint.get("/books/<slug>")
-@cached_page
+@kept
 def book(slug: str) -> str:
     """Show a book."""
     shelf = catalogue()
@@ -121,20 +107,16 @@ def book(slug: str) -> str:
 
 
 @blueprint.get("/books/<slug>/cover.svg")
+@kept
 def cover(slug: str) -> Response:
     """Return the cover of a book."""
-
-    def draw() -> str:
-        found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
-        author = found.authors[0].name if found.authors else ""
-        return covers.draw(found.title, author, found.slug)
-
-    drawing: str = state.current().pages.get_or_compute((catalogue().state, "cover", slug), draw)
-    return cached(drawing, "image/svg+xml", DAY)
+    found = catalogue().book(slug) or abort(404, "There is no book at this address in the catalogue.")
+    author = found.authors[0].name if found.authors else ""
+    return cached(covers.draw(found.title, author, found.slug), "image/svg+xml", DAY)
 
 
 @blueprint.get("/authors")
-@cached_page
+@kept
 def authors() -> str:
     """Show the authors, of all letters or of one."""
     parameters = read(AuthorsParameters(), request.args)
@@ -156,7 +138,7 @@ def authors() -> str:
 
 
 @blueprint.get("/subjects")
-@cached_page
+@kept
 def subjects() -> str:
     """Show the subjects."""
     return render_template(
@@ -165,7 +147,7 @@ def subjects() -> str:
 
 
 @blueprint.get("/colophon")
-@cached_page
+@kept
 def colophon() -> str:
     """Show the passport of this release."""
     shelf = catalogue()
@@ -180,6 +162,7 @@ def colophon() -> str:
 
 
 @blueprint.get("/about")
+@kept
 def about() -> str:
     """Show the page about the site."""
     return render_template("pages/about.html", json_url=absolute_url("api.root"))

@@ -1,14 +1,15 @@
-"""Compression with gzip, ETags and 304s."""
+"""Compression with gzip, and ETags."""
 
 from __future__ import annotations
 
 import gzip
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
-
-from ..catalogue.cache import LRUCache
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 # Compressing fewer bytes saves no packet.
 WORTH_COMPRESSING = 1000
 LEVEL = 5
-# Compressed bodies by their ETags, in bytes, per process.
-_compressed: LRUCache[bytes] = LRUCache(size=8_000_000, weigh=len)
 
 
 def init_app(app: Flask) -> None:
@@ -38,6 +37,12 @@ def entity_tag(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
+@lru_cache(maxsize=64)
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Return True if a header Accept-Encoding allows gzip."""
+    return parse_accept_header(accept_encoding, Accept)["gzip"] > 0
+
+
 def _compress_and_tag(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.vary.add("Cookie")  # the colour mode
@@ -48,11 +53,10 @@ def _compress_and_tag(response: Response) -> Response:
     tag = entity_tag(body)
     if len(body) >= WORTH_COMPRESSING:
         response.vary.add("Accept-Encoding")
-        if request.accept_encodings["gzip"] > 0:
-            response.set_data(_compressed.get_or_compute(tag, lambda: gzip.compress(body, LEVEL, mtime=0)))
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+            response.set_data(gzip.compress(body, LEVEL, mtime=0))
             response.headers["Content-Encoding"] = "gzip"
             tag += "-gzip"
     if response.status_code == 200 and request.method in ("GET", "HEAD"):
         response.set_etag(tag)
-        response.make_conditional(request)
     return response

@@ -5,6 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import revisions, users
 from . import state
+from .kept import HEADER, state_name
 
 blueprint = Blueprint("health", __name__)
 
@@ -18,18 +19,22 @@ def alive() -> Response:
 @blueprint.get("/readyz")
 def ready() -> Response:
     """Respond with 200 if this release can serve the database's schema, else with 503 and the reason."""
-    wanted, engine = revisions.head(), state.current().engine
+    wanted, site = revisions.head(), state.current()
     try:
-        with engine.connect() as db:
+        with site.engine.connect() as db:
             lacking = users.lacking(db)
         if lacking:
             return _uncached(_not_ready(f"the database's user lacks {', '.join(lacking)}"))
-        found = revisions.revision(engine)
+        found = revisions.revision(site.engine)
+        if not revisions.can_serve(found):
+            return _uncached(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
+        with site.engine.connect() as db:
+            name = state_name(site, db)
     except SQLAlchemyError:
         return _uncached(_not_ready("the database is unavailable"))
-    if not revisions.can_serve(found):
-        return _uncached(_not_ready(f"the schema is at revision {found or 'none'}, not at {wanted}"))
-    return _uncached(jsonify(status="ready", schema=found))
+    response = jsonify(status="ready", schema=found)
+    response.headers[HEADER] = name
+    return _uncached(response)
 
 
 def _not_ready(reason: str) -> Response:

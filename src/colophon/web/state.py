@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
     from ..release.passport import Passport
     from ..settings import Settings
+    from .kept import Kept
 
-PAGES_SIZE = 16_000_000  # characters of HTML
+KEPT_SIZE = 24_000_000  # bytes
 
 
 @dataclass(frozen=True)
 class State:
-    """One app's settings, release and database, and the pages that it has rendered, which name its release."""
+    """One app's settings, release and database, and the responses that it keeps, which name its release."""
 
     settings: Settings
     release: Passport
     engine: Engine
-    pages: LRUCache[str]
+    kept: LRUCache[Kept]
 
 
 def init_app(app: Flask, settings: Settings, release: Passport) -> None:
@@ -36,7 +37,8 @@ def init_app(app: Flask, settings: Settings, release: Passport) -> None:
         pool_size=settings.database_pool_size,
         statement_timeout_ms=settings.database_statement_timeout_ms,
     )
-    app.extensions["colophon"] = State(settings, release, engine, LRUCache(0 if app.debug else PAGES_SIZE, weigh=len))
+    kept: LRUCache[Kept] = LRUCache(0 if app.debug else KEPT_SIZE, weigh=lambda response: len(response.body))
+    app.extensions["colophon"] = State(settings, release, engine, kept)
     app.teardown_appcontext(lambda _error: close_connection())
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, url_for
 from ..catalogue.reading import Catalogue
 from . import state
 from .compression import cached
+from .kept import kept
 from .templating import asset
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ SECURITY_TXT_DAYS = 180
 
 
 @blueprint.get("/feed.atom")
+@kept
 def atom() -> Response:
     """Return the feed of the latest additions."""
     catalogue = Catalogue(state.connection())
-    changed = catalogue.changed_at() or datetime.now(UTC)
+    changed = catalogue.changed_at() or datetime.fromtimestamp(0, UTC)
     return cached(
         render_template("well_known/feed.xml", books=catalogue.newest(FEED_ENTRIES), changed=changed),
         "application/atom+xml",
@@ -37,6 +39,7 @@ def atom() -> Response:
 
 
 @blueprint.get("/sitemap.xml")
+@kept
 def sitemap() -> Response:
     """Return the index of the sitemaps: one of pages, and as many of books as needed."""
     total = Catalogue(state.connection()).totals().books
@@ -45,6 +48,7 @@ def sitemap() -> Response:
 
 
 @blueprint.get("/sitemap-pages.xml")
+@kept
 def sitemap_pages() -> Response:
     """Return the sitemap of the pages other than books."""
     names = ("home", "books", "authors", "subjects", "colophon", "about")
@@ -53,6 +57,7 @@ def sitemap_pages() -> Response:
 
 
 @blueprint.get("/sitemap-books-<int:number>.xml")
+@kept
 def sitemap_books(number: int) -> Response:
     """Return one sitemap of books, numbered from 1."""
     slugs = Catalogue(state.connection()).slugs(number, SITEMAP_ENTRIES) if 0 < number < 10_000_000 else []
@@ -63,12 +68,14 @@ def sitemap_books(number: int) -> Response:
 
 
 @blueprint.get("/robots.txt")
+@kept
 def robots() -> Response:
     """Return robots.txt."""
     return cached(render_template("well_known/robots.txt"), "text/plain", DAY)
 
 
 @blueprint.get("/opensearch.xml")
+@kept
 def opensearch() -> Response:
     """Return the description of the search for browsers."""
     return cached(render_template("well_known/opensearch.xml"), "application/opensearchdescription+xml", DAY)
