@@ -17,7 +17,7 @@ from colophon.web.worker import PatientWorker
 
 site = settings.load()
 
-bind = f"[{site.host}]:{site.port}" if ":" in site.host else f"{site.host}:{site.port}"
+bind = site.bind
 wsgi_app = "colophon:create_app()"
 worker_class = PatientWorker
 workers = site.web_concurrency

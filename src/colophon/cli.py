@@ -16,11 +16,12 @@ from alembic import command
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from . import database, settings
+from . import create_app, database, settings
 from .access import tokens
 from .bulk import commands
 from .catalogue import built_in, writing
 from .database import revisions, users
+from .edge import configuration
 from .release import passport
 from .web import request_log as logs
 
@@ -61,6 +62,14 @@ def serve(config: settings.Settings) -> NoReturn:
     sys.stdout.flush()
     server = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIG), "colophon:create_app()"]
     os.execv(sys.executable, server)  # noqa: S606 -- no shell, and no input from visitors
+
+
+@main.command()
+@click.pass_obj
+def edge(config: settings.Settings) -> NoReturn:
+    """Serve as the edge, nginx, before the site at UPSTREAM until Ctrl-C: it needs no database."""
+    _require_free_port(config.host, config.port)
+    configuration.serve(config, create_app(config))
 
 
 @main.command()

@@ -20,6 +20,7 @@ from werkzeug.sansio.utils import host_is_trusted
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _SITE = re.compile(r"https?://[^/?#@\s]+")
+_UPSTREAM = re.compile(r"[A-Za-z0-9._-]{1,253}:[0-9]{1,5}")
 WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 -- recognised, so that no link names one
 
 
@@ -45,6 +46,9 @@ class Settings:
     max_request_bytes: int = 1_048_576
     web_concurrency: int = 2
     web_threads: int = 8
+    upstream: str = "127.0.0.1:8001"
+    edge_connections: int = 5000
+    edge_requests_per_second: int = 2000
     writes_per_minute: int = 120
     failed_logins_per_minute: int = 10
     security_contact: str = ""
@@ -56,6 +60,11 @@ class Settings:
         """The users that `prepare` makes for the site: their names and passwords."""
         given = filter(None, (self.database_site_user, self.database_next_user))
         return [(user["username"], user["password"]) for user in map(json.loads, given)]
+
+    @property
+    def bind(self) -> str:
+        """The address and port to listen on."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def https(self) -> bool:
@@ -98,6 +107,11 @@ def load() -> Settings:
             ),
             web_concurrency=env.int("WEB_CONCURRENCY", Settings.web_concurrency, validate=Range(1, 64)),
             web_threads=env.int("WEB_THREADS", Settings.web_threads, validate=Range(1, 256)),
+            upstream=env.str("UPSTREAM", Settings.upstream),
+            edge_connections=env.int("EDGE_CONNECTIONS", Settings.edge_connections, validate=Range(0, 1_000_000)),
+            edge_requests_per_second=env.int(
+                "EDGE_REQUESTS_PER_SECOND", Settings.edge_requests_per_second, validate=Range(0, 1_000_000)
+            ),
             writes_per_minute=env.int("WRITES_PER_MINUTE", Settings.writes_per_minute, validate=Range(1, 1_000_000)),
             failed_logins_per_minute=env.int(
                 "FAILED_LOGINS_PER_MINUTE", Settings.failed_logins_per_minute, validate=Range(1, 1_000_000)
@@ -147,6 +161,10 @@ def _refuse_unsafe(settings: Settings) -> None:
             raise SettingsError(f"ALLOWED_HOSTS: {host!r} is not the name of a host; separate names with commas.")
     if settings.security_contact and not settings.security_contact.startswith(("https://", "mailto:")):
         raise SettingsError("SECURITY_CONTACT: must begin with https:// or mailto:.")
+    if not _UPSTREAM.fullmatch(settings.upstream):
+        raise SettingsError(
+            f"UPSTREAM: {settings.upstream!r} is not the host and port of the site, as in 127.0.0.1:8001."
+        )
     _check_database(settings.database_url)
     for name in ("DATABASE_SITE_USER", "DATABASE_NEXT_USER"):
         _check_user(name, getattr(settings, name.lower()), settings.database_url)

@@ -29,9 +29,12 @@ EXPLANATIONS = {
     403: ("This is not allowed", "The request was understood, but is not allowed from here."),
     404: ("There is no such page", "The address may have been mistyped, or the page may have moved."),
     405: ("This address does not do that", "It exists, but does not accept this kind of request."),
+    408: ("The request took too long", "It did not arrive in time. Please try again."),
     411: ("The length is missing", "Send a Content-Length, so that the size is known before the body is read."),
     413: ("That is too much at once", "The request is larger than this site accepts."),
+    414: ("The address is too long", "This site does not read addresses of that length."),
     429: ("Too many requests", "Please wait a moment, then try again."),
+    431: ("The headers are too long", "This site does not read headers of that length."),
     500: ("Something went wrong here", "The fault is ours and has been noted. Trying again may help."),
     503: ("The catalogue is out of reach", "This should be over soon. Please try again in a few seconds."),
 }
@@ -109,18 +112,18 @@ class Problem(HTTPException):
 def init_app(app: Flask) -> None:
     """Register the handlers of all errors."""
     app.register_error_handler(ParameterError, _wrong_parameters)
-    app.register_error_handler(PastTheEndError, lambda _: _response(NotFound("The list ends before this page.")))
+    app.register_error_handler(PastTheEndError, lambda _: respond(NotFound("The list ends before this page.")))
     app.register_error_handler(OperationalError, _operational_error)
     app.register_error_handler(InterfaceError, _database_unavailable)
     app.register_error_handler(DBAPIError, _database_error)
     app.register_error_handler(NoFreeConnection, _database_unavailable)
     app.register_error_handler(PendingRollbackError, _database_unavailable)  # a lost connection was used again
-    app.register_error_handler(HTTPException, _response)
+    app.register_error_handler(HTTPException, respond)
     app.register_error_handler(Exception, _internal_error)
 
 
 def _wrong_parameters(error: ParameterError) -> Response:
-    return _response(Problem(PARAMETERS, "Some parameters of the address are wrong.", problems=error.problems))
+    return respond(Problem(PARAMETERS, "Some parameters of the address are wrong.", problems=error.problems))
 
 
 def _operational_error(error: OperationalError) -> Response:
@@ -131,7 +134,7 @@ def _operational_error(error: OperationalError) -> Response:
 
 def _database_unavailable(error: Exception) -> Response:
     log.error("the database is unavailable", exc_info=error)
-    response = _response(ServiceUnavailable())
+    response = respond(ServiceUnavailable())
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
@@ -148,10 +151,11 @@ def _internal_error(error: Exception) -> Response:
     if current_app.debug:
         raise error  # to the debugger
     log.error("unexpected error", exc_info=error)
-    return _response(InternalServerError())
+    return respond(InternalServerError())
 
 
-def _response(error: HTTPException) -> Response:
+def respond(error: HTTPException) -> Response:
+    """Return the page or the problem of an error, as its path wants it."""
     status = error.code or 500
     title, general = EXPLANATIONS.get(status, (error.name, "The request could not be answered."))
     specific = error.description if error.description != type(error).description else None

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Variant = tuple[str, str, str, str, bool]
 
 HEADER = "Colophon-State"
+# nginx keeps what has this, and requests it anew each time: it is past. The edge does so for the last good page.
+LAST_GOOD = ("X-Accel-Expires", "@1")
 # Seconds that a process remembers the name, and after which one request reads it anew while the others go on.
 REMEMBERED, RENEWED = 0.5, 0.25
 clock = time.monotonic
@@ -133,6 +135,7 @@ def _keep_and_make_conditional(response: Response) -> Response:
     key = request.environ.get(_KEY)
     if key and current_app.view_functions[str(request.endpoint)] in _views:
         response.headers[HEADER] = key[0]
+        response.headers.add(*LAST_GOOD)
         headers = response.get_wsgi_headers(request.environ)
         lasting = Headers(headers)
         remove_entity_headers(lasting)

@@ -7,12 +7,13 @@ import re
 import sys
 import time
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from ..settings import Settings
@@ -65,6 +66,16 @@ def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
             "alembic": {"level": "WARNING"},
         },
     }
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Leave out the requests of the block, which are not visits."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
 
 
 class RequestLog:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 COLOUR_MODES = ("light", "dark", "auto")
 COLOUR_COOKIE = "colour_mode"
 SITE_NAME = "Colophon"
-_STATIC = Path(__file__).parents[1] / "static"
+STATIC = Path(__file__).parents[1] / "static"
 _HASHED = re.compile(r"\.[0-9a-f]{8,}\.")
 
-_manifest: dict[str, str] = json.loads((_STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
+_manifest: dict[str, str] = json.loads((STATIC / "manifest.json").read_text(encoding="utf-8"))["files"]
 
 
 def init_app(app: Flask) -> None:
@@ -80,7 +80,7 @@ def static_files(app: WSGIApplication) -> WSGIApplication:
 
     served: WSGIApplication = WhiteNoise(
         app,
-        root=_STATIC,
+        root=STATIC,
         prefix="static",
         allow_all_origins=False,
         immutable_file_test=lambda _path, url: bool(_HASHED.search(url)),

@@ -33,11 +33,10 @@ def warm_up(app: Flask) -> None:
     """
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
-    logs.log.disabled = True  # these requests are not visits
     try:
-        _request_pages(app, time.monotonic() + SECONDS)
+        with logs.unlogged():
+            _request_pages(app, time.monotonic() + SECONDS)
     finally:
-        logs.log.disabled = False
         # Two processes on one connection would read each other's results.
         state.of(app).engine.dispose()
     # The garbage collector writes to every object that it tracks, and each worker would get a copy of them all.
