@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import secrets
 import shutil
 import sys
 import tempfile
@@ -84,6 +85,7 @@ def render(settings: Settings, folder: Path, pages: list[ErrorPage], asset_heade
     ).get_template("nginx.conf")
     return template.render(
         folder=folder,
+        name=secrets.token_hex(6),
         root=os.geteuid() == 0,
         processes=len(os.sched_getaffinity(0)),
         connections=room,
