@@ -35,7 +35,7 @@ def both(nginx: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 def site(both: tuple[Site, Edge]) -> Site:
     """The site behind the edge, which is well and has not been visited. The module's tests share it."""
     found = both[0]
-    found.well, found.text, found.headers, found.seen = True, "text", {}, []
+    found.well, found.text, found.headers, found.seen, found.answered = True, "text", {}, [], []
     found.going_on.set()
     return found
 

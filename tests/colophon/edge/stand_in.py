@@ -74,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+        self.server.answered.append(self.path)
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -95,6 +96,7 @@ class Site(ThreadingHTTPServer):
         self.going_on = threading.Event()
         self.going_on.set()
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.answered: list[str] = []
         self.connections: list[socket.socket] = []
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
