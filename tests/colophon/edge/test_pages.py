@@ -84,12 +84,8 @@ def client(edge):
             if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
         }
         with closing(http.client.HTTPConnection("127.0.0.1", edge.port, timeout=LONGEST)) as connection:
-            connection.request(
-                environ["REQUEST_METHOD"],
-                iri_to_uri(environ["REQUEST_URI"].encode("latin-1").decode()),
-                environ["wsgi.input"].read(),
-                headers,
-            )
+            address = iri_to_uri(environ["REQUEST_URI"].encode("latin-1").decode())
+            connection.request(environ["REQUEST_METHOD"], address, environ["wsgi.input"].read(), headers)
             response = connection.getresponse()
             kept = [(name, value) for name, value in response.getheaders() if name.lower() not in OF_A_CONNECTION]
             start_response(f"{response.status} {response.reason}", kept)
