@@ -34,6 +34,7 @@ STATUSES = (400, 408, 413, 414, 429, 431, 500, 503)
 FORMS = {"/": "html", "/api": "json"}
 READ_SECONDS = 10  # that the site has for its answer
 TOLD_SECONDS = 10  # after which nginx keeps nothing, if it was not told the site's state again
+LARGE_BODIES = 32  # at the same time, of more than 9,999 bytes each
 CONNECTIONS = 16_384  # of one worker process, visitors' and the site's together
 # The one folder that every container may write to, Fargate's too, and it is memory.
 MEMORY = Path("/dev/shm")  # noqa: S108 -- mkdtemp makes a folder in it that is the edge's alone
@@ -96,6 +97,7 @@ def render(settings: Settings, folder: Path, pages: list[ErrorPage], asset_heade
         max_request_bytes=settings.max_request_bytes,
         read_seconds=READ_SECONDS,
         told_seconds=TOLD_SECONDS,
+        large_bodies=LARGE_BODIES,
         connections_per_visitor=settings.edge_connections,
         requests_per_second=settings.edge_requests_per_second,
         static=STATIC.parent,

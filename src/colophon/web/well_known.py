@@ -20,8 +20,8 @@ blueprint = Blueprint("well_known", __name__)
 
 FEED_ENTRIES = 20
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-# sitemaps.org allows 50,000 addresses a file; smaller files are read sooner.
-SITEMAP_ENTRIES = 10_000
+# sitemaps.org allows 50,000 addresses a file. A file of this many fits into the buffers of the edge.
+SITEMAP_ENTRIES = 2000
 SECURITY_TXT_DAYS = 180
 
 

@@ -93,6 +93,17 @@ def test_an_answer_without_a_state_and_the_api_and_health_are_never_kept(site, e
     assert site.paths() == [path, path]
 
 
+@pytest.mark.parametrize(
+    ("path", "size", "cache"),
+    [("/sized?q=a", 29_999, "hit"), ("/sized?q=b", 30_000, "fwd=miss"), ("/sized", 200_000, "hit")],
+)
+def test_a_large_page_is_kept_if_it_has_no_query_of_which_there_is_no_end(site, edge, path, size, cache):
+    site.text = "x" * size
+    site.headers = {"ETag": '"large"'}
+    assert [edge.fetch(path).cache for _ in range(2)] == ["fwd=miss", cache]
+    assert len(edge.fetch(path).body) == size
+
+
 def test_an_answer_that_sets_a_cookie_is_not_kept(site, edge):
     site.headers = {"Set-Cookie": "colour_mode=dark"}
     assert [edge.fetch("/sets").cache for _ in range(2)] == ["fwd=miss", "fwd=miss"]
