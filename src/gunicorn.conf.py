@@ -5,6 +5,7 @@ import signal
 import sys
 from functools import partial
 
+from gunicorn import glogging
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import message
 from gunicorn.workers.base import Worker
@@ -16,6 +17,13 @@ from colophon.web.warmup import warm_up
 from colophon.web.worker import PatientWorker
 
 site = settings.load()
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]  # Gunicorn has no types
+    """Gunicorn's log without lines of requests, which the site writes itself: making one takes 30 µs."""
+
+    access_log_enabled = False
+
 
 bind = site.bind
 wsgi_app = "colophon:create_app()"
@@ -36,6 +44,7 @@ graceful_timeout = 25
 forwarded_allow_ips = ""
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
+logger_class = Logger
 logconfig_dict = logs.config(site)
 # Gunicorn's own limit, half of this, would refuse a long search without the site's error page.
 limit_request_line = message.MAX_REQUEST_LINE = 16_384
