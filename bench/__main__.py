@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import catalogues, load, servers, tables
+from . import catalogues, hits, load, servers, tables
 from .errors import BenchError, exit_code, say
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def measure(given: argparse.Namespace, tools: servers.Tools) -> dict[str, object
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colophon-bench-")))
         sites = {size: stack.enter_context(servers.colophon(file, folder)) for size, file in files.items()}
+        edges = {size: stack.enter_context(servers.edge(site, folder)) for size, site in sites.items()}
         peers = {size: stack.enter_context(servers.django(file, folder)) for size, file in files.items()}
         pages = {size: load.fetch(site) for size, site in sites.items()}
         for size, peer in peers.items():
@@ -74,18 +75,37 @@ def measure(given: argparse.Namespace, tools: servers.Tools) -> dict[str, object
             for size in catalogues.SIZES
             for target in (
                 load.Target(tables.NGINX, size, nginx, f"/{size}", tools.wrk),
+                load.Target(tables.EDGE, size, edges[size], load.LIST, tools.wrk),
                 load.Target(tables.COLOPHON, size, sites[size], load.LIST, tools.wrk),
                 load.Target(tables.UNASKED, size, sites[size], load.LIST, tools.wrk, unasked=True),
                 load.Target(tables.DJANGO, size, peers[size], load.LIST, tools.wrk),
             )
         ]
         for target in targets:
-            target.bytes = len(load.fetch(target.server, target.path))
-            if target.name == tables.NGINX and load.fetch(nginx, target.path) != pages[target.size]:
-                raise BenchError("nginx does not serve the bytes that Colophon does.")
+            body = load.fetch(target.server, target.path).body
+            target.bytes = len(body)
+            if target.name in (tables.NGINX, tables.EDGE) and body != pages[target.size].body:
+                raise BenchError(f"{target.server.name} does not serve the bytes that Colophon does.")
         throughput(targets, given.seconds, given.connections)
         how = f"medians of {ROUNDS} rounds of {given.seconds} s, {given.connections} connections"
         print(f"\n{about_the_machine(tools)}\n\n{tables.throughput(targets, how)}\n", flush=True)
+        say("a kept page while the site is busy ...")
+        size = catalogues.LARGE
+        searched = {
+            server: load.Target(server.name, size, server, hits.SEARCH, tools.wrk, unasked=True)
+            for server in (edges[size], sites[size])
+        }
+        busy = [
+            hits.measure(tables.NGINX, nginx, f"/{size}", searched[edges[size]], given.connections),
+            hits.measure(tables.EDGE, edges[size], load.LIST, searched[edges[size]], given.connections),
+            hits.measure(tables.COLOPHON, sites[size], load.LIST, searched[sites[size]], given.connections),
+        ]
+        how = f"{hits.RATE} requests a second, while {given.connections} connections send new searches"
+        print(f"\n{tables.hits(busy, how)}\n", flush=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colophon-bench-")))
+        # One worker each, as each remembers for itself.
+        sites = {size: stack.enter_context(servers.colophon(file, folder, workers=1)) for size, file in files.items()}
         say("one request at a time, for up to a minute ...")
         kinds = catalogues.kinds(files)
         load.latencies(kinds, sites, files)
@@ -95,6 +115,7 @@ def measure(given: argparse.Namespace, tools: servers.Tools) -> dict[str, object
         "seconds": given.seconds,
         "connections": given.connections,
         "pages_per_second": [target.measured() for target in targets],
+        "milliseconds_while_busy": [{"name": of.name, "hits": of.milliseconds, "searches": of.misses} for of in busy],
         "milliseconds": [kind.measured() for kind in kinds],
     }
 

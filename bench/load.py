@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .catalogues import forget
 from .errors import BenchError
-from .servers import HOST
+from .servers import HOST, Page
 
 if TYPE_CHECKING:
     from .catalogues import Kind
@@ -29,6 +29,7 @@ LATENCY_ROUNDS = 10
 FEWEST_ROUNDS = 3
 REPEATS = 10
 LATENCY_SECONDS = 50
+REMEMBERED = 0.6  # seconds after which the site has noticed a change (src/colophon/web/kept.py)
 
 
 @dataclass
@@ -52,8 +53,8 @@ class Target:
         return {"name": self.name, "books": self.size, "bytes": self.bytes, "rounds": self.samples}
 
 
-def fetch(server: Server, path: str = LIST) -> bytes:
-    """Return a page's bytes. Raises BenchError unless it is answered by 200, uncompressed."""
+def fetch(server: Server, path: str = LIST) -> Page:
+    """Return a page. Raises BenchError unless it is answered by 200, uncompressed."""
     with closing(http.client.HTTPConnection(HOST, server.port, timeout=60)) as connection:
         return _get(connection, server.name, path)
 
@@ -74,7 +75,7 @@ def pages_per_second(target: Target, seconds: int, connections: int) -> float:
     return float(rate[1])
 
 
-def require_same_books(ours: bytes, theirs: bytes) -> None:
+def require_same_books(ours: Page, theirs: Page) -> None:
     """Raise BenchError unless two pages list the same books in the same order."""
     if _books(ours) != _books(theirs) or not _books(ours):
         raise BenchError("The Django peer lists other books than Colophon, so their speeds cannot be compared.")
@@ -91,6 +92,7 @@ def latencies(kinds: list[Kind], sites: dict[int, Server], files: dict[int, Path
             break
         for file in files.values():
             forget(file, uuid.uuid4().hex)
+        time.sleep(REMEMBERED)
         for kind in kinds:
             for size, path in kind.paths.items():
                 times = _times(sites[size], path)
@@ -111,7 +113,7 @@ def _milliseconds(connection: http.client.HTTPConnection, name: str, path: str) 
     return (time.perf_counter() - started) * 1000
 
 
-def _get(connection: http.client.HTTPConnection, name: str, path: str) -> bytes:
+def _get(connection: http.client.HTTPConnection, name: str, path: str) -> Page:
     try:
         connection.request("GET", path, headers=PLAIN)
         response = connection.getresponse()
@@ -121,8 +123,8 @@ def _get(connection: http.client.HTTPConnection, name: str, path: str) -> bytes:
     if response.status != 200 or response.getheader("Content-Encoding"):
         encoding = response.getheader("Content-Encoding", "plain")
         raise BenchError(f"{name} answered {path} by {response.status}, {encoding}, in place of 200, plain.")
-    return body
+    return Page(response.getheaders(), body)
 
 
-def _books(page: bytes) -> list[bytes]:
-    return list(dict.fromkeys(re.findall(rb'href="/books/([^"/?]+)"', page)))
+def _books(page: Page) -> list[bytes]:
+    return list(dict.fromkeys(re.findall(rb'href="/books/([^"/?]+)"', page.body)))

@@ -1,4 +1,4 @@
-"""The servers that are measured: each one worker process, listening on loopback only, ended when its block ends."""
+"""The servers that are measured: listening on loopback only, ended when their block ends."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
 THREADS = 8
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 START_SECONDS = 300  # of one that has not ended: a machine that is slow is measured, too
 END_SECONDS = 10
 
 # As many requests as there are on one connection: gunicorn does not make clients reconnect either.
 NGINX_CONFIG = """\
 daemon off;
-worker_processes 1;
+worker_processes {cores};
 {user}
 pid {folder}/nginx.pid;
 error_log stderr warn;
@@ -44,9 +45,23 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{ listen {host}:{port}; root {folder}/pages; }}
+    etag off;
+    server {{
+        listen {host}:{port} reuseport;
+        root {folder}/pages;
+        {locations}
+    }}
 }}
 """
+NGINX_SENDS = frozenset({"server", "date", "connection", "content-type", "content-length"})
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as a server sent it."""
+
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Tools:
         if wrk and nginx:
             return cls(wrk, nginx)
         missing = " and ".join(name for name, found in (("wrk", wrk), ("nginx", nginx)) if not found)
-        raise ToolMissingError(f"{missing} cannot be found; install Debian's packages wrk and nginx-light.")
+        raise ToolMissingError(f"{missing} cannot be found; install Debian's packages wrk and nginx.")
 
     def nginx_version(self) -> str:
         said = subprocess.run([self.nginx, "-v"], capture_output=True, text=True, check=False).stderr
@@ -84,7 +99,7 @@ def environment(database: Path, **settings: str | int | Path) -> dict[str, str]:
 
 
 @contextmanager
-def colophon(database: Path, folder: Path, *options: str, workers: int = 1) -> Iterator[Server]:
+def colophon(database: Path, folder: Path, *options: str, workers: int = CORES) -> Iterator[Server]:
     """Serve the site as it is served to visitors, but for gunicorn's options that are given."""
     port = _free_port()
     env = environment(database, HOST=HOST, PORT=port, WEB_CONCURRENCY=workers, WEB_THREADS=THREADS)
@@ -115,7 +130,7 @@ def django(database: Path, folder: Path) -> Iterator[Server]:
         "--worker-class",
         "gthread",
         "--workers",
-        "1",
+        str(CORES),
         "--threads",
         str(THREADS),
         "--preload",
@@ -129,19 +144,43 @@ def django(database: Path, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def nginx(program: str, pages: dict[int, bytes], folder: Path) -> Iterator[Server]:
-    """Serve each page as a static file, at the number that it is kept under."""
+def edge(site: Server, folder: Path) -> Iterator[Server]:
+    """Serve a site through its edge, without the limits that it has for one visitor's address."""
+    port = _free_port()
+    limits = {"EDGE_CONNECTIONS": 0, "EDGE_REQUESTS_PER_SECOND": 0}
+    settings = {"HOST": HOST, "PORT": port, "UPSTREAM": f"{HOST}:{site.port}"} | limits
+    env = _inherited() | {name: str(value) for name, value in settings.items()}
+    with _running("the edge", [sys.executable, "-m", "colophon", "edge"], port, env, folder) as server:
+        yield server
+
+
+@contextmanager
+def nginx(program: str, pages: dict[int, Page], folder: Path) -> Iterator[Server]:
+    """Serve each page as a static file with its headers, at the number that it is kept under."""
     port = _free_port()
     (folder / "pages").mkdir()
     for name, page in pages.items():
-        (folder / "pages" / str(name)).write_bytes(page)
+        (folder / "pages" / str(name)).write_bytes(page.body)
     config = folder / "nginx.conf"
-    # Started by root, nginx would serve as a user who cannot read the folder; started by anyone else, it warns.
-    user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(NGINX_CONFIG.format(folder=folder, host=HOST, port=port, user=user), encoding="utf-8")
+    written = NGINX_CONFIG.format(
+        folder=folder,
+        host=HOST,
+        port=port,
+        cores=CORES,
+        # Started by root, nginx would serve as a user who cannot read the folder; started by anyone else, it warns.
+        user="user root;" if os.geteuid() == 0 else "",
+        locations="\n".join(f"location = /{name} {{ {_headers(page)} }}" for name, page in pages.items()),
+    )
+    config.write_text(written, encoding="utf-8")
     command = [program, "-e", "stderr", "-p", str(folder), "-c", str(config)]
     with _running("nginx", command, port, _inherited(), folder) as server:
         yield server
+
+
+def _headers(page: Page) -> str:
+    """Return nginx's directives for the headers that it does not send by itself."""
+    escaped = ((name, value.replace('"', '\\"')) for name, value in page.headers if name.lower() not in NGINX_SENDS)
+    return " ".join(f'add_header {name} "{value}";' for name, value in escaped)
 
 
 @contextmanager

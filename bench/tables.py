@@ -9,9 +9,11 @@ from .catalogues import LARGE, SIZES, SMALL
 
 if TYPE_CHECKING:
     from .catalogues import Kind
+    from .hits import Hits
     from .load import Target
 
-NGINX = "nginx, the same bytes from a file"
+NGINX = "nginx, the same bytes and headers"
+EDGE = "Colophon through the edge"
 COLOPHON = "Colophon"
 UNASKED = "Colophon, each page for the first time"
 DJANGO = "Django, minimal"
@@ -21,7 +23,7 @@ def throughput(targets: list[Target], how: str) -> str:
     """Return the pages per second of each server at each size. Ratios are of the same round, their median is shown."""
     rows = [["", *("pages/s", "of nginx", "bytes") * len(SIZES)]]
     found = {(target.name, target.size): target for target in targets}
-    for name in (NGINX, COLOPHON, UNASKED, DJANGO):
+    for name in (NGINX, EDGE, COLOPHON, UNASKED, DJANGO):
         row = [name]
         for size in SIZES:
             target = found[name, size]
@@ -31,8 +33,17 @@ def throughput(targets: list[Target], how: str) -> str:
     for ours, title in ((COLOPHON, "Colophon to Django"), (UNASKED, "the same, for the first time")):
         times = [f"{_ratio(found[ours, size].samples, found[DJANGO, size].samples):.1f} ×" for size in SIZES]
         rows.append([title, *(cell for ratio in times for cell in (ratio, "", ""))])
-    title = f"Pages per second of the list page: {how}, one worker each, uncompressed"
+    title = f"Pages per second of the list page: {how}, a worker for each core, uncompressed"
     return f"{title}\n\n{_grouped(rows, [f'{size:,} books' for size in SIZES])}"
+
+
+def hits(found: list[Hits], how: str) -> str:
+    """Return how long a kept page takes on each server, while searches keep it busy."""
+    rows = [["", "median", "p99", "searches/s"]]
+    rows += [
+        [of.name, f"{statistics.median(of.milliseconds):.1f}", f"{of.p99:.1f}", f"{of.misses:,.0f}"] for of in found
+    ]
+    return f"Milliseconds of a kept page while the site is busy: {how}\n\n{aligned(rows)}"
 
 
 def latencies(kinds: list[Kind]) -> str:

@@ -193,7 +193,7 @@ def test_a_page_shows_what_was_written_half_a_second_ago_and_comes_from_memory_u
         assert not shows(title)[0]
         assert client.post("/api/v1/books", json=ANGLER | {"title": title}, headers=writer).status_code == 201
         name = client.get("/readyz").headers[kept.HEADER]
-        assert client.get("/about").headers[kept.HEADER] != name, "what is remembered is not asked for again yet"
+        assert client.get("/about").headers[kept.HEADER] != name, "what is remembered is not read again yet"
         assert shows(title) == (False, 0)
         now += 0.5
         assert shows(title)[0]
