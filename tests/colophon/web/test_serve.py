@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import runpy
 import shlex
 import signal
 import socket
@@ -110,6 +111,30 @@ def test_every_line_of_its_log_is_json(site):
 def test_a_visitor_who_comes_back_gets_no_page_twice(site):
     _, headers, _ = get(site, "/books")
     assert get(site, "/books", **{"If-None-Match": headers["ETag"]})[0] == 304
+
+
+def test_where_there_is_a_worker_for_each_core_it_stays_there(linux, site):
+    ours = os.sched_getaffinity(0)
+    cores = [os.sched_getaffinity(worker) for worker in site.workers()]
+    assert {len(own) for own in cores} == {1 if len(ours) <= len(cores) else len(ours)}
+    assert set.union(*cores) == ours
+
+
+def test_a_new_worker_has_the_core_of_the_one_that_is_gone(linux, monkeypatch):
+    monkeypatch.setenv("WEB_CONCURRENCY", "64")
+    configuration = runpy.run_path(str(ROOT / "src/gunicorn.conf.py"))
+    arbiter = SimpleNamespace(WORKERS={})
+
+    def start(number):
+        worker = SimpleNamespace()
+        configuration["pre_fork"](arbiter, worker)
+        arbiter.WORKERS[number] = worker
+        return worker.core
+
+    cores = [start(number) for number in range(len(configuration["cores"]))]
+    assert sorted(cores) == configuration["cores"]
+    del arbiter.WORKERS[len(cores) - 1]
+    assert start(len(cores)) == cores[-1]
 
 
 def test_no_disk_is_waited_for_to_know_whether_a_worker_lives(linux, site):
