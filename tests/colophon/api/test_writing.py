@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from colophon import database
+from colophon.web.kept import HEADER
 from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import postgresql_only, sqlite_only
 
@@ -172,6 +173,36 @@ def test_a_book_that_is_taken_out_is_gone_with_what_only_it_had(program):
     assert program.get("/books/the-compleat-angler").status_code == 404
     assert program.get("/books?q=angler").json["total"] == 0
     assert program.get("").json["totals"] | {"books": 0, "authors": 0, "subjects": 0} == program.get("").json["totals"]
+
+
+def test_every_change_gives_the_catalogue_a_new_state_and_nothing_else_does(program):
+    anyhow = {"If-Match": "*"}
+    angler, walton = "/books/the-compleat-angler", {"authors": [{"name": "Izaak Walton", "sort": "Isaac"}]}
+    changes = [
+        ("POST", "/books", ANGLER, 201),
+        ("POST", "/books", ANGLER | {"title": "Angling"} | walton, 201),
+        ("PUT", angler, ANGLER | {"year": 1654}, 200),
+        ("PATCH", angler, {"subjects": []}, 200),
+        ("DELETE", angler, None, 204),
+    ]
+    idle = [
+        ("PATCH", "/books/angling", {"year": 1653}, 200),
+        ("POST", "/books", {}, 422),
+        ("DELETE", angler, None, 404),
+    ]
+    names = [health(program)]
+    for method, path, body, status in changes:
+        assert program(method, path, json=body, headers=anyhow).status_code == status
+        names.append(health(program))
+    assert len(set(names)) == len(names) == len(changes) + 1
+    for method, path, body, status in idle:
+        assert program(method, path, json=body, headers=anyhow).status_code == status
+        assert health(program) == names[-1]
+
+
+def health(program):
+    """Return the state's name as health checks see it."""
+    return program.app.test_client().get("/readyz").headers[HEADER]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
