@@ -1,4 +1,4 @@
-"""How long a page that is kept takes while requests for others, each new, keep the site busy: an open load.
+"""The latency of a kept page while requests for others, each new, keep the site busy: an open load.
 
 Requests for it are due at a fixed rate, however long responses take, and each is timed from when it was due. A client
 that waits for one response before it sends the next request would hardly meet the moments when the server is busy.
