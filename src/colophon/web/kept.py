@@ -44,6 +44,8 @@ _KEY = "colophon.kept_as"
 # No cookie, or the colour mode alone: with any other, nothing is kept.
 _COLOUR_MODES = {"": "auto"} | {f"{COLOUR_COOKIE}={mode}": mode for mode in COLOUR_MODES}
 _UNKEPT = ("HTTP_AUTHORIZATION", "HTTP_IF_MATCH", "HTTP_TRANSFER_ENCODING")
+# What must not wait for the database, or reads it afresh.
+_UNKEPT_PATHS = ("/healthz", "/readyz", "/static/", "/release.json", "/api/v")
 _views: set[Callable[..., Any]] = set()
 
 
@@ -122,11 +124,14 @@ class KeptResponses:
 
 def _variant(environ: WSGIEnvironment) -> Variant | None:
     """Return all of a request that a kept response may depend on, None for a request that can have none."""
+    path = environ["PATH_INFO"]
     mode = _COLOUR_MODES.get(environ.get("HTTP_COOKIE", ""))
-    if mode is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD") or any(map(environ.__contains__, _UNKEPT)):
+    if mode is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith(_UNKEPT_PATHS):
+        return None
+    if any(map(environ.__contains__, _UNKEPT)):
         return None
     gzip = accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
-    return environ.get("HTTP_HOST", ""), environ["PATH_INFO"], environ.get("QUERY_STRING", ""), mode, gzip
+    return environ.get("HTTP_HOST", ""), path, environ.get("QUERY_STRING", ""), mode, gzip
 
 
 def _keep_and_make_conditional(response: Response) -> Response:

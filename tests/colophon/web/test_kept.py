@@ -14,6 +14,7 @@ from werkzeug.wrappers import response as werkzeug_response
 from colophon.access import tokens
 from colophon.database import transaction
 from colophon.web import kept, state
+from colophon.web.templating import asset
 from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import any_database
 from tests.databases import statements_of
@@ -225,6 +226,16 @@ def test_one_request_renews_the_state_while_others_go_on_for_half_a_second_at_mo
         assert kept.HEADER not in app.test_client().get("/about").headers
         renewed.set()
         assert first.result().headers[kept.HEADER] == page.headers[kept.HEADER]
+
+
+@any_database
+@pytest.mark.parametrize("path", ["/healthz", "/release.json", asset("site.css"), "/static/nothing.css"])
+def test_what_needs_no_database_does_not_wait_for_the_name_of_its_state(app, client, monkeypatch, path):
+    monkeypatch.setattr(kept, "RENEWED", -1)
+    with statements_of(state.of(app).engine) as statements:
+        client.get(path).close()
+        client.get("/about")
+    assert len(statements) == 1, "that of /about"
 
 
 @any_database
