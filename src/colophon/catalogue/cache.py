@@ -1,15 +1,18 @@
-"""A thread-safe LRU cache."""
+"""A thread-safe LRU cache of a size in bytes."""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 T = TypeVar("T")
+
+ENTRY = 200  # bytes, in which the dictionary finds a key and knows its place
 
 
 class LRUCache(Generic[T]):
@@ -19,11 +22,10 @@ class LRUCache(Generic[T]):
     can be stale, whichever process made a change.
     """
 
-    def __init__(self, size: int, weigh: Callable[[T], int] = lambda _: 1) -> None:
-        """Keep values up to a size: their number, or the sum of their weights."""
+    def __init__(self, size: int) -> None:
+        """Keep values and keys, which visitors can make long, up to a size in bytes of memory."""
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._room = size
-        self._weigh = weigh
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T | None:
@@ -49,7 +51,17 @@ class LRUCache(Generic[T]):
         with self._lock:
             if key not in self._values:
                 self._values[key] = value
-                self._room -= self._weigh(value)
+                self._room -= ENTRY + memory(key) + memory(value)
             while self._room < 0:
-                _, evicted = self._values.popitem(last=False)
-                self._room += self._weigh(evicted)
+                evicted, old = self._values.popitem(last=False)
+                self._room += ENTRY + memory(evicted) + memory(old)
+
+
+def memory(value: Any) -> int:
+    """Return the bytes of memory of a value with all that it holds: in a list or a tuple, or as its attributes."""
+    if isinstance(value, list | tuple):
+        held = value
+    else:
+        attributes = getattr(value, "__dict__", {})
+        held = [*attributes.values(), *(getattr(value, name) for name in getattr(value, "__slots__", ()))]
+    return sys.getsizeof(value) + sum(map(memory, held))

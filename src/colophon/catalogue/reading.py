@@ -38,7 +38,7 @@ _STATE = select(CatalogueState.__table__.c.state)
 BROAD = 2000
 LAST_CHARACTER = "\U0010ffff"
 
-_cache: LRUCache[Any] = LRUCache(size=4096)
+_cache: LRUCache[Any] = LRUCache(size=4_000_000)
 
 
 def _cached(method: Callable[Concatenate[Catalogue, P], T]) -> Callable[Concatenate[Catalogue, P], T]:

@@ -37,9 +37,13 @@ def entity_tag(body: bytes) -> str:
     return blake2b(body, digest_size=12).hexdigest()
 
 
-@lru_cache(maxsize=64)
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Return True if a header Accept-Encoding allows gzip."""
+    """Return True if a header Accept-Encoding allows gzip in its first 200 characters."""
+    return _accepts_gzip(accept_encoding[:200])  # visitors choose what is remembered
+
+
+@lru_cache(maxsize=64)
+def _accepts_gzip(accept_encoding: str) -> bool:
     return parse_accept_header(accept_encoding, Accept)["gzip"] > 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .kept import Kept
 
-KEPT_SIZE = 24_000_000  # bytes
+KEPT_SIZE = 24_000_000  # bytes of memory
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def init_app(app: Flask, settings: Settings, release: Passport) -> None:
         pool_size=settings.database_pool_size,
         statement_timeout_ms=settings.database_statement_timeout_ms,
     )
-    kept: LRUCache[Kept] = LRUCache(0 if app.debug else KEPT_SIZE, weigh=lambda response: len(response.body))
-    app.extensions["colophon"] = State(settings, release, engine, kept)
+    app.extensions["colophon"] = State(settings, release, engine, LRUCache(0 if app.debug else KEPT_SIZE))
     app.teardown_appcontext(lambda _error: close_connection())
 
 
