@@ -191,7 +191,8 @@ def change_book(name: str, sent: object) -> Response:
     if not isinstance(sent, dict):
         raise Problem(422, "A merge patch must be a JSON object.")
 
-    unknown = [(name, "Is not a field that can be written.") for name in sent if name not in BookSchema().fields]
+    fields = BookSchema().fields
+    unknown = [(name, "Is not a field that can be written.") for name in sent if name not in fields]
     if unknown:
         raise Problem(FIELDS, "Some fields are wrong.", problems=unknown)
 

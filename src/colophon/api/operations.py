@@ -18,6 +18,7 @@ from ..access import limits, tokens
 from ..access.limits import Limit, RateLimit
 from ..access.tokens import Bearer, TokenError
 from ..catalogue import list_query
+from ..catalogue.text import excerpt
 from ..web import state
 from ..web.errors import FIELDS, Problem
 
@@ -30,6 +31,7 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
 REALM = 'Bearer realm="colophon"'
+LONGEST_ACCEPT = 1_000  # the work to compare media types grows with the square of their length
 
 # The statuses of problems that follow from the kind of operation.
 EVERYWHERE = (400, 401, 405, 406, 429, 503)
@@ -119,6 +121,8 @@ def bearer() -> Bearer:
 
 
 def _require_json_accepted() -> None:
+    if len(request.headers.get("Accept", "")) > LONGEST_ACCEPT:
+        raise Problem(400, f"The Accept header is longer than {LONGEST_ACCEPT:,} characters.")
     if request.accept_mimetypes and not request.accept_mimetypes.best_match([JSON, "application/problem+json"]):
         raise Problem(406, f"This address returns {JSON}, which the request does not accept.")
 
@@ -148,10 +152,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    for name, times in Counter(name for name, _ in pairs).items():
-        if times > 1:
-            raise ValueError(f"{name!r} is given more than once")
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise ValueError(f"{excerpt(twice)!r} is given more than once")
+    return found
 
 
 def _authorise(scope: str | None) -> None:

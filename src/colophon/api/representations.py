@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from ..catalogue.book_schema import BookSchema
+from ..catalogue.book_schema import BookSchema, Items
 
 
 class Links(Schema):
@@ -38,7 +38,7 @@ class BookRepresentation(BookSchema):
     """A book as the catalogue holds it."""
 
     slug = fields.String(required=True)
-    authors = fields.List(fields.Nested(WrittenAuthor), required=True)
+    authors = Items(fields.Nested(WrittenAuthor), required=True)
     added_at = fields.DateTime(required=True)
     links = fields.Nested(BookLinks, required=True)
 

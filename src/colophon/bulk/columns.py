@@ -7,8 +7,9 @@ import re
 from itertools import chain
 
 from ..catalogue.book_schema import BookSchema
+from ..catalogue.text import excerpt
 from ..catalogue.types import FIELDS
-from .problems import Problem, UnreadableError, excerpt
+from .problems import Problem, UnreadableError, first
 
 AUTHOR_COLUMNS = ("authors", "author_sort_names", "author_original_names")
 # In the order in which they are written.
@@ -38,6 +39,7 @@ SYNONYMS = {
 }
 DELIMITERS = ",;\t"
 
+_UNKNOWN = f"There is no such column. The columns are: {', '.join(COLUMNS)}."
 _IGNORED = re.compile(r"[\W_]+")
 _COLUMN_OF = {
     _IGNORED.sub("", spelling): column for column in COLUMNS for spelling in (column, *SYNONYMS.get(column, ()))
@@ -74,16 +76,15 @@ def read_header(headers: list[str], row: int) -> dict[str, str]:
         if not header:
             problems.append(Problem(row, None, header, f"The header of column {position} is empty."))
         elif field is None:
-            reason = f"There is no such column. The columns are: {', '.join(COLUMNS)}."
-            problems.append(Problem(row, excerpt(header), header, reason))
+            problems.append(Problem(row, excerpt(header), excerpt(header), _UNKNOWN))
         elif field in spelled:
-            reason = f"Is the column {field}, as ‘{spelled[field]}’ is."
-            problems.append(Problem(row, excerpt(header), header, reason))
+            reason = f"Is the column {field}, as ‘{excerpt(spelled[field])}’ is."
+            problems.append(Problem(row, excerpt(header), excerpt(header), reason))
         else:
             spelled[field] = header
     problems += [
         Problem(row, field, None, "Is missing: each book must have it.") for field in REQUIRED if field not in spelled
     ]
     if problems:
-        raise UnreadableError(*problems)
+        raise UnreadableError(*first(problems))
     return spelled

@@ -6,8 +6,9 @@ import csv
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from ..catalogue.text import excerpt
 from . import cells, columns
-from .problems import Problem, UnreadableError, excerpt
+from .problems import Problem, UnreadableError
 from .rows import Row, empty, unread
 
 if TYPE_CHECKING:

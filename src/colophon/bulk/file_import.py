@@ -16,7 +16,7 @@ from ..catalogue.reading import Catalogue
 from .csv_format import CsvReader
 from .json_lines import JsonLinesReader
 from .lines import Lines
-from .problems import UnreadableError
+from .problems import UnreadableError, first
 from .rows import Row
 from .staged_books import StagedBooks
 
@@ -122,7 +122,7 @@ def _load(reader: Reader, row: Row) -> tuple[NewBook | None, str | None]:
         known = {problem.column for problem in row.problems}
         found = [reader.problem(row, path, message) for path, message in _flat(error.messages)]
         # A value that could not be read is not reported as missing, too.
-        row.problems += [problem for problem in found if problem.column not in known]
+        row.problems += first([problem for problem in found if problem.column not in known])
         valid: dict[str, Any] = error.valid_data or {}  # type: ignore[assignment]  # one book is loaded, not a list
         return None, valid.get("isbn13")
     return book, book.isbn13

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .problems import Problem, excerpt
+from ..catalogue.text import excerpt
+from .problems import Problem
 from .rows import Row, empty, unread
 
 if TYPE_CHECKING:

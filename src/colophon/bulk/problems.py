@@ -6,12 +6,14 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from ..catalogue.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
 SHOWN = 20
-LONGEST_EXCERPT = 80
+MOST_IN_A_ROW = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +61,9 @@ class Findings:
                 self.report.write(json.dumps(asdict(problem), ensure_ascii=False) + "\n")
 
 
-def excerpt(value: str) -> str:
-    """Return the beginning of a value, short enough to print, with undecodable bytes replaced."""
-    text = value.encode("utf-8", "replace").decode()
-    return text if len(text) <= LONGEST_EXCERPT else f"{text[: LONGEST_EXCERPT - 1]}…"
-
-
-def printable(text: str) -> str:
-    """Return text with control characters replaced, which a terminal would obey."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+def first(problems: list[Problem]) -> list[Problem]:
+    """Return the first problems of a row, and one that counts the others."""
+    if len(problems) <= MOST_IN_A_ROW:
+        return problems
+    more = f"Has {len(problems) - MOST_IN_A_ROW:,} more problems."
+    return [*problems[:MOST_IN_A_ROW], Problem(problems[0].row, None, None, more)]

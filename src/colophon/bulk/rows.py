@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .problems import Problem, UnreadableError, excerpt
+from ..catalogue.text import excerpt
+from .problems import Problem, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

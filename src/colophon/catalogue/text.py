@@ -1,4 +1,4 @@
-"""Folding of text, search words, sort keys and slugs.
+"""Folding of text, search words, sort keys and slugs; excerpts and printable forms of what others wrote.
 
 The database holds folded words, so that SQLite and PostgreSQL find and sort the same books.
 """
@@ -33,6 +33,7 @@ _ARTICLES = re.compile(r"^(?:(?:the|an?|les?|la|der|die|das|el|los|las|il|gli|lo
 _NOT_URL = re.compile(r"[^a-z0-9]+")
 SLUG_LENGTH = 80
 KEY_LENGTH = 200  # far below the limit of an index, in bytes
+LONGEST_EXCERPT = 80
 
 
 def fold(text: str) -> str:
@@ -69,3 +70,18 @@ def sort_name(name: str) -> str:
     """Return the filing name of a person, by rule of thumb: 'Jane Austen' gives 'Austen, Jane'."""
     given, _, family = name.rpartition(" ")
     return name if "," in name or not given else f"{family}, {given}"
+
+
+def excerpt(value: str) -> str:
+    """Return the beginning of a value, short enough to print, with undecodable bytes replaced."""
+    text = value[: LONGEST_EXCERPT + 1].encode("utf-8", "replace").decode()
+    return text if len(text) <= LONGEST_EXCERPT else f"{text[: LONGEST_EXCERPT - 1]}…"
+
+
+def printable(text: str) -> str:
+    r"""Return text with an escape, such as \x1b, for each character that a terminal would obey or not show."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()

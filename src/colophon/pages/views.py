@@ -29,6 +29,7 @@ blueprint = Blueprint("pages", __name__)
 NEWEST = 8
 DAY = 86_400
 YEAR = 365 * DAY
+LONGEST_FORM = 65_536  # bytes: a colour mode, and an address of at most 16 kB, escaped twice
 
 
 class Chip(NamedTuple):
@@ -171,6 +172,7 @@ def about() -> str:
 @blueprint.post("/preferences")
 def preferences() -> BaseResponse:
     """Store the visitor's colour mode in a cookie, and return to their page."""
+    request.max_content_length = LONGEST_FORM
     mode = request.form.get("colour_mode", "")
     if mode not in COLOUR_MODES:
         raise ParameterError([("colour_mode", f"Must be one of: {', '.join(COLOUR_MODES)}.")])

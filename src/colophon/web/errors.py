@@ -15,11 +15,13 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Se
 
 from ..catalogue.list_query import ParameterError
 from ..catalogue.reading import PastTheEndError
+from ..catalogue.text import excerpt
 from .request_log import REQUEST_ID
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+MOST_PROBLEMS = 100
 PROBLEM = "application/problem+json"
 EXPLANATIONS = {
     400: (
@@ -58,13 +60,14 @@ PARAMETERS = Kind(
     "parameters",
     400,
     "Parameters are wrong",
-    "The errors member names each wrong or unknown parameter, with the reason.",
+    f"The errors member names the wrong and unknown parameters, the first {MOST_PROBLEMS} of them, with the reasons.",
 )
 FIELDS = Kind(
     "fields",
     422,
     "Fields are wrong",
-    "The errors member names each wrong, missing or unknown field by a path such as authors.0.name, with the reason.",
+    f"The errors member names the wrong, missing and unknown fields, the first {MOST_PROBLEMS} of them, by paths "
+    "such as authors.0.name, with the reasons.",
 )
 CONFLICT = Kind("conflict", 409, "Another book has the ISBN", "The book member is the address of that book.")
 KEY_REUSED = Kind(
@@ -80,7 +83,8 @@ class Problem(HTTPException):
     """An error of the API (RFC 9457).
 
     `what` is its kind, or its status where there is no more to say. `problems` are pairs of the name of a field or
-    parameter and the reason; `members` are the kind's own members of the response; `headers` are added to it.
+    parameter and the reason, of which the first are kept, and names in excerpts; `members` are the kind's own members
+    of the response; `headers` are added to it.
     """
 
     def __init__(
@@ -92,10 +96,13 @@ class Problem(HTTPException):
         members: dict[str, str] | None = None,
         headers: list[tuple[str, str]] | None = None,
     ) -> None:
+        problems = problems or []
+        if len(problems) > MOST_PROBLEMS:
+            detail += f" The first {MOST_PROBLEMS} of {len(problems):,} problems are named."
         super().__init__(detail)
         self.kind = what if isinstance(what, Kind) else None
         self.code = what.status if isinstance(what, Kind) else what
-        self.problems = problems or []
+        self.problems = [(excerpt(name), reason) for name, reason in problems[:MOST_PROBLEMS]]
         self.members = members or {}
         self._headers = headers or []
 

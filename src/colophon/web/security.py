@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
+from werkzeug.exceptions import BadHost
 from werkzeug.sansio.utils import host_is_trusted
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 # Load balancers check health by the task's IP address, which is not a name of the site.
 ANY_HOST = frozenset({"health.alive", "health.ready"})
+UNKNOWN_HOST = "This site does not answer to that host name. Its operator can add it to ALLOWED_HOSTS."
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -46,13 +48,14 @@ def init_app(app: Flask, settings: Settings) -> None:
     # The hosts below the site's may be others', who have no HTTPS.
     strict_transport = STRICT_TRANSPORT_SECURITY + ("; includeSubDomains" if settings.hsts_subdomains else "")
 
-    def refuse_unknown_hosts() -> None:
+    def refuse_unknown_hosts() -> Response | None:
+        if isinstance(request.routing_exception, BadHost):
+            # Such as a..b, for which the links of an error page cannot be made.
+            return Response(f"{UNKNOWN_HOST}\n", 400, mimetype="text/plain")
         well_formed = host_is_trusted(request.host)
         if request.endpoint not in ANY_HOST and not (well_formed and _hostname(request.host) in own_names):
-            abort(
-                400,
-                "This site does not answer to that host name. Its operator can add it to ALLOWED_HOSTS.",
-            )
+            abort(400, UNKNOWN_HOST)
+        return None
 
     def refuse_other_sites_forms() -> None:
         """Refuse a request that another site makes a browser send (CSRF), by headers that no page can set.

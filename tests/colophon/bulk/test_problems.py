@@ -1,5 +1,7 @@
 """`books import`: what it refuses, and where and why it says so."""
 
+import json
+
 import pytest
 
 from colophon.bulk.lines import LONGEST_LINE
@@ -43,7 +45,7 @@ def test_each_wrong_row_is_named_with_its_reason(load, books, row, sentence):
         ({"authors": ["A"]}, "row 1, column authors.0: Invalid input type."),
         ({"authors": []}, "row 1, column authors: Must have 1 to 50 items."),
         ({"colour": "red"}, "row 1, column colour: Is not a field that can be written."),
-        ({"\x1b[31m": "red"}, "row 1, column \ufffd[31m: Is not a field"),
+        ({"\x1b[31m": "red"}, "row 1, column \\x1b[31m: Is not a field"),
         ({"isbn13": "9780141439588"}, "row 1, column isbn13: Is not an ISBN"),
         ({"circa": []}, "row 1, column circa: Not a valid boolean."),
     ],
@@ -180,3 +182,18 @@ def test_an_isbn_that_comes_twice_is_named_with_the_other_row(load, engine):
         "row 6, column year: There is no year 0",
         "row 6, column ISBN: The book in row 3 has the same ISBN.",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("books.jsonl", objects({f"unknown-{number}": 1 for number in range(1_000)})),
+        ("books.csv", ",".join([HEADER, *(f"unknown {number}" for number in range(1_000))])),
+    ],
+)
+def test_of_a_row_with_many_problems_the_first_are_reported_and_the_others_counted(load, tmp_path, name, content):
+    report = tmp_path / "report.jsonl"
+    load(content.encode(), "--report", str(report), name=name)
+    *found, last = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
+    assert len(found) == 100
+    assert last == {"row": 1, "column": None, "value": None, "reason": "Has 900 more problems."}

@@ -1,5 +1,7 @@
 """Light, dark or automatic: chosen by the visitor, kept in a cookie, rendered by the server."""
 
+import io
+
 import pytest
 
 from tests.conftest import any_database
@@ -76,3 +78,8 @@ def test_another_site_s_form_is_refused(client, headers):
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}])
 def test_this_site_s_form_is_taken(client, headers):
     assert choose(client, **headers).status_code == 303
+
+
+@pytest.mark.parametrize("sent", [{"next": "/" + "a" * 70_000}, {"file": (io.BytesIO(b"a" * 70_000), "a.txt")}])
+def test_a_form_that_is_far_larger_than_this_one_is_refused_unread(client, sent):
+    assert client.post("/preferences", data={"colour_mode": "dark"} | sent).status_code == 413

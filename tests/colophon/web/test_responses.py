@@ -80,9 +80,12 @@ def test_a_site_on_https_stays_on_it_and_binds_the_hosts_below_it_only_where_tha
     assert headers["Strict-Transport-Security"] == f"max-age=31536000{more}"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.2", "localhost:x", ""])
-def test_a_host_name_that_is_not_the_site_s_is_refused(client, host):
-    response = client.get("/books", headers={"Host": host})
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.2", "localhost:x", "", ".", "a..evil", "a" * 64]
+)
+@pytest.mark.parametrize("path", ["/books", "/api/v1/books"])
+def test_a_host_name_that_is_not_the_site_s_is_refused(client, host, path):
+    response = client.get(path, headers={"Host": host})
     assert response.status_code == 400
     assert "evil" not in response.text
 
