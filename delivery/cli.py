@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from delivery.commands.build import build
@@ -16,9 +18,22 @@ from delivery.commands.scan import scan
 from delivery.commands.scan_image import scan_image
 from delivery.commands.stacks import stacks
 from delivery.commands.status import status
+from delivery.terminal.plain import plain
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Steps(click.Group):
+    """A group of commands whose failures may repeat what a log or an API said."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = plain(error.message)
+            raise
+
+
+@click.group(cls=Steps, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Ship Colophon: from a commit to a site that serves it, and back."""
 

@@ -9,6 +9,7 @@ import click
 
 from delivery.commands.session import root_option, session
 from delivery.deployment import receipts
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,4 +48,4 @@ def _row(receipt: Json) -> str:
     why = f"  {receipt['diagnosis']['kind']}" if receipt["diagnosis"] else ""
     figures = f"{receipt['seconds']['total']:>7.0f} {visits['requests']:>9} {visits['failed']:>6}"
     what = f"{receipt['began']:<20} {receipt['kind']:<9} {receipt['commit'][:12]:<13}"
-    return f"{what} {outcome} {figures}  {receipt['by']['user']}{why}"
+    return f"{what} {outcome} {figures}  {plain(receipt['by']['user'])}{why}"

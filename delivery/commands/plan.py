@@ -8,6 +8,7 @@ import click
 
 from delivery.commands.session import candidate, commit_option, root_option, session
 from delivery.release import git_history
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def plan(commit: str | None, root: Path) -> None:
             click.secho("The service runs this image already: deploy would prove it, and change nothing.", fg="green")
             return
         for line in on.target.preview(wanted.image):
-            click.secho(f"  {line}" if line[0] in "-+" else line, fg={"-": "red", "+": "green"}.get(line[0]))
+            click.secho(plain(f"  {line}" if line[0] in "-+" else line), fg={"-": "red", "+": "green"}.get(line[0]))
         if now.commit and not now.idle:
             new = git_history.migrations(root, now.commit, wanted.commit)
             click.echo(f"migrations: {', '.join(new) or 'none'}")

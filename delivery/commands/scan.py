@@ -10,6 +10,7 @@ import click
 from delivery.commands.session import root_option
 from delivery.deployment.outcomes import Outcome
 from delivery.release import trivy
+from delivery.terminal.plain import plain
 from delivery.terminal.shell import output
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def require(scans: list[trivy.Scan], *, offline: bool) -> None:
         note = f", {found.note}" if found.note else ""
         click.secho(f"{found.name}: {found.verdict}{note}", fg=COLOURS.get(found.verdict, "yellow"))
         for sentence in found.details:
-            click.echo(f"  {sentence}")
+            click.echo(plain(f"  {sentence}"))
     verdicts = {found.verdict for found in scans}
     if "failed" in verdicts:
         sys.exit(1)

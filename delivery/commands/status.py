@@ -8,6 +8,7 @@ import click
 
 from delivery.commands.session import root_option, session
 from delivery.deployment import proof, receipts
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def status(root: Path) -> None:
         last = next(receipts.newest(on.target.store, 1), None)
         rows.append(("last receipt", f"{last['key']}: {last['kind']}, {last['outcome']}" if last else "none"))
     for name, value in rows:
-        click.echo(f"{name:<13} {value}")
+        click.echo(plain(f"{name:<13} {value}"))
 
 
 def _recorded(now: Running) -> str:

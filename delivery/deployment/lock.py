@@ -14,6 +14,7 @@ import click
 
 from delivery.deployment.errors import CallError, Conflict
 from delivery.deployment.outcomes import Cause, Ended, Outcome
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ class Lock:
         unchanged = time.monotonic() - self._seen[1]
         if unchanged < self._length(lock):
             return False
-        click.echo(f"{lock['holder']} has not renewed the lock for {unchanged:.0f} s; taking it over.")
+        click.echo(f"{plain(lock['holder'])} has not renewed the lock for {unchanged:.0f} s; taking it over.")
         return True
 
     def _length(self, lock: Json) -> float:
@@ -124,8 +125,8 @@ class Lock:
         if self._watched is None and datetime.fromisoformat(lock["until"]) <= datetime.now(UTC):
             self._watched = self._seen[0]
             click.echo(
-                f"The lock of {lock['holder']} expired at {lock['until']} by this machine's clock; taking it over "
-                f"unless it is renewed within {self._length(lock):.0f} s."
+                f"The lock of {plain(lock['holder'])} expired at {lock['until']} by this machine's clock; "
+                f"taking it over unless it is renewed within {self._length(lock):.0f} s."
             )
         return self._watched == self._seen[0]
 
@@ -182,7 +183,7 @@ class Lock:
 
 
 def _warn(text: str) -> None:
-    click.secho(text, fg="yellow", err=True)
+    click.secho(plain(text), fg="yellow", err=True)
 
 
 def _written(moment: datetime) -> str:

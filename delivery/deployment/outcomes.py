@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from delivery.terminal.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -70,9 +72,9 @@ class Ended(click.ClickException):
     def show(self, file: object = None) -> None:  # noqa: ARG002 -- click's signature
         """Print the outcome, its cause, and what was changed."""
         click.secho(f"{self.outcome.title.capitalize()}: {self.outcome.meaning}.", fg="red", bold=True, err=True)
-        click.echo(self.cause.text(), err=True)
+        click.echo(plain(self.cause.text()), err=True)
         if self.changes:
-            click.echo(f"Changed so far: {'; '.join(in_words(self.changes))}.", err=True)
+            click.echo(plain(f"Changed so far: {'; '.join(in_words(self.changes))}."), err=True)
 
 
 def in_words(changes: Mapping[str, bool]) -> list[str]:

@@ -8,12 +8,13 @@ import sys
 import click
 
 from delivery.terminal import shell
+from delivery.terminal.plain import plain
 
 COLOURS = {"ok": "green", "warning": "yellow", "refused": "red"}
 
 
 class Display:
-    """The display of one deployment."""
+    """The display of one deployment; what it prints may come from a log or from an API."""
 
     def __init__(self) -> None:
         self._live = sys.stdout.isatty()
@@ -23,20 +24,21 @@ class Display:
     def step(self, title: str) -> None:
         """Begin a step."""
         self.settle()
-        click.secho(f"== {title}", bold=True)
+        click.secho(f"== {plain(title)}", bold=True)
 
     def line(self, text: str, colour: str | None = None) -> None:
         """Print a line."""
         self.settle()
-        click.secho(text, fg=colour)
+        click.secho(plain(text), fg=colour)
 
     def check(self, name: str, verdict: str, found: str) -> None:
         """Print the result of a check."""
         self.settle()
-        click.echo(f"{click.style(f'{verdict:<8}', fg=COLOURS[verdict])} {name}: {found}")
+        click.echo(f"{click.style(f'{verdict:<8}', fg=COLOURS[verdict])} {plain(f'{name}: {found}')}")
 
     def block(self, lines: list[str], moving: str) -> None:
         """Show the progress: in place on a terminal, elsewhere only if `lines` changed, not just `moving` counters."""
+        lines, moving = [*map(plain, lines)], plain(moving)
         if not self._live:
             if lines != self._drawn:
                 click.echo("; ".join(filter(None, [*lines, moving])))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from delivery.terminal.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -54,7 +56,7 @@ def announce(command: tuple[str, ...]) -> None:
     """Print a command as a shell would take it, to standard error: a step's own output stays for others to read."""
     for make in make_room:
         make()
-    click.secho(f"$ {shlex.join(command)}", err=True, dim=True)
+    click.secho(f"$ {plain(shlex.join(command))}", err=True, dim=True)
 
 
 def output(

@@ -20,6 +20,7 @@ from . import create_app, database, settings
 from .access import tokens
 from .bulk import commands
 from .catalogue import built_in, writing
+from .catalogue.text import printable
 from .database import revisions, users
 from .edge import configuration
 from .release import passport
@@ -37,10 +38,13 @@ class OneSentence(click.Group):
         """Run a command. Raises ClickException for an expected failure."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)  # it may repeat the name of a file, or a value
+            raise
         except (settings.SettingsError, passport.PassportError, revisions.DatabaseUnusableError, CommandError) as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable(str(error))) from None
         except DBAPIError as error:
-            raise click.ClickException(f"The database cannot do that: {database.reason(error)}.") from None
+            raise click.ClickException(f"The database cannot do that: {printable(database.reason(error))}.") from None
 
 
 @click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})

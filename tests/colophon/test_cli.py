@@ -109,6 +109,34 @@ def test_a_wrong_setting_is_named(runner):
     assert "PORT" in fails_with_one_sentence(run(runner, "db", "upgrade", PORT="x"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["books", "import", "{}"], {}),
+        (["books", "import", "{}.txt"], {}),
+        (["books", "import", "books.csv", "--report", "{}/report"], {}),
+        (["books", "export", "{}/books.csv"], {}),
+        (["tokens", "create", "{}"], {}),
+        (["{}"], {}),
+        (["prepare"], {"SITE_URL": "{}"}),
+        (["prepare"], {"ALLOWED_HOSTS": "{}"}),
+        (["prepare"], {"PORT": "{}"}),
+        (["prepare"], {"LOG_FORMAT": "{}"}),
+        (["prepare"], {"DATABASE_URL": "{}://books"}),
+        (["prepare"], {"DATABASE_URL": "sqlite:///{}"}),
+    ],
+)
+def test_a_name_or_a_value_that_is_repeated_cannot_drive_the_terminal(runner, tmp_path, arguments, environment):
+    driving = "\x1b[31m\x1b]0;owned\x07\x9b31m\x7f\u202e"
+    (tmp_path / driving).mkdir()
+    for name in (f"{driving}.txt", "books.csv"):
+        (tmp_path / name).touch()
+    given = {name: value.format(driving) for name, value in environment.items()}
+    result = run(runner, *(argument.format(driving) for argument in arguments), **given)
+    assert result.exit_code in (1, 2)
+    assert all(line.isprintable() for line in result.stderr.splitlines()), result.stderr
+
+
 def test_a_folder_that_cannot_be_made_is_named(runner, tmp_path):
     (tmp_path / "file").touch()
     sentence = fails_with_one_sentence(run(runner, "db", "upgrade", DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db"))

@@ -11,6 +11,7 @@ from delivery.aws.ecs import diagnosis, service, stages, task_log
 from delivery.aws.ecs.task_definition import CONTAINER
 from delivery.aws.errors import AwsError
 from delivery.deployment.outcomes import Ended, Outcome
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,7 @@ def _follow(
             )["tasks"]
             task = found[0] if found else task
             for line in log.news():
-                click.echo(f"  | {line}")
+                click.echo(plain(f"  | {line}"))
         except AwsError as error:
             if error.lasts:
                 raise
@@ -151,6 +152,5 @@ def _stop(context: Context, task: Json, log: task_log.Log) -> None:
         )
         _follow(context, task, log, context.settings.migration, cancellable=False)
     except AwsError as error:
-        click.secho(
-            f"{task['taskArn']}, which prepares the database, could not be stopped: {error.said}", fg="yellow", err=True
-        )
+        said = f"{task['taskArn']}, which prepares the database, could not be stopped: {error.said}"
+        click.secho(plain(said), fg="yellow", err=True)

@@ -13,6 +13,7 @@ from delivery.aws.ecs.diagnosis import Evidence
 from delivery.aws.errors import AwsError
 from delivery.deployment.cancellation import PERSISTING
 from delivery.deployment.seam import Progress, State
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from delivery.aws.context import Context
@@ -203,7 +204,7 @@ class ServiceDeployment:
         try:
             self._gather()
         except AwsError as error:
-            click.secho(f"Some of the evidence cannot be read: {error.message}", fg="yellow", err=True)
+            click.secho(plain(f"Some of the evidence cannot be read: {error.message}"), fg="yellow", err=True)
         return diagnosis.of_rollout(self.evidence)
 
     def _gather(self) -> None:

@@ -11,6 +11,7 @@ import click
 from delivery.aws.errors import AwsError
 from delivery.aws.stacks import change_sets
 from delivery.aws.stacks.change_sets import StackError
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ class Removal:
             self._unlock(arn)
             self._cloud.call("delete-stack", arn)
         try:
-            status, causes = change_sets.follow(self._cloud, arn, known, lambda event: click.echo(f"  {event}"))
+            status, causes = change_sets.follow(self._cloud, arn, known, lambda event: click.echo(plain(f"  {event}")))
         except KeyboardInterrupt:
             click.echo(f"  CloudFormation continues with {name} on its own.")
             raise

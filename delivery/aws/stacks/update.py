@@ -9,6 +9,7 @@ import click
 
 from delivery.aws.stacks import change_sets
 from delivery.environments import ROOT
+from delivery.terminal.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,7 +136,7 @@ class Update:
         if self._ask and not click.confirm(f"{'Create' if change_set.creates else 'Change'} {name}?"):
             raise click.ClickException(f"{name} was left as it is, and the stacks after it were not looked at.")
         self._settle()
-        change_sets.make(change_set, lambda event: click.echo(f"  {event}"))
+        change_sets.make(change_set, lambda event: click.echo(plain(f"  {event}")))
         click.echo(f"{name}: {'created' if change_set.creates else 'changed'}.")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import click
 
 from ..catalogue.reading import Catalogue
+from ..catalogue.text import printable
 from ..database import revisions
 from .file_export import WRITERS, export, replacing
 from .file_import import READERS, Import, NothingAddedError
@@ -126,7 +127,7 @@ def export_books(config: Settings, file: str, file_format: str | None) -> None:
             total = Catalogue(db).totals().books
         with replacing(Path(file)) as target, _bar(total, "Writing") as bar:
             count = export(engine, target, kind, bar.update)
-    click.echo(f"Wrote {_count_of(count, 'book')} to {file}.")
+    click.echo(f"Wrote {_count_of(count, 'book')} to {printable(file)}.")
 
 
 def _format_of(file: str) -> str:

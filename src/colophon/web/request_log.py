@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
+from ..catalogue.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from structlog.typing import EventDict
 
     from ..settings import Settings
 
@@ -41,12 +45,12 @@ def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if in_colour else "iso", utc=not in_colour, key="time"),
     ]
     if in_colour:
-        render: list[Any] = [structlog.dev.ConsoleRenderer(timestamp_key="time", colors=stream.isatty())]
+        plain = structlog.dev.plain_traceback
+        console = structlog.dev.ConsoleRenderer(timestamp_key="time", colors=stream.isatty(), exception_formatter=plain)
+        render: list[Any] = [_escape, console]
     else:
-        render = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
+        # In ASCII, so that no character of a line can drive the terminal that shows it.
+        render = [structlog.processors.JSONRenderer(ensure_ascii=True)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -54,7 +58,11 @@ def config(settings: Settings, stream: TextIO | None = None) -> dict[str, Any]:
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": stamps,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    *render,
+                ],
             }
         },
         "handlers": {"stream": {"class": "logging.StreamHandler", "stream": stream, "formatter": "line"}},
@@ -76,6 +84,19 @@ def unlogged() -> Iterator[None]:
         yield
     finally:
         log.disabled = False
+
+
+def _escape(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Escape what would drive a terminal, in values that visitors or a database may have written.
+
+    A traceback keeps the ends of its lines.
+    """
+    return {
+        name: "\n".join(map(printable, value.split("\n") if name in ("exception", "stack") else [value]))
+        if isinstance(value, str)
+        else value
+        for name, value in line.items()
+    }
 
 
 class RequestLog:

@@ -1,6 +1,7 @@
 import json
 import logging
 import logging.config
+from urllib.parse import quote
 
 import pytest
 
@@ -90,3 +91,38 @@ def test_a_person_is_told_in_words(lines):
     assert "/books" in logged[0]
     assert not logged[0].startswith("{")
     assert "\x1b[" not in logged[0], "colour is for terminals"
+
+
+# A colour, a window's title, another C1 form of both, DEL, an override of direction and a separator of lines.
+DRIVING = "\x1b[31m\x1b]0;owned\x07\x9b31m\x7f\u202e\u2028"
+
+
+@pytest.mark.parametrize("lines", ["console", "json"], indirect=True)
+def test_a_path_cannot_drive_the_terminal_that_shows_it(lines):
+    _, logged = lines(f"/{quote(DRIVING)}")
+    assert len(logged) == 1
+    assert logged[0].isprintable()
+    assert "31m" in logged[0]
+
+
+def logged_error(capsys, log_format):
+    """Log an error whose text and exception are a visitor's, and return what was written."""
+    logging.config.dictConfig(logs.config(Settings(log_format=log_format)))
+    try:
+        raise ValueError(DRIVING)
+    except ValueError:
+        logging.getLogger("colophon.test").exception("cannot read %s", DRIVING, extra={"given": DRIVING})
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_neither_can_a_message_a_value_or_an_exception(capsys, lines, log_format):
+    written = logged_error(capsys, log_format)
+    assert written.replace("\n", "").isprintable()
+    assert written.count("owned") >= 3
+
+
+def test_a_traceback_keeps_its_lines_for_people(capsys, lines):
+    written = logged_error(capsys, "console").splitlines()
+    assert written[1] == "Traceback (most recent call last):"
+    assert written[-1].startswith("ValueError: \\x1b[31m")
