@@ -29,7 +29,7 @@ class Steps(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = plain(error.message)
+            error.message = plain(error.message)  # type: ignore[misc]  # final only by click's types
             raise
 
 

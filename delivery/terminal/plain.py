@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-# GitHub's runner takes a line that begins with :: for a command, and ##[ anywhere
-# (https://docs.github.com/actions/reference/workflow-commands-for-github-actions). GitLab's sections need a carriage
-# return and an escape, which are not left.
+# GitHub's runner takes a line that begins with :: for a command, and ##[ anywhere (actions/runner, ActionCommand.cs).
+# GitLab's sections need a carriage return and an escape, which are not left.
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
 
 

@@ -39,7 +39,8 @@ class OneSentence(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = printable(error.message)  # it may repeat the name of a file, or a value
+            # It may repeat the name of a file, or a value.
+            error.message = printable(error.message)  # type: ignore[misc]  # final only by click's types
             raise
         except (settings.SettingsError, passport.PassportError, revisions.DatabaseUnusableError, CommandError) as error:
             raise click.ClickException(printable(str(error))) from None
