@@ -63,13 +63,18 @@ def matches(db: Connection, text: str, column: str | None = None, *, ranked: boo
     `column` is one of COLUMNS, or ELSEWHERE for books whose title alone does not have them all. `ranked` must be set
     for books that are sorted by `rank`; it finds the same ones.
     """
-    found = words(text)
+    found = _different_words(text)
     return _of(db).matches(found, column, ranked=ranked) if found else false()
 
 
 def rank(db: Connection, text: str) -> ColumnElement[float]:
     """Return the rank to sort the books that match text by, the best first, a whole word before longer ones."""
-    return _of(db).rank(words(text))
+    return _of(db).rank(_different_words(text))
+
+
+def _different_words(text: str) -> list[str]:
+    """Return the words of a search, each once: its repetitions find nothing else, and each cost as much again."""
+    return list(dict.fromkeys(words(text)))
 
 
 class _SQLite:

@@ -134,3 +134,16 @@ def test_a_book_taken_out_of_the_index_is_not_found(engine):
 def test_what_a_word_could_do_to_a_literal_it_cannot():
     hostile = r"it's \ 'x':1A"
     assert search._quoted(hostile) == r"'it''s \\ ''x'':1A'"
+
+
+@pytest.mark.parametrize("column", [None, "authors", search.ELSEWHERE])
+def test_a_word_that_is_repeated_is_looked_for_once(sqlite, postgresql, column):
+    for databases in (sqlite, postgresql):
+        engine = database.connect(databases.full)
+        with engine.connect() as db:
+            once, often = (
+                [str(part.compile(db).params) for part in (search.matches(db, text, column), search.rank(db, text))]
+                for text in ("Sea The", "sea the " * 25)
+            )
+        engine.dispose()
+        assert once == often
