@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_address
 from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import case, delete
@@ -46,6 +47,19 @@ class RateLimit:
     def header(self) -> str:
         """The value of the RateLimit header."""
         return f'"{self.limit.name}";r={max(0, self.remaining)};t={self.reset}'
+
+
+def network(address: str | None) -> str:
+    """Return what a visitor's uses are counted by: their IPv4 address, or their IPv6 network.
+
+    A visitor has all of the 2**64 addresses of such a network; each would have a quota, and a row, of its own.
+    """
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    found = getattr(found, "ipv4_mapped", None) or found
+    return str(found if found.version == 4 else IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 def count(db: Connection, limit: Limit, client: str, now: float | None = None) -> RateLimit:

@@ -172,7 +172,7 @@ def _authorise(scope: str | None) -> None:
     if found is None:
         failures = Limit("failed-authentication", settings.failed_logins_per_minute)
         with database.best_effort(db):
-            g.rate_limit = limits.count(db, failures, request.remote_addr or "unknown")
+            g.rate_limit = limits.count(db, failures, limits.network(request.remote_addr))
         if "rate_limit" in g and g.rate_limit.exceeded:
             _too_many(g.rate_limit)
         challenge = f'{REALM}, error="invalid_token", error_description="{refusal}"'

@@ -15,7 +15,7 @@ from colophon.database.engine import BUSY_SECONDS
 from colophon.database.models import Token
 from colophon.web import state
 from tests.colophon.api.apiclient import ANGLER
-from tests.conftest import sqlite_only
+from tests.conftest import any_database, sqlite_only
 from tests.databases import statements_of
 
 
@@ -144,6 +144,36 @@ def test_whoever_reads_with_a_token_does_not_wait_for_those_who_write(make_progr
         assert reader.get("/books").status_code == 200
         assert stranger.get("/books").status_code == 401
         assert time.monotonic() - began < BUSY_SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("x" * 8_000, "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_visitor_is_counted_by_the_network_that_they_can_choose_addresses_of(address, counted):
+    assert limits.network(address) == counted
+
+
+@any_database
+def test_other_addresses_of_a_network_are_not_a_way_past_a_limit(make_program):
+    app = make_program(failed_logins_per_minute=3).app
+    answers = [
+        app.test_client().get(
+            "/api/v1/books",
+            headers={"Authorization": "Bearer colophon_1_wrong"},
+            environ_base={"REMOTE_ADDR": f"2001:db8::{number}"},
+        )
+        for number in range(10)
+    ]
+    assert 429 in {answer.status_code for answer in answers}
 
 
 def test_a_limit_counts_what_all_workers_see(engine):
