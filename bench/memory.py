@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import re
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from . import load, servers, tables
 from .errors import BenchError, ToolMissingError, exit_code, say
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NO_PRELOAD = Path(__file__).with_name("no_preload.py")
 PATHS = ("/books", "/", "/books?q=war", "/books?subject=novel", "/authors", "/subjects", "/colophon", "/api/v1/books")
 ROUNDS = 50
+SEARCHES = 2000
+WORDS = ("war", "love", "night", "house", "sea", "letters", "king", "history", "dream", "world", "city", "father")
 _SHARE = re.compile(r"^Pss: +(\d+) kB$", re.MULTILINE)
 
 
@@ -33,10 +42,11 @@ class Taken:
     """The costs of a server: megabytes of its first process and of each worker, and milliseconds of its first page."""
 
     megabytes: list[float]
-    milliseconds: float
+    milliseconds: float | None = None
 
     def cells(self) -> list[str]:
-        return [f"{size:.1f}" for size in (*self.megabytes, sum(self.megabytes))]
+        first_page = "" if self.milliseconds is None else f"{self.milliseconds:.0f} ms"
+        return [*(f"{size:.1f}" for size in (*self.megabytes, sum(self.megabytes))), first_page]
 
 
 def taken(server: servers.Server) -> Taken:
@@ -47,23 +57,52 @@ def taken(server: servers.Server) -> Taken:
     for _ in range(ROUNDS):
         for path in PATHS:
             load.fetch(server, path)  # each on a connection of its own, so that every worker gets its part
+    return Taken(_megabytes_of(server), milliseconds)
+
+
+def _megabytes_of(server: servers.Server) -> list[float]:
     first = server.process.pid
     workers = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii").split()
-    return Taken([megabytes(process) for process in (first, *map(int, workers))], milliseconds)
+    return [megabytes(process) for process in (first, *map(int, workers))]
 
 
-def table(shared: Taken, unshared: Taken) -> str:
-    """Return a line for each way of starting the site, and one for their ratio."""
+def ordinary(number: int) -> str:
+    """Return one of 144 searches that find books, at an address of its own."""
+    one, other = WORDS[number % len(WORDS)], WORDS[number // len(WORDS) % len(WORDS)]
+    return f"/books?q={one}+{other}&number={number}"
+
+
+def hostile(number: int) -> str:
+    """Return a search whose page takes four bytes a character, at an address of 7 kB."""
+    return f"/books?q={quote(f'😀 {number}')}&x={'y' * 7000}"
+
+
+def searched(server: servers.Server, address: Callable[[int], str]) -> Taken:
+    """Return what a server takes after searches by eight visitors at once, as browsers send them."""
+
+    def search(number: int) -> None:
+        with closing(http.client.HTTPConnection(servers.HOST, server.port, timeout=60)) as connection:
+            connection.request("GET", address(number), headers={"Accept-Encoding": "gzip"})
+            connection.getresponse().read()
+
+    with ThreadPoolExecutor(8) as visitors:
+        list(visitors.map(search, range(SEARCHES)))
+    return Taken(_megabytes_of(server))
+
+
+def table(shared: Taken, filled: dict[str, Taken], unshared: Taken) -> str:
+    """Return a line for each way of starting and of visiting the site, and one for the ratio of the ways to start."""
     workers = [f"worker {number}" for number in range(1, len(shared.megabytes))]
     rows = [
         ["", "first process", *workers, "together", "first page"],
-        ["as it is served", *shared.cells(), f"{shared.milliseconds:.0f} ms"],
-        ["each for itself", *unshared.cells(), f"{unshared.milliseconds:.0f} ms"],
+        ["as it is served", *shared.cells()],
+        *([name, *taken.cells()] for name, taken in filled.items()),
+        ["each for itself", *unshared.cells()],
         [
             "ratio",
             *[""] * len(shared.megabytes),
             f"{sum(shared.megabytes) / sum(unshared.megabytes):.2f}",
-            f"{shared.milliseconds / unshared.milliseconds:.2f}",
+            f"{(shared.milliseconds or 0) / (unshared.milliseconds or 1):.2f}",
         ],
     ]
     title = f"Megabytes (PSS) after {ROUNDS * len(PATHS)} requests, and the time of the first one for {PATHS[0]}"
@@ -79,10 +118,15 @@ def measure(workers: int) -> None:
         say("starting the site, and visiting it ...")
         with servers.make_run(database, folder, workers) as server:
             shared = taken(server)
+            say(f"searching it {2 * SEARCHES:,} times ...")
+            filled = {
+                f"after {SEARCHES:,} searches more": searched(server, ordinary),
+                f"after {SEARCHES:,} hostile ones": searched(server, hostile),
+            }
         say("once more, with nothing made before the workers are ...")
         with servers.colophon(database, folder, "--config", str(NO_PRELOAD), workers=workers) as server:
             unshared = taken(server)
-    print(table(shared, unshared))
+    print(table(shared, filled, unshared))
 
 
 def main() -> int:
