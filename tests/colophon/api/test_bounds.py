@@ -1,4 +1,4 @@
-"""What a program sends does not decide how much is answered, nor how much work that is."""
+"""The size of a request decides neither how much is answered nor how much work that is."""
 
 import pytest
 

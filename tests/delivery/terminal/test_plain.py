@@ -1,4 +1,4 @@
-"""What comes from outside drives neither the terminal nor the pipeline that shows it."""
+"""Text from outside drives neither the terminal nor the pipeline that shows it."""
 
 import re
 
