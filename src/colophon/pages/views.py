@@ -172,7 +172,7 @@ def about() -> str:
 @blueprint.post("/preferences")
 def preferences() -> BaseResponse:
     """Store the visitor's colour mode in a cookie, and return to their page."""
-    request.max_content_length = LONGEST_FORM
+    request.max_content_length = min(LONGEST_FORM, state.current().settings.max_request_bytes)
     mode = request.form.get("colour_mode", "")
     if mode not in COLOUR_MODES:
         raise ParameterError([("colour_mode", f"Must be one of: {', '.join(COLOUR_MODES)}.")])
