@@ -104,6 +104,13 @@ def postgres(postgres_is_installed: None) -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def own_postgres(postgres_is_installed: None) -> Iterator[Postgres]:
+    """A PostgreSQL server of the test's own, for it to stop."""
+    with running() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SQLite:
     return SQLite(tmp_path_factory.mktemp("databases"))

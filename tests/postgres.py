@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from contextlib import contextmanager
+import threading
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -43,6 +44,25 @@ def programs() -> Path | None:
     """Return the folder of the newest server's programs, None where there is none."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     return found[-1].parent if found else None
+
+
+@contextmanager
+def hanging(*processes: int) -> Iterator[None]:
+    """Stop some processes of a server, and let them go on at the end of the block, or if it does not end."""
+
+    def signal_all(number: int) -> None:
+        for process in processes:
+            with suppress(ProcessLookupError):  # it has ended
+                os.kill(process, number)
+
+    guard = threading.Timer(LONGEST, signal_all, [signal.SIGCONT])
+    guard.start()
+    signal_all(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        guard.cancel()
+        signal_all(signal.SIGCONT)
 
 
 class Postgres:
@@ -123,6 +143,14 @@ class Postgres:
             self._process.send_signal(signal_number)
             self._process.wait(LONGEST)
             self._process = None
+
+    def hanging(self) -> AbstractContextManager[None]:
+        """Stop all processes of the server, whose sockets stay open, and let them go on at the end of the block."""
+        assert self._process
+        parent = self._process.pid
+        os.kill(parent, signal.SIGSTOP)  # so that it starts no other
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return hanging(parent, *map(int, children))
 
     def remove(self) -> None:
         self.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .models import SEARCH_TABLE, Base
+from .watch import watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +27,8 @@ log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0  # that a request waits for a lock; then the database counts as unavailable
 POOL_SECONDS = 3.0  # that a request waits for a free connection; likewise
-CONNECT_SECONDS = 3
+CONNECT_SECONDS = 2  # the least that psycopg allows
+MARGIN_SECONDS = 1.0  # after the server's own timeout of a statement, until the client's
 RETRY_SECONDS = 0.1  # between two attempts to begin a write, on SQLite
 ANALYZE_FROM = 500  # books; after smaller changes PostgreSQL's autovacuum does it
 # The advisory lock of writers on PostgreSQL: only its holder changes the database.
@@ -36,8 +39,8 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
     """Return the engine for a database URL. Nothing is opened until the first query.
 
     Its connections are in autocommit mode, as every page only reads; writers use `transaction`. There are at most
-    `pool_size` of them. On PostgreSQL a statement fails after `statement_timeout_ms` (0: no limit). A `patient` engine
-    waits for locks without a limit; it is for commands, which keep no visitor waiting.
+    `pool_size` of them. On PostgreSQL a statement fails after `statement_timeout_ms` (0: no limit), and all fail soon
+    on a server that hangs. A `patient` engine waits without a limit; it is for commands, which keep no visitor waiting.
     """
     url = make_url(url)
     engine = create_engine(
@@ -62,6 +65,8 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
             "lock_timeout": "0" if patient else milliseconds(BUSY_SECONDS),
         }
         event.listen(engine, "connect", lambda connection, _: _prepare_postgresql(connection, limits))
+        if not patient:
+            watch(engine, statement_timeout_ms / 1000 + MARGIN_SECONDS if statement_timeout_ms else math.inf)
     else:
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -14,20 +14,12 @@ import pytest
 from colophon import database
 from colophon.access import tokens
 from tests.conftest import Server
-from tests.postgres import running
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
 PATHS = ("/", "/books?q=war", "/books/emma", "/authors", "/readyz")
 PATIENCE = 20.0  # seconds that a visitor waits for an answer
-
-
-@pytest.fixture
-def server(postgres_is_installed):
-    """A PostgreSQL server of the test's own, for it to stop."""
-    with running() as server:
-        yield server
 
 
 class Visitors:
@@ -83,8 +75,8 @@ def add_a_book(port: int, token: str, title: str) -> tuple[int, str | None]:
     return response.status, answer.get("slug")
 
 
-def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(server, tmp_path):
-    url = server.create("colophon")
+def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(own_postgres, tmp_path):
+    url = own_postgres.create("colophon")
     site = Server(tmp_path, DATABASE_URL=url, LOG_FORMAT="json", WRITES_PER_MINUTE="1000000")
     engine = database.connect(url)
     with database.transaction(engine) as db:
@@ -104,10 +96,10 @@ def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(server
         with Visitors(site) as visitors:
             visitors.wait_for(200)
             for _ in range(2):
-                server.stop()
+                own_postgres.stop()
                 visitors.wait_for(503, "/readyz")
                 visitors.wait_for(503, "/")
-                server.start()
+                own_postgres.start()
                 visitors.wait_for(200, "/readyz")
                 visitors.wait_for(200, "/")
             back = time.monotonic()
@@ -130,8 +122,8 @@ def test_a_server_that_stops_and_starts_again_costs_503s_and_nothing_else(server
     assert not {slug for _, slug in acknowledged} - kept, "what was acknowledged is lost"
 
 
-def test_the_site_starts_on_postgresql_with_its_books_and_stops_cleanly(server, tmp_path):
-    url = server.create("colophon")
+def test_the_site_starts_on_postgresql_with_its_books_and_stops_cleanly(own_postgres, tmp_path):
+    url = own_postgres.create("colophon")
     started = []
     starting = [
         threading.Thread(target=lambda folder: started.append(Server(folder, DATABASE_URL=url)), args=(folder,))
