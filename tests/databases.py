@@ -34,6 +34,8 @@ class SQLite:
         path = self._folder / f"{next(self._numbers)}.db"
         if template:
             shutil.copy(str(make_url(template).database), path)
+        else:
+            path.touch()
         return f"sqlite:///{path}"
 
     def remove(self, url: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from . import sqlite_file
 from .models import SEARCH_TABLE, Base
 from .watch import watch
 
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection
-    from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.engine.interfaces import DBAPIConnection
 
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0  # that a request waits for a lock; then the database counts as unavailable
+BRIEFLY_SECONDS = 0.02  # that a write waits for a lock which may be left out
 POOL_SECONDS = 3.0  # that a request waits for a free connection; likewise
 CONNECT_SECONDS = 2  # the least that psycopg allows
 MARGIN_SECONDS = 1.0  # after the server's own timeout of a statement, until the client's
@@ -68,7 +69,7 @@ def connect(url: str | URL, *, pool_size: int = 5, statement_timeout_ms: int = 0
         if not patient:
             watch(engine, statement_timeout_ms / 1000 + MARGIN_SECONDS if statement_timeout_ms else math.inf)
     else:
-        event.listen(engine, "connect", _prepare_sqlite)
+        sqlite_file.prepare(engine, BUSY_SECONDS)
     return engine
 
 
@@ -110,30 +111,41 @@ def milliseconds(seconds: float) -> str:
 
 @contextmanager
 def best_effort(db: Connection) -> Iterator[None]:
-    """Run a best-effort write: on SQLite it is skipped if the database is locked."""
-    if db.dialect.name != "sqlite":
-        yield
-        return
+    """Run a best-effort write: it is skipped if the database is locked, read-only or full."""
     try:
-        with _busy_timeout(db, 0.02):
+        with lock_timeout(db, BRIEFLY_SECONDS):
             yield
-    except OperationalError as error:
-        if not _is_busy(error):
+    except DBAPIError as error:
+        if error.connection_invalidated or not _cannot_write(error):
             raise
 
 
 @contextmanager
-def _busy_timeout(db: Connection, seconds: float) -> Iterator[None]:
-    db.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds(seconds)}")
+def lock_timeout(db: Connection, seconds: float) -> Iterator[None]:
+    """Let the statements of the block wait for a lock no longer than this."""
+    setting = "PRAGMA busy_timeout" if db.dialect.name == "sqlite" else "SET lock_timeout"
+    db.exec_driver_sql(f"{setting} = {milliseconds(seconds)}")
     try:
         yield
     finally:
-        db.exec_driver_sql(f"PRAGMA busy_timeout = {milliseconds(BUSY_SECONDS)}")
+        if not db.invalidated:
+            db.exec_driver_sql(f"{setting} = {milliseconds(BUSY_SECONDS)}")
 
 
 def _is_busy(error: DBAPIError) -> bool:
+    return _sqlite_code(error) == sqlite3.SQLITE_BUSY
+
+
+def _cannot_write(error: DBAPIError) -> bool:
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: read-only, a lock not available, no room.
+    if (sqlstate := getattr(error.orig, "sqlstate", None)) is not None:
+        return sqlstate in ("25006", "55P03") or sqlstate.startswith("53")
+    return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+
+
+def _sqlite_code(error: DBAPIError) -> int:
     # The low byte is the primary result code (https://www.sqlite.org/rescode.html#pve).
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
 
 
 @contextmanager
@@ -142,13 +154,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
     There is one writer at a time on both databases, and it sees all earlier writes: the lock is taken at the start.
     Raises sqlalchemy.exc.OperationalError if the lock is not free within BUSY_SECONDS; a patient engine waits without a
-    limit, and logs that it waits.
+    limit, and logs that it waits. Raises it, too, if the file of an SQLite database was removed meanwhile.
     """
+    options = engine.get_execution_options()
     with engine.connect() as db:
-        _begin(db, patient=engine.get_execution_options()["patient"])
+        _begin(db, patient=options["patient"])
         try:
             yield db
             db.exec_driver_sql("COMMIT")
+            if file := options.get("file"):
+                file.check()
         except BaseException:
             _roll_back(db)
             raise
@@ -182,7 +197,7 @@ def _begin(db: Connection, *, patient: bool) -> None:
 def _begins_at_once(db: Connection) -> bool:
     """Begin a write on SQLite; return False if the database is locked."""
     try:
-        with _busy_timeout(db, 0):
+        with lock_timeout(db, 0):
             db.exec_driver_sql("BEGIN IMMEDIATE")
     except OperationalError as error:
         if not _is_busy(error):
@@ -227,29 +242,6 @@ def analyze(db: Connection, added: int) -> None:
     elif added >= ANALYZE_FROM:
         tables = ", ".join([*Base.metadata.tables, SEARCH_TABLE])
         db.exec_driver_sql(f"ANALYZE {tables}")
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    # WAL lets readers continue during a write; NORMAL is safe with it.
-    _begin_wal(cursor)
-    for pragma in ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_wal(cursor: DBAPICursor) -> None:
-    """Switch to WAL, with retries: SQLite does not wait for another process that switches the same new database."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def reason(error: DBAPIError) -> str:

@@ -14,12 +14,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import create_engine
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from .. import database
-from .engine import BUSY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +73,7 @@ def ready(url: str, to: str = "head") -> Iterator[Engine]:
 
     A database of a later release stays as it is. Raises DatabaseUnusableError if it cannot be created or opened.
     """
-    _make_folder(url)
+    _make_file(url)
     with opened(url) as engine:
         upgrade(engine, to)
         yield engine
@@ -191,12 +190,8 @@ def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
     A table of SQLite is rebuilt by dropping it, which would delete the rows that refer to it while foreign keys are
     enforced. They are checked at the end instead.
     """
-    unenforced = create_engine(
-        engine.url,
-        isolation_level="AUTOCOMMIT",
-        connect_args={"timeout": BUSY_SECONDS},
-        execution_options=engine.get_execution_options(),
-    )
+    unenforced = database.connect(engine.url, patient=engine.get_execution_options()["patient"])
+    event.listen(unenforced, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
     try:
         with database.transaction(unenforced) as db:
             yield db
@@ -237,12 +232,15 @@ def _name(engine: Engine) -> str:
     return engine.url.set(query={}).render_as_string(hide_password=True)
 
 
-def _make_folder(url: str) -> None:
+def _make_file(url: str) -> None:
+    """Make the file of an SQLite database, empty, if there is none."""
     address = make_url(url)
     if database.is_postgresql(address):
         return
-    folder = Path(address.database or "").parent
+    path = Path(address.database or "")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o644)
     except OSError as error:
-        raise DatabaseUnusableError(f"The folder {folder} cannot be created: {error.strerror}.") from None
+        raise DatabaseUnusableError(f"{error.filename} cannot be created: {error.strerror}.") from None

@@ -138,7 +138,9 @@ def test_the_eras_follow_each_other_without_a_gap():
 @pytest.fixture(scope="module")
 def steps_of(tmp_path_factory):
     """Count the steps of SQLite's own machine that a page takes in a catalogue of 5,000 books."""
-    engine = database.connect(f"sqlite:///{tmp_path_factory.mktemp('steps') / 'many.db'}")
+    file = tmp_path_factory.mktemp("steps") / "many.db"
+    file.touch()
+    engine = database.connect(f"sqlite:///{file}")
     revisions.upgrade(engine)
     add_books(engine, made_up_books(5000))
 

@@ -183,6 +183,7 @@ def test_health_is_told_afresh(client):
 
 def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
     empty = tmp_path / "empty.db"
+    empty.touch()
     response = make_app(database_url=f"sqlite:///{empty}").test_client().get("/readyz")
     assert response.status_code == 503
     assert json.loads(response.text)["reason"] == f"the schema is at revision none, not at {revisions.head()}"
