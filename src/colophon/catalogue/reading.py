@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import case, func, or_, select
@@ -58,11 +58,15 @@ class Catalogue:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._state: str | None = None
 
-    @cached_property
+    @property
     def state(self) -> str:
         """The name of the catalogue's state, which each change renews."""
-        return self._db.scalar(_STATE) or "empty"
+        # Not a cached_property: until Python 3.12, one that waits for the database keeps all threads waiting.
+        if self._state is None:
+            self._state = self._db.scalar(_STATE) or "empty"
+        return self._state
 
     def changed_at(self) -> datetime | None:
         """Return the time of the last change, None if there was none."""

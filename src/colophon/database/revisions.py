@@ -98,7 +98,12 @@ def head() -> str:
 def revision(engine: Engine) -> str | None:
     """Return the revision of the database's schema, None for an empty database."""
     with engine.connect() as db:
-        return MigrationContext.configure(db).get_current_revision()
+        return revision_in(db)
+
+
+def revision_in(db: Connection) -> str | None:
+    """Return the revision of the schema that a connection sees, None for an empty database."""
+    return MigrationContext.configure(db).get_current_revision()
 
 
 def can_serve(found: str | None) -> bool:
@@ -161,7 +166,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in a transaction of its own for migrations. A second process waits for the first."""
     before = revision(engine)
     with (_migrating_sqlite if engine.dialect.name == "sqlite" else _migrating_postgresql)(engine) as db:
-        found = MigrationContext.configure(db).get_current_revision()
+        found = revision_in(db)
         if found != before:
             log.info("another process has migrated it from %s to %s meanwhile", before or "empty", found or "empty")
         yield db

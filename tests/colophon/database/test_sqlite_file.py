@@ -26,7 +26,7 @@ def client(make_app, own_url):
 
 
 def statuses(client):
-    return [client.get(path).status_code for path in ("/books", "/readyz", "/healthz")]
+    return [client.get(path).status_code for path in ("/api/v1/books", "/readyz", "/healthz")]
 
 
 def test_a_file_that_vanishes_is_an_error_until_it_is_back(client, file, tmp_path, caplog):

@@ -3,6 +3,7 @@
 import http.client
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 
 PATIENCE = 20.0  # seconds; without a deadline of the site, no answer comes within a minute
-PAGES = [f"/books?q={number}" for number in range(24)]  # more than the site has threads
+PAGES = 24  # more than the site has threads
 
 
 @pytest.fixture
@@ -21,6 +22,13 @@ def site(linux, own_postgres, tmp_path):
     yield site
     if site.process.poll() is None:
         site.stop()
+
+
+@pytest.fixture
+def pages():
+    """Return addresses of pages that no process of the site keeps, as they are new each time."""
+    numbers = count()
+    return lambda: [f"/books?q={next(numbers)}" for _ in range(PAGES)]
 
 
 @pytest.fixture
@@ -34,23 +42,25 @@ def visit(site):
             response.read()
             return response.status, response.headers["Retry-After"]
 
-    with ThreadPoolExecutor(len(PAGES) + 1) as visitors:
+    with ThreadPoolExecutor(PAGES + 1) as visitors:
         yield lambda *paths: visitors.map(ask, paths)
 
 
-def test_requests_are_answered_while_the_database_hangs_also_when_the_site_is_told_to_stop(own_postgres, site, visit):
+def test_requests_are_answered_while_the_database_hangs_also_when_the_site_is_told_to_stop(
+    own_postgres, site, visit, pages
+):
     well, unavailable = [(200, None)], [(503, "5")]
-    assert list(visit(*PAGES)) == well * len(PAGES)
+    assert list(visit(*pages())) == well * PAGES
     with own_postgres.hanging():
-        answers = visit(*PAGES, "/readyz")  # some wait for the database, others for a thread
+        answers = visit(*pages(), "/readyz")  # some wait for the database, others for a thread
         assert list(visit("/healthz", "/about")) == well * 2
-        assert list(answers) == unavailable * len(PAGES) + [(503, None)]
-        assert list(visit(*PAGES, "/readyz")) == unavailable * len(PAGES) + [(503, None)]
+        assert list(answers) == unavailable * PAGES + [(503, None)]
+        assert list(visit(*pages(), "/readyz")) == unavailable * PAGES + [(503, None)]
     assert until(lambda: list(visit("/readyz")) == well)
-    assert until(lambda: list(visit(*PAGES)) == well * len(PAGES))
+    assert until(lambda: list(visit(*pages())) == well * PAGES)
     with own_postgres.hanging():
-        answers = visit(*PAGES)
+        answers = visit(*pages())
         assert list(visit("/healthz")) == well
         assert site.stop() == 0
-        assert list(answers) == unavailable * len(PAGES)
+        assert list(answers) == unavailable * PAGES
     assert "the database answers again, after" in site.log.read_text()

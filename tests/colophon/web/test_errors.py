@@ -2,12 +2,14 @@
 
 import logging
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import abort
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError, OperationalError
 
+from colophon.catalogue.reading import Catalogue
 from colophon.web import state
 from tests.conftest import any_database, postgresql_only, sqlite_only
 from tests.pagecheck import PageClient, text
@@ -150,3 +152,23 @@ def test_any_error_that_lost_the_connection_is_the_database_s_and_any_other_ours
 
     assert app.test_client().get("/refused/1").status_code == 503
     assert app.test_client().get("/refused/0").status_code == 500
+
+
+@postgresql_only
+def test_readiness_waits_for_a_table_that_is_locked_less_than_others_do(make_app, own_url):
+    app = make_app(database_url=own_url)
+    engine = state.of(app).engine
+
+    def read():
+        with engine.connect() as db:
+            return Catalogue(db).totals().books
+
+    with ThreadPoolExecutor(1) as visitor, engine.connect() as migration:
+        migration.exec_driver_sql("BEGIN")
+        migration.exec_driver_sql("LOCK TABLE catalogue IN ACCESS EXCLUSIVE MODE")
+        waiting = visitor.submit(read)
+        response = app.test_client().get("/readyz")
+        assert (response.status_code, waiting.done()) == (503, False)
+        migration.exec_driver_sql("ROLLBACK")
+        assert waiting.result() == 0
+    assert app.test_client().get("/readyz").status_code == 200

@@ -8,9 +8,9 @@ from flask import request
 
 from colophon.catalogue.reading import Catalogue
 from colophon.database import revisions
-from colophon.web import templating
+from colophon.web import state, templating
 from tests.conftest import any_database
-from tests.databases import at_revision
+from tests.databases import at_revision, statements_of
 from tests.releases import COMMIT, released
 
 pytestmark = any_database
@@ -179,6 +179,13 @@ def test_health_is_told_afresh(client):
         response = client.get(path)
         assert response.status_code == 200
         assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_process_is_alive_without_its_database(make_app):
+    app = make_app()
+    with statements_of(state.of(app).engine) as statements:
+        assert app.test_client().get("/healthz").status_code == 200
+    assert not statements
 
 
 def test_a_schema_of_another_release_is_not_ready(make_app, tmp_path):
