@@ -143,7 +143,10 @@ class BookSubject(Base):
 
 
 class Token(Base):
-    """A token that lets a program write. Only its hash is stored."""
+    """A token for a program. Only its hash is stored.
+
+    A row is never deleted, and only commands make or revoke a token: so it records by itself what `audit` would.
+    """
 
     __tablename__ = "tokens"
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from colophon import database
+from colophon.web import state
 from colophon.web.kept import HEADER
 from tests.colophon.api.apiclient import ANGLER
 from tests.conftest import postgresql_only, sqlite_only
@@ -321,5 +322,6 @@ def test_a_database_that_takes_no_writes_just_now_is_answered_by_503(make_progra
     program = make_program(make_token())
     with engine.connect() as db:
         db.exec_driver_sql(f'ALTER DATABASE "{engine.url.database}" SET default_transaction_read_only = on')
+    state.of(program.app).engine.dispose()  # which has a connection from before
     response = program.add()
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
