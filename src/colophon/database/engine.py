@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0  # that a request waits for a lock; then the database counts as unavailable
-BRIEFLY_SECONDS = 0.02  # that a write waits for a lock which may be left out
+BRIEFLY_SECONDS = 0.02  # that a best-effort write waits for a lock
 POOL_SECONDS = 3.0  # that a request waits for a free connection; likewise
 CONNECT_SECONDS = 2  # the least that psycopg allows
 MARGIN_SECONDS = 1.0  # after the server's own timeout of a statement, until the client's

@@ -1,8 +1,8 @@
 """A watch over PostgreSQL, so that a server that hangs holds no visitor's request.
 
-A server whose processes are stopped keeps its sockets: the kernel acknowledges what it is sent, and none of its own
-timeouts pass. So the client watches the time. A long wait alone does not tell a hanging server from a slow statement:
-a new connection does.
+A server whose processes are stopped keeps its sockets: the kernel acknowledges what it is sent, and the server's own
+timeouts do not run. So the client watches the time. A long wait alone does not tell a server that hangs from a slow
+statement: a new connection does.
 """
 
 from __future__ import annotations
