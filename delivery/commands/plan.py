@@ -25,7 +25,7 @@ def plan(commit: str | None, root: Path) -> None:
     with session(root) as on:
         on.target.require_service()
         now, wanted = on.target.running, candidate(on, root, commit)
-        click.echo(f"runs    {now.commit or 'nothing yet'}")
+        click.echo(f"runs    {now.commit or now.differing or 'nothing yet'}")
         click.echo(f"wanted  {wanted.commit}{'' if wanted.found else '  (its image is not in the registry yet)'}")
         if wanted.found is None:
             return

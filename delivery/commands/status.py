@@ -24,8 +24,8 @@ def status(root: Path) -> None:
         on.target.require_service()
         now = on.target.running
         rows = [
-            ("commit", now.commit or "none yet"),
-            ("image", now.image or "none yet"),
+            ("commit", now.commit or ("not one" if now.differing else "none yet")),
+            ("image", now.image or now.differing or "none yet"),
             ("released", _recorded(now)),
             *on.target.status(),
             ("site", _site(now)),
@@ -37,7 +37,7 @@ def status(root: Path) -> None:
 
 
 def _recorded(now: Running) -> str:
-    if now.recorded is None and now.image is None:
+    if now.recorded is None and not (now.image or now.differing):
         return "nothing was released yet"
     if now.recorded is None:
         return "none is recorded; `make deploy` of the commit that runs records it"

@@ -21,7 +21,7 @@ EVERY = 0.5  # seconds between two requests, at most
 
 
 class Proof:
-    """A gate: the public address must name a candidate's commit, and every task must run its image."""
+    """A gate: the public address must name a candidate's commit, and every container of a task must run its image."""
 
     name = "proof"
 
@@ -72,10 +72,13 @@ class Proof:
             return f"{url}/release.json names the image {passport['image_digest']}"
         return None
 
-    def _wrong_task(self, tasks: Mapping[str, str | None]) -> str | None:
-        for task, digest in tasks.items():
-            if digest != self._candidate.image.digest:
-                return f"{task} runs {digest or 'an image without a digest'}"
+    def _wrong_task(self, tasks: Mapping[str, Mapping[str, str | None]]) -> str | None:
+        for task, digests in tasks.items():
+            for container, digest in digests.items():
+                if digest != self._candidate.image.digest:
+                    return f"the container {container} of {task} runs {digest or 'an image without a digest'}"
+            if not digests:
+                return f"{task} has no container of this project"
         return None if tasks else "no task is running"
 
 

@@ -46,7 +46,7 @@ def commit(candidate: Candidate) -> str:
     if now.idle:
         return f"{wanted}, the first to run"
     if now.commit is None:
-        raise Doubt("the running image has no commit tag in the registry, so it is not known which one is newer")
+        raise Doubt("the registry does not tell which commit runs, so it is not known which one is newer")
     running = now.commit[:12]
     if candidate.rollback or candidate.allow_older:
         return f"{wanted} instead of {running}, older or not"

@@ -77,11 +77,15 @@ class Running(Protocol):
 
     @property
     def image(self) -> str | None:
-        """The image by its digest; None before the first release."""
+        """The image by its digest; None before the first release, and where containers run different ones."""
 
     @property
     def digest(self) -> str | None:
         """The digest of that image."""
+
+    @property
+    def differing(self) -> str:
+        """The images in words, where containers run different ones; else empty."""
 
     @property
     def commit(self) -> str | None:
@@ -238,8 +242,8 @@ class Target(Protocol[SomeRevision]):
     def runs(self, revision: SomeRevision) -> bool:
         """Return whether the target is still set to run a revision."""
 
-    def tasks(self) -> Mapping[str, str | None]:
-        """Return the running tasks, each with the digest of its image."""
+    def tasks(self) -> Mapping[str, Mapping[str, str | None]]:
+        """Return the running tasks, each with the digests of the project's containers by their names."""
 
     def record(self, image: Image) -> None:
         """Record an image as the released one."""

@@ -45,7 +45,10 @@ class Checks:
         return f"{name} is active"
 
     def service(self) -> str:
-        """Check that the service is active, undoes a failed rollout by itself, and has the site's container."""
+        """Check that the service is active, undoes a failed rollout by itself, and runs the project's image alone.
+
+        Containers of another image, such as a vendor's agent, may stand beside those of the project's.
+        """
         service = self._service()
         if service["status"] != "ACTIVE":
             raise Refusal(f"The service is {service['status']}.", "create it again: ecs/service.yml.")
@@ -55,23 +58,33 @@ class Checks:
                 "The service does not roll back a failed rollout: its circuit breaker is off.",
                 "check ecs/service.yml, DeploymentCircuitBreaker.",
             )
-        if task_definition.image(self._running.definition) is None:
+        names, revision = self._context.names, task_definition.revision(service["taskDefinition"])
+        if not self._running.images:
             raise Refusal(
-                f"{task_definition.revision(service['taskDefinition'])} has no container {task_definition.CONTAINER}.",
+                f"{revision} has no container of an image of the repository {names.project}.",
                 "check ecs/service.yml, ContainerDefinitions.",
             )
         try:
-            image = task_definition.image(self._running.preparing)
+            preparing = task_definition.images(self._running.preparing, names.project)
         except AwsError as error:
             if error.error != "ClientException":  # "Unable to describe task definition."
                 raise
-            image = None
-        if image is None:
+            preparing = {}
+        if len(preparing) != 1:
             raise Refusal(
-                f"No task definition {self._context.names.preparing} with a container {task_definition.CONTAINER} "
-                "prepares the database.",
+                f"No task definition {names.preparing} with one container of an image of the repository "
+                f"{names.project} prepares the database.",
                 "make the service's stack again: ecs/service.yml, PrepareTaskDefinition.",
             )
+        images = (*self._running.images.values(), *preparing.values())
+        repositories = dict.fromkeys(map(task_definition.repository, images))
+        if len(repositories) > 1:
+            raise Refusal(
+                f"The task definitions name images of several repositories: {', '.join(repositories)}.",
+                "check ecs/service.yml, Image of each container; one of another registry needs another name there.",
+            )
+        if self._running.differing:
+            raise Doubt(f"{revision} has different images, of which a deployment makes one: {self._running.differing}")
         return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
 
     def deployments(self) -> str:
@@ -149,14 +162,24 @@ class Checks:
             raise Refusal(f"The secret {arn} is being deleted.", "`aws secretsmanager restore-secret` brings it back.")
 
     def target_group(self) -> str:
-        """Check that the load balancer sends visitors and health checks to the container's port."""
+        """Check that each load balancer sends visitors and health checks to a port of a container of the project's."""
         balancers = self._service().get("loadBalancers") or []
         if not balancers:
             raise Refusal("The service has no load balancer.", "check ecs/service.yml, LoadBalancers.")
-        arn, name, port = (balancers[0].get(key) for key in ("targetGroupArn", "containerName", "containerPort"))
+        return "; ".join(map(self._balancer, balancers))
+
+    def _balancer(self, balancer: Json) -> str:
+        arn, name, port = (balancer.get(key) for key in ("targetGroupArn", "containerName", "containerPort"))
         definition = self._running.definition
-        container = next((each for each in definition["containerDefinitions"] if each["name"] == name), None)
-        ports = [each["containerPort"] for each in (container or {}).get("portMappings", [])]
+        own = task_definition.own(definition["containerDefinitions"], self._context.names.project)
+        container = next((each for each in own if each["name"] == name), None)
+        if container is None:
+            raise Refusal(
+                f"Visitors are sent to the container {name}, which runs no image of this project in "
+                f"{task_definition.revision(definition['taskDefinitionArn'])}.",
+                "check ecs/service.yml, LoadBalancers.",
+            )
+        ports = [each["containerPort"] for each in container.get("portMappings", [])]
         if port not in ports:
             raise Refusal(
                 f"Visitors are sent to port {port} of {name}, which has {ports or 'none'}.",
@@ -178,7 +201,7 @@ class Checks:
             )
         if group.get("HealthCheckPath") != "/readyz":
             raise Doubt(f"the load balancer checks {group.get('HealthCheckPath')}, which is not the site's /readyz")
-        return f"port {port}, checked at /readyz"
+        return f"port {port} of {name}, checked at /readyz"
 
     def log_group(self) -> str:
         """Check that the group of the tasks' logs is there."""

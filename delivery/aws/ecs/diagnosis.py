@@ -22,8 +22,8 @@ class Evidence:
 
     `deployment` is an entry of DescribeServiceDeployments, `service` of DescribeServices, `tasks` are the stopped tasks
     of the new revision and `starting` those that do not run yet (both DescribeTasks), `targets` the targets that were
-    seen to be unhealthy, `seen` the present ones (both DescribeTargetHealth), `logs` the last lines of the task that
-    failed last, `definition` the new task definition.
+    seen to be unhealthy, `seen` the present ones (both DescribeTargetHealth), `logs` the last lines of each container
+    of the task that failed last, `definition` the new task definition.
     """
 
     deployment: Json = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Evidence:
     starting: list[Json] = field(default_factory=list)
     targets: list[Json] = field(default_factory=list)
     seen: list[Json] = field(default_factory=list)
-    logs: list[str] = field(default_factory=list)
+    logs: stopped_tasks.Logs = field(default_factory=dict)
     definition: Json = field(default_factory=dict)
 
     def lines(self) -> list[str]:
@@ -60,7 +60,7 @@ def of_rollout(evidence: Evidence) -> Cause:
         return Cause(
             "alarm",
             f"{', '.join(names)} fired during the rollout.",
-            _reasons(evidence) + shown(evidence.logs),
+            _reasons(evidence) + stopped_tasks.log(evidence.logs),
             "check what the alarm measures (ecs/service.yml): errors, unfit tasks or slow pages of this release.",
         )
     happened = _since_start(evidence)
@@ -80,7 +80,7 @@ def of_rollout(evidence: Evidence) -> Cause:
         return waiting
     if placing:
         # ECS says this too of a task that was placed, but could not start.
-        return stopped_tasks.cause({"stoppedReason": placing, "containers": []}, [], evidence.definition) or _unplaced(
+        return stopped_tasks.cause({"stoppedReason": placing, "containers": []}, {}, evidence.definition) or _unplaced(
             placing
         )
     throttled = next((message for message in happened if "throttled" in message), None)
@@ -97,7 +97,7 @@ def of_rollout(evidence: Evidence) -> Cause:
     return Cause(
         "unknown",
         "ECS gave up on the rollout, and no task says why.",
-        _reasons(evidence) + shown(happened, 5) + shown(evidence.logs),
+        _reasons(evidence) + shown(happened, 5) + stopped_tasks.log(evidence.logs),
         "read the service's events and the log above.",
     )
 
@@ -115,7 +115,7 @@ def of_successor(successor: Json) -> Cause:
 
 def tells(task: Json) -> bool:
     """Tell whether a stopped task says why it failed, or that it did."""
-    return stopped_tasks.cause(task, [], {}) is not None
+    return stopped_tasks.cause(task, {}, {}) is not None
 
 
 def of_placement(failures: list[Json]) -> Cause:
@@ -161,18 +161,18 @@ def of_slow_migration(task: Json, logs: list[str], seconds: float) -> Cause:
     )
 
 
-def of_migration(task: Json, logs: list[str], definition: Json) -> Cause:
-    """Return why the one-off task that prepares the database did not end with 0."""
-    cause = stopped_tasks.cause(task, logs, definition)
-    if cause and cause.kind != "exits":
+def of_migration(task: Json, container: str, lines: list[str], definition: Json) -> Cause:
+    """Return why the one-off task whose container prepares the database did not end with 0."""
+    cause = stopped_tasks.cause(task, {container: lines}, definition)
+    if cause and (cause.kind != "exits" or stopped_tasks.failed(task, definition).get("name") not in (None, container)):
         return cause
-    code = next((each.get("exitCode") for each in task["containers"]), None)
+    code = next((each.get("exitCode") for each in task["containers"] if each["name"] == container), None)
     return Cause(
         "migration-failed",
         f"Preparing the database ended with exit code {code}."
         if code is not None
         else "The task that prepares the database was stopped.",
-        shown(logs) or shown([str(task.get("stoppedReason"))]),
+        shown(lines) or shown([str(task.get("stoppedReason"))]),
         "check the newest migration in src/colophon/database/migrations/versions/. Each one runs as a whole or not at "
         "all, so the release that is running keeps the schema it had.",
     )
@@ -222,40 +222,38 @@ def _health(evidence: Evidence, happened: list[str]) -> Cause | None:
         if each["TargetHealth"]["State"].startswith("unhealthy")
     ]
     said += [message for message in happened if "is unhealthy in" in message or "health checks" in message]
-    text = "\n".join(said)
-    lines = shown(said, 3) + shown(evidence.logs)
+    text, shortly = "\n".join(said), shown(said, 3)
+    balancers = evidence.service.get("loadBalancers", [])
+    front = [each["containerName"] for each in balancers]  # the others are behind it
     codes = re.search(r"with these codes: \[([\d, ]+)\]", text)
     if codes:
         return Cause(
             "health-check-answers",
             f"The new tasks answer the load balancer's health check, /readyz, with {codes[1]} instead of 200.",
-            lines,
-            "check what /readyz reports (src/colophon/web/health.py), mostly the database or its schema; see the log.",
+            shortly + stopped_tasks.log(evidence.logs, [name for name in evidence.logs if name not in front]),
+            "check what /readyz reports (src/colophon/web/health.py), mostly the database or its schema, see the log; "
+            "after a 502 or 504, why the site does not answer the edge.",
         )
     if "Target.Timeout" in text or "timed out" in text:
         return Cause(
             "health-check-times-out",
             "The new tasks do not answer the load balancer's health check, /readyz, in time.",
-            lines,
+            shortly + stopped_tasks.log(evidence.logs),
             "check what makes /readyz slow (src/colophon/web/health.py), too few workers (src/gunicorn.conf.py), or "
             "the security groups in ecs/network.yml.",
         )
     if said:
         grace = evidence.service.get("healthCheckGracePeriodSeconds")
+        ports = ", ".join(str(each["containerPort"]) for each in balancers)
         return Cause(
             "slow-boot",
-            f"The new tasks were not listening on port {_port(evidence)} "
+            f"The new tasks were not listening on port {ports} "
             f"{f'when their {grace} s of grace were over' if grace else 'in time'}.",
-            lines,
-            "check what the site does before it listens (src/gunicorn.conf.py, src/colophon/__init__.py), or "
-            "HealthCheckGracePeriodSeconds in ecs/service.yml.",
+            shortly + stopped_tasks.log(evidence.logs, front),
+            f"check what the container {', '.join(front)} does before it listens (of the site: src/gunicorn.conf.py, "
+            "src/colophon/__init__.py), or HealthCheckGracePeriodSeconds in ecs/service.yml.",
         )
     return None
-
-
-def _port(evidence: Evidence) -> int:
-    balancers = evidence.service.get("loadBalancers") or [{}]
-    return int(balancers[0].get("containerPort", 8000))
 
 
 def _reasons(evidence: Evidence) -> tuple[str, ...]:

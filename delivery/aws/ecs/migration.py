@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from delivery.aws.ecs import diagnosis, service, stages, task_log
-from delivery.aws.ecs.task_definition import CONTAINER
+from delivery.aws.ecs import diagnosis, service, stages, task_definition, task_log
 from delivery.aws.errors import AwsError
 from delivery.deployment.outcomes import Ended, Outcome
 from delivery.terminal.plain import plain
@@ -30,7 +29,8 @@ def migrate(context: Context, service: Json, definition: Json) -> Json:
     Cancelled for one, ends the task first.
     """
     task, seconds = _start(context, service, definition), context.settings.migration
-    log = task_log.Log(context, definition, task)
+    (container,) = task_definition.images(definition, context.names.project)  # as the preflight checked
+    log = task_log.Log(context, definition, task, container)
     try:
         if stages.waits_for_instance(task):
             click.echo("  waiting for an instance (1 of 1 tasks)")
@@ -45,9 +45,9 @@ def migrate(context: Context, service: Json, definition: Json) -> Json:
     if task["lastStatus"] != "STOPPED":
         _stop(context, task, log)
         raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_slow_migration(task, log.lines, seconds))
-    code = next((each.get("exitCode") for each in task["containers"] if each["name"] == CONTAINER), None)
+    code = next((each.get("exitCode") for each in task["containers"] if each["name"] == container), None)
     if code != 0:
-        raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_migration(task, log.lines, definition))
+        raise Ended(Outcome.MIGRATION_FAILED, diagnosis.of_migration(task, container, log.lines, definition))
     context.aws.settle("the database was prepared", made=True)
     return {"task": task["taskArn"], "exit_code": code}
 

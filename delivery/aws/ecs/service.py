@@ -49,16 +49,28 @@ class Running:
         found: Json = self._context.aws.call("ecs", "describe-task-definition", task_definition=family)
         return dict(found["taskDefinition"])
 
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """The images of the project's containers, by their names, that the service is set to run."""
+        return task_definition.images(self.definition, self._context.names.project)
+
     @property
     def repository(self) -> str:
-        """The repository of its image; also of the one that there never was, before the first (ecs/service.yml)."""
-        return task_definition.repository(task_definition.image(self.definition) or "")
+        """The repository of its images; also of the one that there never was, before the first (ecs/service.yml)."""
+        return task_definition.repository(next(iter(self.images.values()), ""))
 
-    @cached_property
+    @property
     def image(self) -> str | None:
-        """The image that the service is set to run; None before the first release."""
-        image = task_definition.image(self.definition)
+        """The image of all its containers; None before the first release, and where they differ."""
+        found = {*self.images.values()}
+        image = found.pop() if len(found) == 1 else None
         return image if task_definition.digest(image) else None
+
+    @property
+    def differing(self) -> str:
+        """The images of its containers in words, where they differ."""
+        found = self.images
+        return ", ".join(f"{name} {image}" for name, image in found.items()) if len({*found.values()}) > 1 else ""
 
     @property
     def digest(self) -> str | None:
@@ -127,19 +139,17 @@ def deployments(context: Context) -> list[Json]:
     return sorted(found, key=lambda each: moment(each["createdAt"]), reverse=True)
 
 
-def target_health(context: Context, group: str) -> list[Json]:
-    """Return the targets of a target group with their health. Raises AwsError."""
-    found = context.aws.call("elbv2", "describe-target-health", target_group_arn=group)
-    targets: list[Json] = found["TargetHealthDescriptions"]
-    return targets
+def target_health(context: Context, present: Json) -> list[Json]:
+    """Return the targets of the service's target groups with their health. Raises AwsError."""
+    groups = [each["targetGroupArn"] for each in present.get("loadBalancers", []) if each.get("targetGroupArn")]
+    found = (context.aws.call("elbv2", "describe-target-health", target_group_arn=group) for group in groups)
+    return [target for each in found for target in each["TargetHealthDescriptions"]]
 
 
 def stage(context: Context, present: Json, deployment: str) -> Stage:
     """Return the stage of a deployment of the service, by its ARN. Raises AwsError."""
     found = context.aws.call("ecs", "describe-service-deployments", service_deployment_arns=deployment)
-    groups = [each["targetGroupArn"] for each in present.get("loadBalancers", []) if each.get("targetGroupArn")]
-    targets = [target for group in groups[:1] for target in target_health(context, group)]
-    return stages.of(next(iter(found["serviceDeployments"]), {}), targets, [])
+    return stages.of(next(iter(found["serviceDeployments"]), {}), target_health(context, present), [])
 
 
 def tasks(

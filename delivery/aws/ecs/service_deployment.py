@@ -167,9 +167,7 @@ class ServiceDeployment:
         return [each for each in found if each["lastStatus"] in stages.STARTING]
 
     def _note_targets(self) -> None:
-        balancers = self.evidence.service.get("loadBalancers") or []
-        if balancers:
-            self.evidence.seen = service.target_health(self._context, balancers[0]["targetGroupArn"])
+        self.evidence.seen = service.target_health(self._context, self.evidence.service)
         for each in self.evidence.seen:
             key = (each["Target"]["Id"], each["Target"].get("Port", 0))
             if each["TargetHealth"]["State"].startswith("unhealthy"):
@@ -214,8 +212,9 @@ class ServiceDeployment:
         known = [each for each in own if diagnosis.tells(each)]
         self.evidence.tasks = known or own
         speaker = (known or own)[-1:] or self._own(service.tasks(context, "RUNNING", service_name=name))
-        if speaker:
-            self.evidence.logs = task_log.Log(context, self._definition, speaker[-1]).last()
+        for task in speaker[-1:]:
+            for container in task_definition.images(self._definition, name):
+                self.evidence.logs[container] = task_log.Log(context, self._definition, task, container).last()
 
     def _own(self, tasks: list[Json]) -> list[Json]:
         return [each for each in tasks if each["taskDefinitionArn"] == self.task_definition]

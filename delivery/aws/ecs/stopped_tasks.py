@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
-from delivery.aws.errors import shown
+from delivery.aws.errors import LINES, shown
 from delivery.deployment.outcomes import Cause
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from delivery.deployment.seam import Json
+
+Logs = dict[str, list[str]]  # the last lines of each container by its name
 
 # Of causes that are found as often, the first one counts.
 RANK = (
@@ -20,15 +25,51 @@ RANK = (
 SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
 
 
-def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
-    """Return why a task failed, None for one that did not fail or does not say. `logs` are its last lines."""
+def failed(task: Json, definition: Json) -> Json:
+    """Return the container for which a task was stopped, an empty one where that cannot be told.
+
+    ECS does not name it, and stops the others after it: those end with 0, or by a signal.
+    """
+    described = definition.get("containerDefinitions", [])
+    optional = {each["name"] for each in described if not each.get("essential", True)} if _exited(task) else ()
+    containers = [each for each in task["containers"] if each["name"] not in optional]
+    found = [each for each in containers if each.get("reason")]
+    if "container health checks" in task.get("stoppedReason", ""):
+        found = [each for each in containers if each.get("healthStatus") == "UNHEALTHY"] or containers
+    elif not found and _exited(task):
+        worst = max(map(_weight, containers), default=0)
+        found = [each for each in containers if _weight(each) == worst]
+    return found[0] if len(found) == 1 else {}
+
+
+def _exited(task: Json) -> bool:
+    return bool(task.get("stopCode") == "EssentialContainerExited")
+
+
+def _weight(container: Json) -> int:
+    """Return how much an exit code tells of a failure: that of a container which ECS stopped tells the least."""
+    return {0: 0, 128 + SIGTERM: 1, 128 + SIGKILL: 2}.get(container.get("exitCode") or 0, 3)
+
+
+def log(logs: Logs, names: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the last lines of the containers of these names, else of all; each with its container's if several."""
+    chosen = {name: lines for name, lines in logs.items() if lines and name in (names or logs)}
+    lines = [(name, line) for name in chosen for line in shown(chosen[name], LINES // len(chosen))]
+    return tuple(f"{name}: {line}" if len(logs) > 1 else line for name, line in lines)
+
+
+def cause(task: Json, logs: Logs, definition: Json) -> Cause | None:
+    """Return why a task failed, None for one that did not fail or does not say."""
     reasons = [task.get("stoppedReason", ""), *(each.get("reason", "") for each in task["containers"])]
     text = "\n".join(reasons)
     said = shown([each for each in dict.fromkeys(reasons) if each not in SAYING_NOTHING] or reasons)
-    code = next((each["exitCode"] for each in task["containers"] if each.get("exitCode")), None)
-    exited = task.get("stopCode") == "EssentialContainerExited"
+    container = failed(task, definition)
+    name, code = container.get("name"), container.get("exitCode")
+    lines = log(logs, [name] if name else [])
+    starving = (each for each in logs if "Perhaps out of memory" in "".join(logs[each]) and name in (None, each))
+    starved = next(starving, None)
     if "CannotPullContainer" in text or "CannotPullImage" in text:
-        return Cause("image", f"The image {_image(task)} cannot be pulled.", said, _about_pulling(text))
+        return Cause("image", f"The image {_image(task, container)} cannot be pulled.", said, _about_pulling(text))
     if re.search(r"network interface|\bENI\b", text):
         return of_interface(said)
     if re.search(r"Host EC2 .*terminated", text) or task.get("stopCode") in ("SpotInterruption", "TerminationNotice"):
@@ -47,40 +88,44 @@ def cause(task: Json, logs: list[str], definition: Json) -> Cause | None:
             said,
             "check PortMappings in ecs/service.yml: with NetworkMode awsvpc and no HostPort, no two tasks can clash.",
         )
-    if "OutOfMemory" in text or (exited and code == 137) or any("Perhaps out of memory" in line for line in logs):
-        limit = _memory(definition)
+    if "OutOfMemory" in text or (_exited(task) and code == 128 + SIGKILL) or starved:
+        name = name or starved
+        limit = _memory(definition, name)
         return Cause(
             "memory",
-            f"The task used more memory than its limit{f' of {limit} MiB' if limit else ''}, and was killed.",
-            said + shown(logs, 5),
-            "check what uses the memory in this release; or Memory in ecs/service.yml, or WebConcurrency there.",
+            f"{f'The container {name}' if name else 'The task'} used more memory than its limit"
+            f"{f' of {limit} MiB' if limit else ''}, and was killed.",
+            said + log(logs, [name] if name else [])[-5:],
+            "check what uses the memory in this release; or the container's Memory in ecs/service.yml, or "
+            "WebConcurrency there.",
         )
-    if "exec format error" in text or any("exec format error" in line for line in logs):
+    if "exec format error" in "".join((text, *(line for each in logs.values() for line in each))):
         return Cause(
             "architecture",
             "The image was built for another processor architecture.",
-            said + shown(logs, 3),
+            said + lines[-3:],
             "check where `make build` runs (it must be X86_64), or CpuArchitecture in ecs/service.yml.",
         )
     if "CannotStartContainerError" in text or "CannotCreateContainerError" in text:
         return Cause(
             "cannot-start",
-            "The container cannot be started.",
+            f"The container{f' {name}' if name else ''} cannot be started.",
             said,
-            "check CMD in src/Dockerfile, or User and LinuxParameters in ecs/service.yml.",
+            "check CMD in src/Dockerfile, or Command, User and LinuxParameters in ecs/service.yml.",
         )
-    if exited:
+    if _exited(task):
         return Cause(
             "exits",
-            f"The new tasks exit on their own{f', with code {code}' if code is not None else ''}.",
-            shown(logs) or said,
-            "check what the log says, in src/; without a log, CMD in src/Dockerfile.",
+            "The new tasks exit on their own"
+            + (f": their container {name} ended with code {code}." if code is not None else "."),
+            lines or shown(reasons),
+            "check what the log says, in src/; without a log, CMD in src/Dockerfile, or Command in ecs/service.yml.",
         )
     if "health checks" in text:
         return Cause(
             "health",
-            "The new tasks fail their health checks.",
-            said + shown(logs),
+            f"The new tasks fail {f'the health check of their container {name}' if name else 'their health checks'}.",
+            said + lines,
             "check HealthCheck in ecs/service.yml, and what the site answers (src/colophon/web/health.py).",
         )
     return None
@@ -136,14 +181,15 @@ def _about_pulling(text: str) -> str:
     if "not authorized" in text or "denied" in text.lower():
         return "check ExecutionPolicy in ecs/service.yml, if the image is in the registry."
     if "not found" in text.lower():
-        return "`make build scan-image push` brings the image back; nothing in ecs/ is wrong."
+        return "bring it back, one of this project's by `make build scan-image push`; nothing in ecs/ is wrong."
     return "the way to the registry in ecs/network.yml, if it is there: `make status` names the image."
 
 
-def _image(task: Json) -> str:
-    return str(next((each.get("image") for each in task["containers"]), "of the task"))
+def _image(task: Json, container: Json) -> str:
+    images = {each.get("image") for each in ([container] if container else task["containers"])}
+    return str(images.pop()) if len(images) == 1 else "of the task"
 
 
-def _memory(definition: Json) -> int | None:
-    limits = [each.get("memory") for each in definition.get("containerDefinitions", []) if each.get("memory")]
-    return limits[0] if limits else definition.get("memory")
+def _memory(definition: Json, container: str | None) -> int | None:
+    limits = {each["name"]: each.get("memory") for each in definition.get("containerDefinitions", [])}
+    return limits.get(container) or definition.get("memory")

@@ -106,13 +106,13 @@ class EcsTarget:
         present = service.service(self._context) or {}
         return bool(present.get("taskDefinition") == revision.id)
 
-    def tasks(self) -> dict[str, str | None]:
-        """Return the running tasks by ARN, each with the digest of the site's image."""
+    def tasks(self) -> dict[str, dict[str, str | None]]:
+        """Return the running tasks by ARN, each with the digests of the project's containers by their names."""
         return {
-            task["taskArn"]: container.get("imageDigest")
+            task["taskArn"]: {
+                each["name"]: each.get("imageDigest") for each in task_definition.own(task["containers"], self.name)
+            }
             for task in service.tasks(self._context, "RUNNING", service_name=self.name)
-            for container in task["containers"]
-            if container["name"] == task_definition.CONTAINER
         }
 
     def record(self, image: Image) -> None:
@@ -145,10 +145,9 @@ class EcsTarget:
         ]
 
     def _targets(self, present: Json) -> str:
-        balancers = present.get("loadBalancers") or []
-        if not balancers:
+        if not present.get("loadBalancers"):
             return "no load balancer"
-        found = service.target_health(self._context, balancers[0]["targetGroupArn"])
+        found = service.target_health(self._context, present)
         states = Counter(each["TargetHealth"]["State"] for each in found)
         return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
 

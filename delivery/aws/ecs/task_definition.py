@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from delivery.deployment.seam import Json
 
-CONTAINER = "site"
-
 # What DescribeTaskDefinition says of a definition and RegisterTaskDefinition does not take. A test compares the two.
 SAID_ONLY = frozenset(
     {"taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities"}
@@ -18,9 +16,17 @@ SAID_ONLY = frozenset(
 )
 
 
-def image(definition: Json) -> str | None:
-    """Return the image of the site's container, None when there is no such container."""
-    return next((str(each["image"]) for each in definition["containerDefinitions"] if each["name"] == CONTAINER), None)
+def own(containers: list[Json], project: str) -> list[Json]:
+    """Return the containers, of a definition or of a task, whose image is of the project's repository.
+
+    Any other, such as a vendor's agent, is left alone.
+    """
+    return [each for each in containers if repository(each.get("image", "")).partition("/")[2] == project]
+
+
+def images(definition: Json, project: str) -> dict[str, str]:
+    """Return the images of the project's containers by the containers' names."""
+    return {each["name"]: each["image"] for each in own(definition["containerDefinitions"], project)}
 
 
 def digest(image: str | None) -> str | None:
@@ -36,10 +42,11 @@ def repository(image: str) -> str:
 
 
 def with_image(definition: Json, image: str) -> Json:
-    """Return what to register: this definition, as it was described, with another image of the site's container."""
+    """Return what to register: this definition, as it was described, with another image of the same repository."""
     kept = {key: value for key, value in definition.items() if key not in SAID_ONLY}
     containers = [
-        each | {"image": image} if each["name"] == CONTAINER else each for each in definition["containerDefinitions"]
+        each | {"image": image} if repository(each["image"]) == repository(image) else each
+        for each in definition["containerDefinitions"]
     ]
     return kept | {"containerDefinitions": containers}
 

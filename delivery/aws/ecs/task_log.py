@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from delivery.aws.ecs.task_definition import CONTAINER
 from delivery.aws.errors import AwsError
 
 if TYPE_CHECKING:
@@ -13,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class Log:
-    """The log of a task's container, in CloudWatch Logs, where the awslogs driver sends it."""
+    """The log of one container of a task, in CloudWatch Logs, where the awslogs driver sends it."""
 
-    def __init__(self, context: Context, definition: Json, task: Json) -> None:
+    def __init__(self, context: Context, definition: Json, task: Json, container: str) -> None:
         options = next(
             each.get("logConfiguration", {}).get("options", {})
             for each in definition["containerDefinitions"]
-            if each["name"] == CONTAINER
+            if each["name"] == container
         )
         self._aws = context.aws
         self._group = options.get("awslogs-group", context.names.log_group)
-        prefix = options.get("awslogs-stream-prefix", CONTAINER)
+        prefix = options.get("awslogs-stream-prefix", container)
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
-        self._stream = f"{prefix}/{CONTAINER}/{task['taskArn'].rsplit('/', 1)[-1]}"
+        self._stream = f"{prefix}/{container}/{task['taskArn'].rsplit('/', 1)[-1]}"
         self._next: str | None = None
         self.lines: list[str] = []
 

@@ -34,7 +34,8 @@ class FakeAccount(FakeService):
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.parameters = {RELEASED: "none", resources.DATABASE_URL: "postgresql://db.example.org:5432/colophon"}
         self.targets = [resources.target(address, "healthy") for address in ("10.0.1.10", "10.0.1.11")]
-        self.log: list[str] = ["a line of the log"]
+        streams = ("site/site", "edge/edge", "prepare/site")  # the beginnings of their names
+        self.logs: dict[str, list[str]] = {name: ["a line of the log"] for name in streams}
         self.scan: Json | None = {"status": "COMPLETE"}
         self.findings: list[Json] = []
         self.media_type: str | None = "application/vnd.docker.distribution.manifest.v2+json"
@@ -212,7 +213,10 @@ class FakeAccount(FakeService):
         return {"Name": given["secret-id"], "VersionStages": ["AWSCURRENT"]}
 
     def _logs_get_log_events(self, given: Json) -> Json:
-        lines = [] if given.get("next-token") else self.log
+        stream = given["log-stream-name"].rpartition("/")[0]
+        if stream not in self.logs:
+            raise Fault("ResourceNotFoundException", "The specified log stream does not exist.")
+        lines = [] if given.get("next-token") else self.logs[stream]
         events = [{"timestamp": 1, "message": line, "ingestionTime": 1} for line in lines]
         return {"events": events, "nextForwardToken": "f/1", "nextBackwardToken": "b/1"}
 

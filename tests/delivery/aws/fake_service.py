@@ -75,17 +75,13 @@ class FakeService:
         self._numbers += 1
         return self._numbers
 
-    @property
-    def container(self) -> Json:
-        """The container of the task definition that the service runs."""
-        return self._container(self.service_definition)
+    def containers(self, definition: str | None = None) -> dict[str, Json]:
+        """Return the containers of a task definition by their names, by default of the one that the service runs."""
+        found = self.definitions[definition or self.service_definition]["containerDefinitions"]
+        return {each["name"]: each for each in found}
 
     def image_of(self, definition: str) -> str:
-        return str(self._container(definition)["image"])
-
-    def _container(self, definition: str) -> Json:
-        container: Json = self.definitions[definition]["containerDefinitions"][0]
-        return container
+        return str(self.containers(definition)["site"]["image"])
 
     def register(self, digest: str | None) -> str:
         """Register a task definition with an image, and return its ARN."""
@@ -123,7 +119,8 @@ class FakeService:
 
     def service(self) -> Json:
         rollout = "IN_PROGRESS" if self.deployments else "COMPLETED"
-        more: Json = {"status": self.service_status, "breaker": self.breaker, "events": self.events}
+        front = "edge" if "edge" in self.containers() else "site"
+        more: Json = {"status": self.service_status, "breaker": self.breaker, "events": self.events, "front": front}
         return resources.service(self.service_definition, self.desired, rollout=rollout, **more)
 
     def deploy(self, to: str) -> Json:
@@ -229,12 +226,16 @@ class FakeService:
                 self.passwords |= {user["username"]: user["password"] for user in self.users.values()}
         if found["lastStatus"] == "STOPPED":
             found |= {"stopCode": "EssentialContainerExited", "stoppedReason": "Essential container in task exited"}
-            found["containers"] = [{"name": "site", **self.migration}]
+            names = self.containers(task["taskDefinitionArn"])
+            beside = {"exitCode": 137}  # ECS ends those that stand beside the one that prepares
+            found["containers"] = [{"name": name, **(self.migration if name == "site" else beside)} for name in names]
         return found
 
     def _running(self) -> list[Json]:
-        image = self.image_of(self.running_definition)
-        containers = [{"name": "site", "image": image, "imageDigest": image.partition("@")[2]}]
+        images = {name: each["image"] for name, each in self.containers(self.running_definition).items()}
+        containers = [
+            {"name": name, "image": image, "imageDigest": image.partition("@")[2]} for name, image in images.items()
+        ]
         more: Json = {"createdAt": NOON, "containers": containers}
         names = [f"running{number}" for number in range(self.desired)]
         running = [resources.task(name, self.running_definition, "RUNNING", **more) for name in names]

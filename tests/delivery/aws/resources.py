@@ -60,15 +60,31 @@ def role(name: str) -> Json:
 
 def definition(arn: str, number: int, image: str) -> Json:
     """Return the service's task definition as ecs/service.yml makes it."""
-    ports = {"portMappings": [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}]}
-    return _definition(arn, number, NAME, image, _libpq(SITE_USER), "execution", ports)
+    made = _definition(arn, number, NAME, _container("site", image, "site", _libpq(SITE_USER)), "execution")
+    ports = [{"containerPort": 8000, "hostPort": 8000, "protocol": "tcp"}]
+    more: Json = {"portMappings": ports, "dependsOn": [{"containerName": "site", "condition": "START"}]}
+    edge = _container("edge", image, "edge", {}) | more | {"command": ["python3", "-m", "colophon", "edge"]}
+    made["containerDefinitions"].append(edge | {"memory": 256})
+    return made
+
+
+def without_edge(definition: Json) -> Json:
+    """Return a service's task definition as it was before there was an edge."""
+    site, edge = definition["containerDefinitions"]
+    return definition | {"containerDefinitions": [site | {"portMappings": edge["portMappings"]}]}
+
+
+def agent() -> Json:
+    """Return a vendor's container, as people put it beside the site."""
+    return {"name": "agent", "image": "registry.example.org/vendor/agent:7", "essential": False, "memory": 64}
 
 
 def preparing(arn: str, number: int, image: str) -> Json:
     """Return the task definition that prepares the database, likewise."""
     users = {"DATABASE_SITE_USER": SITE_USER, "DATABASE_NEXT_USER": NEXT_USER}
-    command = {"command": ["python3", "-m", "colophon", "prepare"], "portMappings": []}
-    return _definition(arn, number, f"{NAME}-prepare", image, _libpq(OWNER) | users, "prepare-execution", command)
+    command = {"command": ["python3", "-m", "colophon", "prepare"]}
+    container = _container("site", image, "prepare", _libpq(OWNER) | users) | command
+    return _definition(arn, number, f"{NAME}-prepare", container, "prepare-execution")
 
 
 def _libpq(secret: str) -> dict[str, str]:
@@ -76,13 +92,17 @@ def _libpq(secret: str) -> dict[str, str]:
     return {"DATABASE_URL": url, "PGUSER": f"{secret}:username::", "PGPASSWORD": f"{secret}:password::"}
 
 
-def _definition(arn: str, number: int, family: str, image: str, secrets: dict[str, str], role: str, more: Json) -> Json:
-    container = {"name": "site", "image": image, "cpu": 0, "memory": 1024, "memoryReservation": 384, "essential": True}
-    log = {"awslogs-group": f"/{NAME}/site", "awslogs-stream-prefix": "site"}
-    container |= more | {
+def _container(name: str, image: str, prefix: str, secrets: dict[str, str]) -> Json:
+    log = {"awslogs-group": f"/{NAME}/site", "awslogs-stream-prefix": prefix}
+    return {
+        **{"name": name, "image": image, "cpu": 0, "memory": 1024, "memoryReservation": 384, "essential": True},
+        "portMappings": [],
         "secrets": [{"name": name, "valueFrom": value} for name, value in secrets.items()],
         "logConfiguration": {"logDriver": "awslogs", "options": log},
     }
+
+
+def _definition(arn: str, number: int, family: str, container: Json, role: str) -> Json:
     registered = {"taskDefinitionArn": arn, "revision": number, "status": "ACTIVE", "registeredAt": NOON}
     registered |= {"registeredBy": f"arn:aws:iam::{ACCOUNT}:root", "compatibilities": ["EC2", "FARGATE"]}
     return registered | {
@@ -99,8 +119,10 @@ def _definition(arn: str, number: int, family: str, image: str, secrets: dict[st
     }
 
 
-def service(definition: str, desired: int, *, status: str, rollout: str, breaker: Json, events: list[Json]) -> Json:
-    """Return the service, all of whose tasks run."""
+def service(
+    definition: str, desired: int, *, status: str, rollout: str, breaker: Json, events: list[Json], front: str
+) -> Json:
+    """Return the service, all of whose tasks run, and whose visitors come to the container `front`."""
     tasks = {"desiredCount": desired, "runningCount": desired, "pendingCount": 0, "taskDefinition": definition}
     primary = {"id": "ecs-svc/1", "status": "PRIMARY", "failedTasks": 0, "rolloutState": rollout, **tasks}
     limits = {"maximumPercent": 200, "minimumHealthyPercent": 100}
@@ -110,7 +132,7 @@ def service(definition: str, desired: int, *, status: str, rollout: str, breaker
         "serviceArn": f"{ARN}:service/{NAME}/{NAME}",
         "serviceName": NAME,
         "status": status,
-        "loadBalancers": [{"targetGroupArn": GROUP, "containerName": "site", "containerPort": 8000}],
+        "loadBalancers": [{"targetGroupArn": GROUP, "containerName": front, "containerPort": 8000}],
         "deploymentConfiguration": {"deploymentCircuitBreaker": breaker, "alarms": alarms, **limits},
         "healthCheckGracePeriodSeconds": 30,
         "capacityProviderStrategy": [{"capacityProvider": NAME, "weight": 1, "base": 0}],

@@ -87,7 +87,8 @@ def test_nothing_but_the_image_is_changed(deploy, aws, commits, definition):
     old = copy.deepcopy(definition(aws))
     deploy()
     new = definition(aws)
-    assert new["containerDefinitions"][0].pop("image") != old["containerDefinitions"][0].pop("image")
+    for before, after in zip(old["containerDefinitions"], new["containerDefinitions"], strict=True):
+        assert before.pop("image") != after.pop("image")
     added = {"taskDefinitionArn", "revision", "registeredAt", "registeredBy", "compatibilities", "requiresAttributes"}
     old, new = ({key: each[key] for key in each.keys() - added} for each in (old, new))
     assert new == old
@@ -102,7 +103,7 @@ def test_the_migration_runs_with_the_very_image_that_is_rolled_out(deploy, aws, 
     assert "overrides" not in request
     shown = result.output.split("== Revision")[1].split("== Migrations")[0]
     assert [line for line in shown.splitlines() if line.endswith(":")] == ["  colophon:2:", "  colophon-prepare:1:"]
-    assert shown.count(f'+      "image": "{aws.image_of(aws.service_definition)}"') == 2
+    assert shown.count(f'+      "image": "{aws.image_of(aws.service_definition)}"') == 3  # two containers that serve
     assert request["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["subnet-1"]
 
 
@@ -176,11 +177,11 @@ def test_what_runs_but_does_not_prove_it_is_deployed_again(deploy, aws, commits,
 
 def test_a_broken_release_is_rolled_back_and_diagnosed(deploy, aws, commits):
     aws.scripts = [["IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL"]]
-    aws.stopped, aws.log = [EXITED, EXITED], ["ModuleNotFoundError: No module named 'flask'"]
+    aws.stopped, aws.logs["site/site"] = [EXITED, EXITED], ["ModuleNotFoundError: No module named 'flask'"]
     result = deploy()
     assert result.exit_code == Outcome.ROLLED_BACK.code
-    assert "The new tasks exit on their own, with code 1." in result.output
-    assert "  | ModuleNotFoundError: No module named 'flask'" in result.output
+    assert "The new tasks exit on their own: their container site ended with code 1." in result.output
+    assert "  | site: ModuleNotFoundError: No module named 'flask'" in result.output
     assert is_whole(aws, commits.old)
     assert receipt(aws)["diagnosis"]["kind"] == "exits"
     assert commits.old in aws.images[aws.released.partition("@")[2]]["tags"]
@@ -343,7 +344,7 @@ def test_a_rollback_of_ecs_that_fails_is_said_to_have_failed(deploy, aws, commit
 
 
 def test_a_migration_that_fails_leaves_the_service_alone(deploy, aws, commits):
-    aws.migration, aws.log = {"exitCode": 1}, ['relation "book" does not exist']
+    aws.migration, aws.logs["prepare/site"] = {"exitCode": 1}, ['relation "book" does not exist']
     result = deploy()
     assert result.exit_code == Outcome.MIGRATION_FAILED.code
     assert "Preparing the database ended with exit code 1." in result.output

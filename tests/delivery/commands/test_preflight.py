@@ -53,7 +53,7 @@ FULL = instance(2048, 4096, tasks=2)  # of a kind that takes three network inter
 
 def move(aws):
     """Have the site listen on another port than the load balancer speaks to."""
-    aws.container["portMappings"][0]["containerPort"] = 9000
+    aws.containers()["edge"]["portMappings"][0]["containerPort"] = 9000
 
 
 def fill(aws):
@@ -89,7 +89,7 @@ def fill(aws):
         ("secrets", lambda aws: aws.secrets.pop(NEXT_USER), f"{NEXT_USER} is not there."),
         ("secrets", lambda aws: aws.secrets[OWNER].update(DeletedDate=1.0), f"{OWNER} is being deleted."),
         ("secrets", lambda aws: aws.parameters.pop(DATABASE_URL), f"{DATABASE_URL} is not there."),
-        ("target group", move, "Visitors are sent to port 8000 of site, which has [9000]."),
+        ("target group", move, "Visitors are sent to port 8000 of edge, which has [9000]."),
         ("target group", lambda aws: aws.group.update(TargetType="instance"), "takes targets by instance"),
         ("target group", lambda aws: aws.group.update(HealthCheckPort="9000"), "checks port 9000"),
         ("log group", lambda aws: aws.log_groups.clear(), "The log group /colophon/site does not exist"),
@@ -116,9 +116,9 @@ def test_what_would_go_wrong_is_refused(check, aws, commits, name, spoil, said):
             f"as these are on: {ALARM}",
         ),
         ("alarms", lambda aws: aws.alarms.clear(), f"not there: {ALARM};"),
-        ("secrets", lambda aws: aws.container["secrets"].append(PARAMETER), "/a/parameter: not in"),
+        ("secrets", lambda aws: aws.containers()["site"]["secrets"].append(PARAMETER), "/a/parameter: not in"),
         ("target group", lambda aws: aws.group.update(HealthCheckPath="/healthz"), "checks /healthz"),
-        ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "has no commit tag"),
+        ("commit", lambda aws: next(iter(aws.images.values()))["tags"].clear(), "does not tell which commit runs"),
     ],
 )
 def test_what_cannot_be_told_is_a_warning(check, aws, commits, name, spoil, said):

@@ -106,7 +106,7 @@ def test_a_plan_shows_the_commits_the_difference_and_the_migrations(deliver, aws
     assert f"runs    {commits.old}" in shown
     assert f"wanted  {commit}" in shown
     changed = [line.strip() for line in shown.splitlines() if line.startswith(("  -", "  +"))]
-    assert [line[0] for line in changed] == ["-", "+"] * 2
+    assert [line[0] for line in changed] == ["-", "+"] * 3  # site, edge, and what prepares the database
     assert all(f'@{digest}"' in line for line in changed[1::2])
     assert "migrations: 0003_more.py" in shown
 

@@ -92,6 +92,7 @@ class MemoryRunning:
     recorded: str | None = "books@digest-of-old"
     url: str | None = None
     idle: bool = False
+    differing: str = ""
 
     @property
     def digest(self) -> str | None:
@@ -151,8 +152,8 @@ class MemoryTarget:
     def runs(self, revision: MemoryRevision) -> bool:
         return self.now is revision
 
-    def tasks(self) -> dict[str, str | None]:
-        return {"t2": self.now.digest}
+    def tasks(self) -> dict[str, dict[str, str | None]]:
+        return {"t2": {"site": self.now.digest}}
 
     def record(self, image: Image) -> None:
         self.recorded = self.registry.name(image)

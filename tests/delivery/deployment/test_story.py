@@ -129,12 +129,12 @@ def test_a_change_that_another_one_replaced_is_left_alone(deploy, target):
 
 
 def test_a_site_that_a_gate_refuses_gets_back_what_ran(deploy, target, monkeypatch):
-    monkeypatch.setattr(target, "tasks", lambda: {"t2": "digest-of-another"})
+    monkeypatch.setattr(target, "tasks", lambda: {"t2": {"site": "digest-of-another"}})
     ended, receipt = deploy()
     assert ended.outcome is Outcome.ROLLED_BACK
     assert ended.cause.kind == "unproven"
     assert ended.cause.change == "look at what is in between."
-    assert "t2 runs digest-of-another" in ended.cause.evidence
+    assert "the container site of t2 runs digest-of-another" in ended.cause.evidence
     assert target.calls[-1] == "change to r1"
     assert not receipt["proven"]
 
@@ -269,7 +269,7 @@ def test_a_release_that_is_replaced_during_the_bake_is_superseded(deploy, target
 
 
 def test_a_release_that_bakes_but_is_not_proven_is_undone(deploy, target, clock, monkeypatch):
-    monkeypatch.setattr(target, "tasks", lambda: {"t2": "digest-of-another"})
+    monkeypatch.setattr(target, "tasks", lambda: {"t2": {"site": "digest-of-another"}})
     target.states = [BAKING]
     ended, receipt = deploy(SLOW)
     assert (ended.outcome, ended.cause.kind) == (Outcome.ROLLED_BACK, "unproven")
@@ -278,13 +278,13 @@ def test_a_release_that_bakes_but_is_not_proven_is_undone(deploy, target, clock,
 
 
 def test_going_back_is_done_once_only_its_bake_remains(deploy, target, clock, monkeypatch):
-    monkeypatch.setattr(target, "tasks", lambda: {"t2": "digest-of-another"})
+    monkeypatch.setattr(target, "tasks", lambda: {"t2": {"site": "digest-of-another"}})
     target.restoring = [going(Stage.START), BAKING]
     assert deploy(SLOW)[0].outcome is Outcome.ROLLED_BACK
 
 
 def test_a_stop_that_the_target_does_not_heed_is_no_undoing(deploy, target, clock, monkeypatch):
-    monkeypatch.setattr(target, "tasks", lambda: {"t2": "digest-of-another"})
+    monkeypatch.setattr(target, "tasks", lambda: {"t2": {"site": "digest-of-another"}})
     monkeypatch.setattr(MemoryChange, "stop", lambda _: None)
     target.states = [BAKING]
     ended, _ = deploy(SLOW)

@@ -39,7 +39,7 @@ def diagnose(given):
         case "rollout":
             return diagnosis.of_rollout(Evidence(**given["evidence"]))
         case "migration":
-            return diagnosis.of_migration(given["task"], given["logs"], given["definition"])
+            return diagnosis.of_migration(given["task"], "site", given["logs"], given["definition"])
         case "slow-migration":
             return diagnosis.of_slow_migration(given["task"], given["logs"], given["seconds"])
         case "placement":
@@ -92,7 +92,7 @@ def test_a_cli_that_is_not_there_is_said_to_be():
 
 def test_a_long_log_is_shown_by_its_last_lines_each_cut():
     given = load("exits-at-once")
-    given["evidence"]["logs"] = [f"line {number} {'x' * 600}" for number in range(100)]
+    given["evidence"]["logs"]["site"] = [f"line {number} {'x' * 600}" for number in range(100)]
     evidence = diagnose(given).evidence
     assert len(evidence) == 10
     assert evidence[-1].startswith("line 99 ")

@@ -5,9 +5,10 @@ import pytest
 from delivery.aws.ecs import capacity, task_definition
 from tests.conftest import unavailable
 from tests.delivery.aws.fake_cli import model
-from tests.delivery.aws.resources import definition
+from tests.delivery.aws.resources import ARN, NAME, REGISTRY, agent, definition
 
-OLD = definition("arn:aws:ecs:eu-central-1:111122223333:task-definition/colophon:7", 7, "repository@sha256:old")
+REPOSITORY = f"{REGISTRY}/{NAME}"
+OLD = definition(f"{ARN}:task-definition/colophon:7", 7, f"{REPOSITORY}@sha256:old")
 
 
 def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
@@ -19,24 +20,36 @@ def test_what_is_left_out_is_what_ecs_says_and_does_not_take():
     assert said - taken == task_definition.SAID_ONLY
 
 
-def test_other_containers_keep_their_image():
-    both = OLD | {"containerDefinitions": [*OLD["containerDefinitions"], {"name": "helper", "image": "helper:1"}]}
-    new = task_definition.with_image(both, "repository@sha256:new")
-    assert [each["image"] for each in new["containerDefinitions"]] == ["repository@sha256:new", "helper:1"]
+def test_every_container_of_the_repository_gets_the_image_and_any_other_keeps_its_own():
+    several = OLD | {"containerDefinitions": [agent(), *OLD["containerDefinitions"]]}
+    new = task_definition.with_image(several, f"{REPOSITORY}@sha256:new")
+    assert new["containerDefinitions"][0] == agent()
+    assert task_definition.images(new, NAME) == dict.fromkeys(("site", "edge"), f"{REPOSITORY}@sha256:new")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "registry.example.org/vendor/colophon:1",
+        "colophon/agent@sha256:abc",
+        "host/colophon-agent:1",
+        "colophon:1",
+        f"{REPOSITORY}/agent:1",
+    ],
+)
+def test_an_image_with_the_project_s_name_in_another_s_is_not_the_project_s(image):
+    assert task_definition.own([{"name": "agent", "image": image}], NAME) == []
 
 
 def test_the_one_that_is_given_is_left_as_it_is():
-    task_definition.with_image(OLD, "repository@sha256:new")
-    assert task_definition.image(OLD) == "repository@sha256:old"
+    task_definition.with_image(OLD, f"{REPOSITORY}@sha256:new")
+    assert {*task_definition.images(OLD, NAME).values()} == {f"{REPOSITORY}@sha256:old"}
 
 
 def test_the_difference_is_shown_line_by_line():
-    new = task_definition.with_image(OLD, "repository@sha256:new")
-    assert task_definition.difference(OLD, new) == [
-        "colophon:7:",
-        '-      "image": "repository@sha256:old",',
-        '+      "image": "repository@sha256:new",',
-    ]
+    new = task_definition.with_image(OLD, f"{REPOSITORY}@sha256:new")
+    lines = [f'-      "image": "{REPOSITORY}@sha256:old",', f'+      "image": "{REPOSITORY}@sha256:new",']
+    assert task_definition.difference(OLD, new) == ["colophon:7:", *lines, *lines]
 
 
 @pytest.mark.parametrize(
