@@ -14,8 +14,8 @@ DATABASE = "arn:aws:ssm:eu-central-1:123456789012:parameter/colophon/database-ur
 
 
 def container(resources, definition="TaskDefinition", **given):
-    (only,) = resources("service", **given)[definition]["ContainerDefinitions"]
-    return only
+    found = resources("service", **given)[definition]["ContainerDefinitions"]
+    return next(one for one in found if one["Name"] == "site")
 
 
 def secrets(container):
@@ -43,7 +43,7 @@ def test_the_site_accepts_its_environment(resources, clean):
     loaded = settings.load()
     assert loaded.database_url == "postgresql://db:5432/colophon"
     assert "books.example.org" in loaded.allowed_hosts
-    assert (loaded.https, loaded.trusted_proxies, loaded.host) == (True, 1, "0.0.0.0")
+    assert (loaded.https, loaded.trusted_proxies, loaded.host, loaded.port) == (True, 1, "127.0.0.1", 8001)
 
 
 @pytest.mark.parametrize(

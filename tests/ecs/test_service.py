@@ -19,10 +19,19 @@ def service(resources):
     return resources("service")
 
 
+def containers(made, definition="TaskDefinition"):
+    """Return the containers of a task definition by their names."""
+    return {one["Name"]: one for one in made[definition]["ContainerDefinitions"]}
+
+
 @pytest.fixture
 def container(service):
-    (only,) = service["TaskDefinition"]["ContainerDefinitions"]
-    return only
+    return containers(service)["site"]
+
+
+@pytest.fixture
+def edge(service):
+    return containers(service)["edge"]
 
 
 def environment(container):
@@ -41,28 +50,73 @@ def attribute(resource, key):
     return int(value)
 
 
-def test_the_site_runs_as_nobody_special_in_a_container_that_it_cannot_change(container):
+@pytest.mark.parametrize("name", ["site", "edge"])
+def test_both_run_as_an_ordinary_user_in_a_container_that_they_cannot_change(service, name):
+    container = containers(service)[name]
     assert container["User"] == "10001"
     assert container["ReadonlyRootFilesystem"] is True
     assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
     assert container["DockerSecurityOptions"] == ["no-new-privileges"]
+    assert container["LinuxParameters"]["InitProcessEnabled"] is True
     assert not {"Privileged", "MountPoints"} & set(container)
 
 
-@pytest.mark.parametrize("definition", ["TaskDefinition", "PrepareTaskDefinition"])
-def test_every_variable_is_one_of_the_site_s_settings_or_libpq_s(resources, definition):
-    (container,) = resources("service", DatabaseCaBundle="/rds.pem")[definition]["ContainerDefinitions"]
-    named = {*environment(container), *(one["Name"] for one in container["Secrets"])}
+def test_visitors_come_to_the_edge_alone_and_the_edge_to_the_site(service, resources, container, edge):
+    group = resources("load-balancer")["TargetGroup"]
+    (balancer,) = service["Service"]["LoadBalancers"]
+    assert (balancer["ContainerName"], balancer["ContainerPort"]) == ("edge", group["Port"])
+    assert edge["Command"] == ["python3", "-m", "colophon", "edge"]
+    assert edge["PortMappings"] == [{"ContainerPort": group["Port"], "Protocol": "tcp"}]
+    assert environment(edge)["PORT"] == str(group["Port"])
+    assert environment(edge)["HOST"] == "0.0.0.0"
+    assert "PortMappings" not in container
+    assert (environment(container)["HOST"], environment(container)["PORT"]) == ("127.0.0.1", "8001")
+    assert environment(edge)["SITE_URL"] == environment(container)["SITE_URL"]
+
+
+def test_site_and_edge_are_one_release_and_the_edge_stops_first(resources):
+    made = containers(resources("service", ReleasedImage=IMAGE))
+    assert {one["Image"] for one in made.values()} == {IMAGE}
+    assert made["edge"]["DependsOn"] == [{"ContainerName": "site", "Condition": "START"}]
+    assert "DependsOn" not in made["site"]
+    assert made["site"]["Essential"] is made["edge"]["Essential"] is True
+
+
+def test_the_edge_knows_nothing_of_the_database(edge):
+    assert "Secrets" not in edge
+    assert not {name for name in environment(edge) if name.startswith(("PG", "DATABASE"))}
+
+
+def test_both_fit_into_half_of_a_small_instance_which_takes_two_tasks(service):
+    needed = sum(
+        int(one["MemoryReservation"]) + one["LinuxParameters"].get("SharedMemorySize", 0)
+        for one in containers(service).values()
+    )
+    assert needed <= 900  # MiB; a t3.small registers some 1,900
+
+
+def test_what_the_edge_keeps_for_visitors_counts_in_its_limit(edge):
+    assert edge["LinuxParameters"]["SharedMemorySize"] == 128
+    assert int(edge["Memory"]) >= int(edge["MemoryReservation"]) + edge["LinuxParameters"]["SharedMemorySize"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "name"), [("TaskDefinition", "site"), ("TaskDefinition", "edge"), ("PrepareTaskDefinition", "site")]
+)
+def test_every_variable_is_one_of_the_site_s_settings_or_libpq_s(resources, definition, name):
+    container = containers(resources("service", DatabaseCaBundle="/rds.pem"), definition)[name]
+    named = {*environment(container), *(one["Name"] for one in container.get("Secrets", []))}
     libpq = {one.envvar.decode() for one in psycopg.pq.Conninfo.get_defaults() if one.envvar}
     assert named <= {name.upper() for name in Settings.__dataclass_fields__} | libpq
 
 
-def test_the_health_check_is_the_image_s_own(container):
+@pytest.mark.parametrize("name", ["site", "edge"])
+def test_the_health_check_is_the_image_s_own(service, name):
     text = (ROOT / "src/Dockerfile").read_text()
     found = re.search(r"^HEALTHCHECK (.+?) \\\n  CMD (.+)$", text, re.MULTILINE)
     assert found
     options = dict(option.removeprefix("--").split("=") for option in shlex.split(found[1]))
-    assert container["HealthCheck"] == {
+    assert containers(service)[name]["HealthCheck"] == {
         "Command": ["CMD", *json.loads(found[2])],
         "Interval": int(options["interval"].rstrip("s")),
         "Timeout": int(options["timeout"].rstrip("s")),
@@ -87,10 +141,12 @@ def test_the_load_balancer_never_sends_into_a_connection_that_the_site_just_clos
     assert idle < server_setting("keepalive")
 
 
-def test_a_log_that_cannot_be_sent_does_not_stop_the_site(container, service):
-    options = container["LogConfiguration"]["Options"]
+@pytest.mark.parametrize("name", ["site", "edge"])
+def test_a_log_that_cannot_be_sent_stops_neither(service, name):
+    options = containers(service)[name]["LogConfiguration"]["Options"]
     assert options["mode"] == "non-blocking"
     assert options["awslogs-group"] == "<LogGroup>"
+    assert options["awslogs-stream-prefix"] == name
     assert service["LogGroup"] == {"LogGroupName": "/colophon/site", "RetentionInDays": "30"}
 
 
@@ -103,7 +159,10 @@ def test_tasks_run_on_what_was_chosen(resources, launch):
     assert made["TaskDefinition"]["RequiresCompatibilities"] == [launch]
     # What Fargate does not take, and what it asks for.
     assert ("PlacementStrategies" in made["Service"]) is not on_fargate
-    assert ("DockerSecurityOptions" in made["TaskDefinition"]["ContainerDefinitions"][0]) is not on_fargate
+    for container in containers(made).values():
+        for key in ("DockerSecurityOptions", "Memory", "MemoryReservation"):
+            assert (key in container) is not on_fargate
+    assert ("SharedMemorySize" in containers(made)["edge"]["LinuxParameters"]) is not on_fargate
     assert ("Memory" in made["TaskDefinition"]) is on_fargate
 
 
@@ -168,7 +227,7 @@ def test_a_night_without_visitors_is_no_alarm(service):
 def test_before_the_first_release_nothing_runs(resources):
     made = resources("service", ReleasedImage="none")
     assert made["Service"]["DesiredCount"] == 0
-    assert made["TaskDefinition"]["ContainerDefinitions"][0]["Image"] == "<import colophon-RepositoryUri>:none"
+    assert {one["Image"] for one in containers(made).values()} == {"<import colophon-RepositoryUri>:none"}
     # It would start tasks at once, as many as there must be at least.
     assert not {"ScalableTarget", "ScaleOnCpu", "ScaleOnRequests"} & set(made)
 
@@ -176,7 +235,7 @@ def test_before_the_first_release_nothing_runs(resources):
 def test_after_it_the_released_image_runs_in_as_many_tasks_as_there_are(resources):
     made = resources("service", ReleasedImage=IMAGE)
     assert "DesiredCount" not in made["Service"]
-    assert made["TaskDefinition"]["ContainerDefinitions"][0]["Image"] == IMAGE
+    assert {one["Image"] for one in containers(made).values()} == {IMAGE}
     assert made["ScalableTarget"]["MinCapacity"] == "2"
 
 
@@ -195,17 +254,17 @@ def test_tasks_come_with_load_and_with_visitors(resources):
 )
 def test_the_site_and_whoever_proves_it_know_one_address(resources, given, url):
     made = resources("service", SiteUrl=given)
-    (container,) = made["TaskDefinition"]["ContainerDefinitions"]
-    assert environment(container)["SITE_URL"] == made["SiteUrlParameter"]["Value"] == url
+    for container in containers(made).values():
+        assert environment(container)["SITE_URL"] == made["SiteUrlParameter"]["Value"] == url
     assert made["SiteUrlParameter"]["Name"] == "/colophon/site-url"
 
 
 def test_the_database_is_prepared_by_a_task_like_the_site_s_but_for_its_rights_and_its_log(service, container):
     prepare = service["PrepareTaskDefinition"]
-    (preparing,) = prepare["ContainerDefinitions"]
+    (preparing,) = containers(service, "PrepareTaskDefinition").values()
     assert {key for key in container.keys() | preparing.keys() if container.get(key) != preparing.get(key)} == {
         *("Command", "Environment", "Secrets", "LogConfiguration"),
-        *("PortMappings", "StopTimeout", "HealthCheck"),  # it has no visitors
+        *("StopTimeout", "HealthCheck"),  # it has no visitors
     }
     assert preparing["Command"] == ["python3", "-m", "colophon", "prepare"]
     prefixes = [one["LogConfiguration"]["Options"].pop("awslogs-stream-prefix") for one in (container, preparing)]

@@ -125,7 +125,7 @@ def test_its_health_check_tells_a_site_that_answers_from_one_that_does_not(start
 
 def test_so_does_the_one_that_ecs_runs(start):
     task = resolve(parse((ROOT / "ecs/service.yml").read_text()))["Resources"]["TaskDefinition"]["Properties"]
-    check = task["ContainerDefinitions"][0]["HealthCheck"]
+    check = next(one["HealthCheck"] for one in task["ContainerDefinitions"] if one["Name"] == "site")
     site = start().wait()
     assert probe(site.name, check["Command"]) == 0
     docker("exec", site.name, "python3", "-c", STOP_THE_WORKERS)

@@ -27,11 +27,16 @@ def needs(definition: Json) -> tuple[int, int]:
     """Return the CPU units and the MiB that a task of this definition reserves on an instance.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html: the task's own numbers,
-    else the sum of its containers'; of memory, what is reserved, else the limit.
+    else the sum of its containers'; of memory, what is reserved, else the limit. Shared memory comes on top of that:
+    https://github.com/aws/amazon-ecs-agent/blob/master/proposals/shmsize-tmpfs.md.
     """
     containers = definition["containerDefinitions"]
     cpu = int(definition.get("cpu") or sum(each.get("cpu", 0) for each in containers))
-    memory = sum(each.get("memoryReservation") or each.get("memory", 0) for each in containers)
+    memory = sum(
+        (each.get("memoryReservation") or each.get("memory", 0))
+        + each.get("linuxParameters", {}).get("sharedMemorySize", 0)
+        for each in containers
+    )
     return cpu, int(definition.get("memory") or memory)
 
 

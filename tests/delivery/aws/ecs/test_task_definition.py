@@ -73,6 +73,7 @@ def test_a_repository_is_what_stands_before_digest_and_tag(image):
             (128, 304),
         ),
         ({"cpu": "512", "containerDefinitions": [{"memory": 1024, "memoryReservation": 384}]}, (512, 384)),
+        ({"containerDefinitions": [{"memory": 300, "linuxParameters": {"sharedMemorySize": 128}}]}, (0, 428)),
     ],
 )
 def test_a_task_needs_what_it_reserves(task, needs):
