@@ -27,17 +27,18 @@ def needs(definition: Json) -> tuple[int, int]:
     """Return the CPU units and the MiB that a task of this definition reserves on an instance.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html: the task's own numbers,
-    else the sum of its containers'; of memory, what is reserved, else the limit. Shared memory comes on top of that:
-    https://github.com/aws/amazon-ecs-agent/blob/master/proposals/shmsize-tmpfs.md.
+    else the sum of its containers'; of memory, what is reserved, else the limit. File systems in memory come on top:
+    https://github.com/aws/amazon-ecs-agent/blob/85b4254fa08f8e0c6ad6d1126d61714063496576/proposals/shmsize-tmpfs.md.
     """
     containers = definition["containerDefinitions"]
     cpu = int(definition.get("cpu") or sum(each.get("cpu", 0) for each in containers))
-    memory = sum(
-        (each.get("memoryReservation") or each.get("memory", 0))
-        + each.get("linuxParameters", {}).get("sharedMemorySize", 0)
-        for each in containers
-    )
-    return cpu, int(definition.get("memory") or memory)
+    return cpu, int(definition.get("memory") or sum(map(_memory, containers)))
+
+
+def _memory(container: Json) -> int:
+    linux = container.get("linuxParameters", {})
+    in_memory = linux.get("sharedMemorySize", 0) + sum(each["size"] for each in linux.get("tmpfs", []))
+    return int(container.get("memoryReservation") or container.get("memory", 0)) + int(in_memory)
 
 
 def room(context: Context, service: Json, definition: Json) -> Room:
