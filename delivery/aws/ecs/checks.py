@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from delivery.deployment.seam import Candidate, Json
 
 NAMES = (
-    *("cluster", "service", "deployments", "roles", "secrets"),
+    *("cluster", "service", "containers", "deployments", "roles", "secrets"),
     *("target group", "log group", "capacity", "alarms", "address"),
 )
 
@@ -45,10 +45,7 @@ class Checks:
         return f"{name} is active"
 
     def service(self) -> str:
-        """Check that the service is active, undoes a failed rollout by itself, and runs the project's image alone.
-
-        Containers of another image, such as a vendor's agent, may stand beside those of the project's.
-        """
+        """Check that the service is active, and undoes a failed rollout by itself."""
         service = self._service()
         if service["status"] != "ACTIVE":
             raise Refusal(f"The service is {service['status']}.", "create it again: ecs/service.yml.")
@@ -58,7 +55,14 @@ class Checks:
                 "The service does not roll back a failed rollout: its circuit breaker is off.",
                 "check ecs/service.yml, DeploymentCircuitBreaker.",
             )
-        names, revision = self._context.names, task_definition.revision(service["taskDefinition"])
+        return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
+
+    def containers(self) -> str:
+        """Check that the tasks have containers of the project's image, and which these are: a deployment replaces it.
+
+        Containers of other images, such as a vendor's agent, may stand beside them.
+        """
+        names, revision = self._context.names, task_definition.revision(self._service()["taskDefinition"])
         if not self._running.images:
             raise Refusal(
                 f"{revision} has no container of an image of the repository {names.project}.",
@@ -85,7 +89,7 @@ class Checks:
             )
         if self._running.differing:
             raise Doubt(f"{revision} has different images, of which a deployment makes one: {self._running.differing}")
-        return f"active, {service['runningCount']} of {service['desiredCount']} tasks running"
+        return ", ".join(self._running.images)
 
     def deployments(self) -> str:
         """Check that no other deployment is under way."""

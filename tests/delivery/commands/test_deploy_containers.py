@@ -141,3 +141,12 @@ def test_containers_that_cannot_serve_a_release_are_refused(deliver, aws, commit
     result = deliver("preflight")
     assert result.exit_code == Outcome.REFUSED.code
     assert said in result.output
+
+
+def test_each_of_several_load_balancers_is_checked_and_shown(deliver, aws, commits, monkeypatch):
+    service = aws.service()
+    (first,) = service["loadBalancers"]
+    balancers = [first, first | {"containerPort": 9000}]
+    monkeypatch.setattr(aws, "service", lambda: service | {"loadBalancers": balancers})
+    assert "Visitors are sent to port 9000 of edge, which has [8000]." in deliver("preflight").output
+    assert "targets       4 healthy" in deliver("status").output

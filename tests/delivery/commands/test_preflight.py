@@ -80,7 +80,7 @@ def fill(aws):
             "colophon-task-eu-central-1 is not there.",
         ),
         (
-            "service",
+            "containers",
             lambda aws: aws.definitions.pop(aws.preparing["taskDefinitionArn"]),
             "No task definition colophon-p",
         ),
