@@ -45,6 +45,14 @@ def server_setting(name):
     return int(found[1])
 
 
+def edge_setting(name):
+    """Return a number of seconds of the edge's configuration, as it is for visitors."""
+    (found,) = re.findall(
+        rf"^(?:  )?{name} (\d+)s;$", (ROOT / "src/colophon/edge/nginx.conf").read_text(), re.MULTILINE
+    )
+    return int(found)
+
+
 def attribute(resource, key):
     (value,) = (one["Value"] for one in resource if one["Key"] == key)
     return int(value)
@@ -125,20 +133,21 @@ def test_the_health_check_is_the_image_s_own(service, name):
     }
 
 
-def test_a_task_is_given_the_time_that_the_site_takes_to_finish(container, resources):
+def test_a_task_is_given_the_time_that_the_edge_and_then_the_site_take_to_finish(container, edge, resources):
+    assert edge_setting("worker_shutdown_timeout") < edge["StopTimeout"]
     assert server_setting("graceful_timeout") < container["StopTimeout"]
-    # In whatever order ECS did the two, the load balancer would be done with a task before the site is.
+    # In whatever order ECS did the two, the load balancer would be done with a task before the edge is.
     drain = attribute(
         resources("load-balancer")["TargetGroup"]["TargetGroupAttributes"], "deregistration_delay.timeout_seconds"
     )
-    assert drain < server_setting("graceful_timeout")
+    assert drain < edge_setting("worker_shutdown_timeout")
 
 
-def test_the_load_balancer_never_sends_into_a_connection_that_the_site_just_closed(resources):
+def test_the_load_balancer_never_sends_into_a_connection_that_the_edge_just_closed(resources):
     idle = attribute(
         resources("load-balancer")["LoadBalancer"]["LoadBalancerAttributes"], "idle_timeout.timeout_seconds"
     )
-    assert idle < server_setting("keepalive")
+    assert idle < edge_setting("keepalive_timeout")
 
 
 @pytest.mark.parametrize("name", ["site", "edge"])
