@@ -21,6 +21,8 @@ RANK = (
     *("secret", "access-denied", "image", "port-clash", "network-interface", "memory", "architecture", "cannot-start"),
     *("exits", "health", "instance-ended"),
 )
+# How a container ends that ECS stops: before it started, by itself, by SIGTERM, or by SIGKILL after its time.
+AS_STOPPED = (None, 0, 128 + SIGTERM, 128 + SIGKILL)
 # What ECS says when a container's own reason says more.
 SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
 
@@ -28,7 +30,7 @@ SAYING_NOTHING = ("Essential container in task exited", "Task failed to start")
 def failed(task: Json, definition: Json) -> Json:
     """Return the container for which a task was stopped, an empty one where that cannot be told.
 
-    ECS does not name it, and stops the others after it: those end with 0, or by a signal.
+    ECS does not name it, and stops the others after it. Of several that all ended as ECS ends them, any may be the one.
     """
     described = definition.get("containerDefinitions", [])
     optional = {each["name"] for each in described if not each.get("essential", True)} if _exited(task) else ()
@@ -37,18 +39,12 @@ def failed(task: Json, definition: Json) -> Json:
     if "container health checks" in task.get("stoppedReason", ""):
         found = [each for each in containers if each.get("healthStatus") == "UNHEALTHY"] or containers
     elif not found and _exited(task):
-        worst = max(map(_weight, containers), default=0)
-        found = [each for each in containers if _weight(each) == worst]
+        found = [each for each in containers if each.get("exitCode") not in AS_STOPPED] or containers
     return found[0] if len(found) == 1 else {}
 
 
 def _exited(task: Json) -> bool:
     return bool(task.get("stopCode") == "EssentialContainerExited")
-
-
-def _weight(container: Json) -> int:
-    """Return how much an exit code tells of a failure: that of a container which ECS stopped tells the least."""
-    return {0: 0, 128 + SIGTERM: 1, 128 + SIGKILL: 2}.get(container.get("exitCode") or 0, 3)
 
 
 def log(logs: Logs, names: Collection[str] = ()) -> tuple[str, ...]:
