@@ -37,7 +37,7 @@ class Settings:
     database_url: str = field(default="sqlite:///var/colophon.db", repr=False)  # may hold a password
     database_site_user: str = field(default="", repr=False)
     database_next_user: str = field(default="", repr=False)
-    database_pool_size: int = 9
+    database_pool_size: int = 10
     database_statement_timeout_ms: int = 5000
     site_url: str = "http://127.0.0.1:8000"
     hsts_subdomains: bool = False

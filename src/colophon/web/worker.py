@@ -1,9 +1,13 @@
-"""A gthread worker in which slow clients do not occupy threads.
+"""A gthread worker in which slow clients do not occupy the threads of pages.
 
 In Gunicorn's own, a thread waits five seconds for the first byte of a connection, and without a limit for the rest of a
 request; and the whole worker waits two seconds for each client that does not close its connection. Here the poller
-waits. Slow pages do occupy threads, so health checks have threads of their own: a load balancer ends a task that does
-not respond.
+waits, and a lane of one thread has the requests that it cannot peek at whole. Slow pages do occupy threads, so health
+checks have lanes of their own: a load balancer ends a task that does not respond.
+
+Behind the edge, which sends whole requests and takes whole responses, what is needed of this are the lanes of health
+checks and the graceful stop. The rest is for a site without one: bench/README.md, "Slow visitors", has what each part
+was measured to do. There, a response that is larger than the kernel's buffer occupies its thread until it is read.
 """
 
 from __future__ import annotations
@@ -14,83 +18,99 @@ import selectors
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gunicorn.workers.base import Worker
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-# Timeout for receiving a request, and for each write of a response.
+# From the first wait for a request until all of it has arrived; and for each write of a response.
 REQUEST_SECONDS = 10.0
 # Timeout for a client to close its connection after the last response (RFC 9112, 9.6).
 LINGER_SECONDS = 2.0
-# Bytes of a request that the poller waits for: every head, and the bodies of forms and of the API. The thread reads the
-# rest of a larger body, until the deadline.
+# Bytes of a request that the poller waits for: every head, and the bodies of forms and of the API.
 PEEKED = 32_768
 GONE = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})", re.IGNORECASE)
-# Each has a thread of its own: an unavailable database delays /readyz, and must not delay /healthz.
-LANES = (b"/healthz", b"/readyz")
-_IN_A_LANE = re.compile(rb"(?:GET|HEAD) (" + b"|".join(LANES) + rb")[ ?]")
-_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
-
-
-def is_whole(begun: bytes) -> bool:
-    """Return True if enough of a request has arrived for a thread to handle it without waiting."""
-    head, end, body = begun.partition(b"\r\n\r\n")
-    if not end:
-        return len(begun) >= PEEKED
-    length = _LENGTH.search(head)
-    return length is None or len(body) >= min(int(length[1]), PEEKED - len(head) - len(end))
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*(\d{1,12})", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+# Each has a thread of its own: an unavailable database delays /readyz, and must not delay /healthz; a client that sends
+# slowly delays others whose requests cannot be peeked at whole, and must not delay pages.
+HEALTH = (b"/healthz", b"/readyz")
+SLOW = b"slow"
+PAGES = b"pages"
+_HEALTH_CHECK = re.compile(rb"(?:GET|HEAD) (" + b"|".join(HEALTH) + rb")[ ?]")
 
 
 def lane(begun: bytes) -> bytes | None:
-    """Return the path among LANES that a request is for; None for others, and for one that could block its thread."""
-    head, end, _ = begun.partition(b"\r\n\r\n")
-    found = _IN_A_LANE.match(head)
-    return found[1] if found and end and not _BODY.search(head) else None
+    """Return the lane of a request of which so much has arrived; None if the poller should wait for more."""
+    head, end, body = begun.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    missing = int(length[1]) - len(body) if length else 0
+    if (missing > 0 or not end) and len(begun) < PEEKED:
+        return None
+    if missing > 0 or not end or _CHUNKED.search(head):
+        return SLOW
+    health = _HEALTH_CHECK.match(head)
+    return health[1] if health else PAGES
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Raise what Gunicorn treats as a client that left, without a traceback in the log, for one that was too slow."""
+    try:
+        yield
+    except TimeoutError:
+        raise ConnectionResetError(errno.ECONNRESET, "the client was too slow") from None
 
 
 class PatientSocket(socket.socket):
-    """A socket with a deadline: once it is blocking, a request must arrive before the deadline."""
+    """A socket with a deadline for requests and a timeout for responses."""
 
     deadline = 0.0
     peeked = 0
-    lane: bytes | None = None
+    lane = SLOW
 
     def setblocking(self, flag: bool) -> None:
-        """Set the mode, and start the deadline."""
-        self.deadline = time.monotonic() + REQUEST_SECONDS
+        """Set the mode; blocking means waiting with a timeout."""
         self.settimeout(REQUEST_SECONDS if flag else 0.0)
 
+    @_in_time()
     def recv(self, *arguments: Any) -> bytes:
         """Receive bytes. Raises ConnectionResetError after the deadline."""
         if self.gettimeout():
             self.settimeout(max(self.deadline - time.monotonic(), 0.001))
-        try:
-            return super().recv(*arguments)
-        except TimeoutError:
-            # Gunicorn treats this as a client that left, without a traceback in the log.
-            raise ConnectionResetError(errno.ECONNRESET, "the request did not arrive in time") from None
+        return super().recv(*arguments)
+
+    @_in_time()
+    def sendall(self, *arguments: Any) -> None:
+        """Send bytes. Raises ConnectionResetError after the timeout."""
+        self.settimeout(REQUEST_SECONDS)
+        super().sendall(*arguments)
+
+    @_in_time()
+    def sendfile(self, *arguments: Any, **options: Any) -> int:
+        """Send a file. Raises ConnectionResetError after the timeout."""
+        self.settimeout(REQUEST_SECONDS)
+        return super().sendfile(*arguments, **options)
 
     def has_arrived(self) -> bool:
-        """Return True if a whole request has arrived or its client left; else become readable only for more bytes."""
+        """Return True if a thread can take the request or its client left; else become readable only for more bytes."""
         try:
             begun = self.recv(PEEKED, socket.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:
             return True
-        if len(begun) > self.peeked and not is_whole(begun):
+        found = lane(begun)
+        if found is None and len(begun) > self.peeked:
             self.peeked = len(begun)
             self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self.peeked + 1)
             return False
         self.peeked = 0
-        self.lane = lane(begun)
+        self.lane = found or SLOW
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         return True
 
@@ -111,41 +131,29 @@ class PatientConnection(TConn):  # type: ignore[misc]  # Gunicorn has no types
 
 
 class Threads:
-    """A pool of threads for pages, and a thread for each of LANES."""
+    """A pool of threads for pages, and a thread for each other lane."""
 
     def __init__(self, number: int) -> None:
-        self._pages = ThreadPoolExecutor(number)
-        self._lanes = {path: ThreadPoolExecutor(1) for path in LANES}
+        self._lanes = {name: ThreadPoolExecutor(1) for name in (*HEALTH, SLOW)} | {PAGES: ThreadPoolExecutor(number)}
 
     def submit(self, handle: Callable[[TConn], Any], connection: TConn) -> Future[Any]:
-        """Handle a connection in the thread of its lane, or in one for pages."""
+        """Handle a connection in a thread of its lane."""
         # A pipelined request has not been peeked at.
-        path, connection.sock.lane = connection.sock.lane, None
-        return (self._lanes[path] if path else self._pages).submit(handle, connection)
+        name, connection.sock.lane = connection.sock.lane, SLOW
+        return self._lanes[name].submit(handle, connection)
 
     def shutdown(self, *, wait: bool) -> None:
         """End all threads."""
-        for pool in (self._pages, *self._lanes.values()):
+        for pool in self._lanes.values():
             pool.shutdown(wait=wait)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
     """A worker whose threads get a connection once a request has arrived on it."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._in_hand: set[TConn] = set()
-
     def get_thread_pool(self) -> Threads:
         """Return the threads of the worker."""
         return Threads(self.cfg.threads)
-
-    def run(self) -> None:
-        """Serve until the worker is stopped."""
-        try:
-            super().run()
-        finally:
-            self.tpool.shutdown(wait=False)
 
     def accept(self, listener: socket.socket) -> bool:
         """Accept a connection; return False if there was none."""
@@ -172,6 +180,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
                 pass
             listener.close()
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Wait as long for a request on a new connection as on a kept one; the worker is stopping."""
+        super()._cap_keepalive(deadline)
+        for connection in self.pending_conns:
+            connection.timeout = min(connection.timeout, deadline)
+
     def on_client_socket_readable(self, connection: TConn, client: PatientSocket) -> None:
         """Wait for the rest of a further request on a kept connection."""
         self.poller.unregister(client)
@@ -185,7 +199,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
 
     def _await(self, connection: TConn, seconds: float, on_readable: Callable[[TConn, PatientSocket], None]) -> None:
         """Call `on_readable` whenever bytes arrive on a connection, which is closed after the timeout."""
-        connection.timeout = time.monotonic() + seconds
+        connection.timeout = connection.sock.deadline = time.monotonic() + seconds
         self.pending_conns.append(connection)
         self.poller.register(connection.sock, selectors.EVENT_READ, partial(on_readable, connection))
 
@@ -213,19 +227,6 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no type
         self.nr_conns -= 1
         connection.close()
 
-    def handle(self, connection: TConn) -> Any:
-        """Handle the requests of a connection, in a thread."""
-        self._in_hand.add(connection)
-        try:
-            return super().handle(connection)
-        finally:
-            self._in_hand.discard(connection)
-
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """Stop: threads that wait for their client end, those that work finish."""
-        for connection in list(self._in_hand):
-            with suppress(OSError):  # the client left
-                connection.sock.shutdown(socket.SHUT_RD)
-        # Not ThreadWorker's own, which waits for a lock of its pool: the signal can arrive while this thread holds it,
-        # to submit a request.
-        Worker.handle_quit(self, sig, frame)
+        """Stop as after SIGTERM: Ctrl-C loses no request either."""
+        self.handle_exit(sig, frame)

@@ -4,9 +4,11 @@ import http.client
 import os
 import signal
 import threading
+from contextlib import ExitStack
 
 import pytest
 
+from bench import attacks
 from tests.colophon.web.slowpages import SlowPages, answer, visit
 from tests.colophon.web.slowworker import ANSWER
 from tests.conftest import Server
@@ -41,7 +43,8 @@ class Visitor(threading.Thread):
             self._connection.close()
 
 
-def test_every_request_that_is_open_is_answered(tmp_path):
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_every_request_that_is_open_is_answered(tmp_path, signal_number):
     with SlowPages() as slow_pages:
         site = Server(tmp_path, WEB_CONCURRENCY="2", WEB_THREADS="4", **slow_pages.environment)
         slow_pages.hold(site, threads=3)
@@ -50,7 +53,7 @@ def test_every_request_that_is_open_is_answered(tmp_path):
             visitor.start()
         for visitor in visitors:
             assert visitor.is_served.wait(LONGEST)
-        site.process.send_signal(signal.SIGTERM)
+        site.process.send_signal(signal_number)
         for visitor in visitors:
             visitor.join(LONGEST)
         slow_pages.let_go()
@@ -74,3 +77,14 @@ def test_those_who_wait_at_the_door_are_let_in(linux, tmp_path):
         visitor.close()
     assert all(answers)
     assert site.process.wait(LONGEST) == 0
+
+
+def test_no_one_who_is_slow_keeps_a_server_from_stopping(tmp_path):
+    site = Server(tmp_path)
+    with ExitStack() as slow:
+        for attack in ("silent", "head", "body", "pipelined-head", "idle"):
+            slow.enter_context(attacks.under(attack, site.port, 16))
+        assert site.stop() == 0
+    log = site.log.read_text()
+    assert "Traceback" not in log
+    assert "SIGKILL" not in log
