@@ -118,6 +118,15 @@ def make_run(database: Path, folder: Path, workers: int) -> Iterator[Server]:
 
 
 @contextmanager
+def edge(site: Server, folder: Path) -> Iterator[Server]:
+    """Serve as the edge, before the site."""
+    port = _free_port()
+    env = environment(folder / "none.db", HOST=HOST, PORT=port, UPSTREAM=f"{HOST}:{site.port}", TRUSTED_PROXIES=0)
+    with _running("the edge", [sys.executable, "-m", "colophon", "edge"], port, env, folder) as server:
+        yield server
+
+
+@contextmanager
 def django(database: Path, folder: Path) -> Iterator[Server]:
     """Serve django_peer.py, by the same server with the same settings."""
     port = _free_port()
