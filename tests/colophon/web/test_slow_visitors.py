@@ -1,5 +1,7 @@
 """Visitors who are slow, by chance or on purpose, do not keep others waiting."""
 
+import resource
+
 import pytest
 
 from bench import attacks
@@ -15,7 +17,14 @@ NOISE = 500
 
 @pytest.fixture(scope="module")
 def edge(nginx, site, tmp_path_factory):  # noqa: F811
-    edge = Edge(tmp_path_factory.mktemp("edge"), site.port).wait()
+    """The edge, started by one who may open few files, as in many a container."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+    try:
+        edge = Edge(tmp_path_factory.mktemp("edge"), site.port)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    edge.wait()
     yield edge
     edge.stop()
 
