@@ -90,6 +90,7 @@ class Api:
         if not settings.get("launchType") and not settings.get("capacityProviderStrategy"):
             default = cluster.get("defaultCapacityProviderStrategy")
             settings.update({"capacityProviderStrategy": default} if default else {"launchType": "EC2"})
+        store.check_targets(settings)
         arn = cluster["clusterArn"].replace(":cluster/", ":service/") + f"/{data['serviceName']}"
         known = self.world.services.get(arn)
         if known and known.status == "ACTIVE":
@@ -110,6 +111,7 @@ class Api:
             changes["taskDefinition"] = store.definition(changes["taskDefinition"])["taskDefinitionArn"]
         if "deploymentConfiguration" in changes:
             changes["deploymentConfiguration"] = {**service.configuration, **changes["deploymentConfiguration"]}
+        store.check_targets({**service.settings, **changes})
         redeploys = any(service.settings.get(key) != changes[key] for key in REDEPLOYING.split() if key in changes)
         service.settings = {**service.settings, **changes}
         if data.get("desiredCount") is not None and int(data["desiredCount"]) != service.desired:

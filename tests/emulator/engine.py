@@ -21,7 +21,12 @@ log = logging.getLogger("emulator.engine")
 LABEL = "colophon.emulator"
 MEBIBYTE = 1024 * 1024
 SECOND = 1_000_000_000  # Docker counts nanoseconds
-REFUSED = ("mountPoints", "volumesFrom", "ulimits", "extraHosts", "privileged", "sharedMemorySize")
+REFUSED = (
+    *("mountPoints", "volumesFrom", "extraHosts", "privileged", "devices", "maxSwap", "swappiness"),
+    *("pidMode", "ipcMode"),
+)
+PAUSE = ["sleep", "infinity"]
+UNCHECKED = {"test": ["NONE"]}
 HEALTH = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
 
 
@@ -83,26 +88,45 @@ class Engine:
                     raise EngineError(line["error"])
             return known, self._api.inspect_image(image)["Id"]
 
-    def create(self, name: str, image: str, definition: Json, env: dict[str, str], task: Json, pace: Pace) -> str:
+    def pause(self, name: str, image: str, ports: list[int]) -> str:
+        """Start the container that holds a task's network namespace, and return its ID. Raises EngineError.
+
+        Whichever of the task's containers ends, the others keep their address, and the ports that they listen at.
+        """
+        own = {"labels": {LABEL: self.owner}, "healthcheck": UNCHECKED, **self._reachable(ports)}
+        with _refusals():
+            made = self._api.create_container(image, name=name, entrypoint=PAUSE, **own)
+            self._api.start(made["Id"])
+        return str(made["Id"])
+
+    def create(
+        self, name: str, image: str, definition: Json, env: dict[str, str], task: Json, pace: Pace, pause: str
+    ) -> str:
         """Make a container, and return its ID.
 
-        `definition` is the container's and `task` the task's definition. Raises EngineError.
+        `definition` is the container's and `task` the task's definition. `pause` holds the network namespace that the
+        container is in; "" gives it one of its own. Raises EngineError.
         """
         linux = definition.get("linuxParameters") or {}
-        if refused := [key for key in REFUSED if definition.get(key) or linux.get(key)]:
+        refused = [key for key in REFUSED if definition.get(key) or linux.get(key) or task.get(key)]
+        if refused:
             raise EngineError(f"the emulator does not imitate {', '.join(refused)}")
-        ports = [int(mapping["containerPort"]) for mapping in definition.get("portMappings") or []]
-        host = self._api.create_host_config(
-            port_bindings=dict.fromkeys(ports, ("127.0.0.1", None)),
-            tmpfs={mount["containerPath"]: _mount_options(mount) for mount in linux.get("tmpfs") or []},
-            init=bool(linux.get("initProcessEnabled")),
-            cap_add=(linux.get("capabilities") or {}).get("add") or None,
-            cap_drop=(linux.get("capabilities") or {}).get("drop") or None,
-            read_only=bool(definition.get("readonlyRootFilesystem")),
-            security_opt=definition.get("dockerSecurityOptions") or None,
+        ulimits = [(each["name"], each["softLimit"], each["hardLimit"]) for each in definition.get("ulimits") or []]
+        limits: Json = {
+            "shm_size": int(linux.get("sharedMemorySize") or 0) * MEBIBYTE or None,
+            "ulimits": [docker.types.Ulimit(name=name, soft=soft, hard=hard) for name, soft, hard in ulimits],
+            "tmpfs": {mount["containerPath"]: _mount_options(mount) for mount in linux.get("tmpfs") or []},
+            "init": bool(linux.get("initProcessEnabled")),
+            "cap_add": (linux.get("capabilities") or {}).get("add") or None,
+            "cap_drop": (linux.get("capabilities") or {}).get("drop") or None,
+            "read_only": bool(definition.get("readonlyRootFilesystem")),
+            "security_opt": definition.get("dockerSecurityOptions") or None,
             **_resources(definition, task),
-        )
-        network = self._api.create_networking_config({self.network: self._api.create_endpoint_config()})
+        }
+        if pause:
+            own = {"host_config": self._api.create_host_config(network_mode=f"container:{pause}", **limits)}
+        else:
+            own = self._reachable(container_ports(definition), **limits)
         with _refusals():
             created = self._api.create_container(
                 image,
@@ -114,12 +138,16 @@ class Engine:
                 working_dir=definition.get("workingDirectory"),
                 hostname=definition.get("hostname"),
                 labels={**(definition.get("dockerLabels") or {}), LABEL: self.owner},
-                ports=ports,
                 healthcheck=_health_check(definition.get("healthCheck"), pace),
-                host_config=host,
-                networking_config=network,
+                **own,
             )
         return str(created["Id"])
+
+    def _reachable(self, ports: list[int], **limits: Any) -> Json:
+        """Return the settings of a container with an address of its own, whose ports are reached from this machine."""
+        host = self._api.create_host_config(port_bindings=dict.fromkeys(ports, ("127.0.0.1", None)), **limits)
+        network = self._api.create_networking_config({self.network: self._api.create_endpoint_config()})
+        return {"ports": ports, "host_config": host, "networking_config": network}
 
     def start(self, container: str) -> None:
         """Start a container. Raises EngineError."""
@@ -175,6 +203,11 @@ class Engine:
                         self._api.remove_image(name)
 
 
+def container_ports(definition: Json) -> list[int]:
+    """Return the ports that a container definition maps."""
+    return [int(mapping["containerPort"]) for mapping in definition.get("portMappings") or []]
+
+
 def _mount_options(mount: Json) -> str:
     return ",".join([*mount.get("mountOptions", []), f"size={mount['size']}m"])
 
@@ -198,7 +231,7 @@ def _health_check(check: Json | None, pace: Pace) -> Json:
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html
     """
     if not check:
-        return {"test": ["NONE"]}
+        return UNCHECKED
     return {
         "test": check["command"],
         "interval": int(pace.container_interval(float(check.get("interval") or 30)) * SECOND),

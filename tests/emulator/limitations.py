@@ -5,7 +5,10 @@ LIMITATIONS = {
     "Auto Scaling groups and launch templates": (
         "no machine starts; a group's size is the number of made-up instances, of which new ones join after a while"
     ),
-    "volumes, ulimits, extra hosts and privileges of containers": "a container that wants them does not start",
+    "volumes, devices, swap, extra hosts and privileges of containers": "a container that wants them does not start",
+    "pidMode and ipcMode of tasks": "a container of a task that sets one does not start",
+    "pause container of a task": "runs `sleep` of the task's first image, which has to have it",
+    "memory limit of a task": "holds for each of its containers that has none of its own, not for all together",
     "draining of container instances": "no instance ever leaves",
     "security groups, subnets, routes and VPC endpoints": "recorded only; every container can reach every other",
     "TLS": "load balancers and AWS's API answer over HTTP on the loopback address; policies see encrypted requests",

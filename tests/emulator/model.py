@@ -53,6 +53,7 @@ class Container:
     arn: str
     docker_id: str | None = None
     status: str = "PENDING"
+    started: float = 0.0  # the time at which it was
     health: str = "UNKNOWN"
     exit_code: int | None = None
     reason: str | None = None
@@ -87,6 +88,7 @@ class Task:
     launch_type: str | None = "EC2"
     capacity_provider: str | None = None
     network: Json = field(default_factory=dict)
+    pause: str = ""  # the Docker ID of the container that holds its network namespace, in awsvpc mode
     overrides: Json = field(default_factory=dict)
     tags: list[Json] = field(default_factory=list)
     last_status: str = "PROVISIONING"

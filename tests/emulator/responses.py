@@ -116,13 +116,14 @@ def container(owner: Task, shown: Container) -> Json:
     """Return a container of a task as DescribeTasks does."""
     names = {"containerArn": shown.arn, "taskArn": owner.arn, "name": shown.name, "image": shown.definition["image"]}
     state = {"lastStatus": shown.status, "healthStatus": shown.health, "cpu": str(shown.definition.get("cpu") or 0)}
+    alone = owner.definition.get("networkMode") != "awsvpc"  # of the containers of its task
     bindings = [
         {"bindIP": "0.0.0.0", "containerPort": port, "protocol": "tcp", "hostPort": published}
         for port, published in shown.ports.items()
-        if owner.definition.get("networkMode") != "awsvpc"
+        if alone
     ]
     interface = {"attachmentId": owner.id, "privateIpv4Address": shown.address}
-    interfaces = [interface] if shown.address and not bindings else []
+    interfaces = [interface] if shown.address and not alone else []
     memory = {key: str(value) for key, value in chosen(shown.definition, "memory", "memoryReservation").items()}
     ended = {"exitCode": shown.exit_code, "reason": shown.reason}
     optional = {**ended, "imageDigest": shown.digest, "runtimeId": shown.docker_id}

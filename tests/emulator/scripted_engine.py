@@ -1,7 +1,7 @@
 """An engine without containers, for deliveries whose tasks need nothing but to be there.
 
-Each container is a site of a few lines, in a thread, that says which release it is, as the tag of its image does. A
-command in place of the image's own ends at once, with 0.
+Each task in awsvpc mode is a site of a few lines, in a thread, that says which release it is, as the tag of its first
+image does; in another mode each container is. A command that listens at no port ends at once, with 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ministack.services import ecr
 
-from .engine import Engine, EngineError, Look
+from .engine import Engine, EngineError, Look, container_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ KILLED = 137
 
 @dataclass
 class Scripted:
-    """A container: its site, None for one with a command, and whether it has ended."""
+    """A container: its site, if it is one, and whether it has ended."""
 
     address: str
     ports: list[int]
@@ -56,21 +56,29 @@ class ScriptedEngine(Engine):
             raise EngineError(f"{image}: not found")
         return digest, digest
 
-    def create(self, _name: str, image: str, definition: Json, _env: Json, _task: Json, _pace: Pace) -> str:
+    def pause(self, _name: str, image: str, ports: list[int]) -> str:
+        """Start a site for a task, and return its ID."""
+        container = self._make(ports, _site(image.partition("@")[2]))
+        self.start(container)
+        return container
+
+    def create(self, _name: str, image: str, definition: Json, _env: Json, _task: Json, _pace: Pace, pause: str) -> str:
         """Make a container, and return its ID."""
-        ports = [int(mapping["containerPort"]) for mapping in definition.get("portMappings") or []]
-        site = None if definition.get("command") else _site(image.partition("@")[2])
+        ports, command = container_ports(definition), definition.get("command")
+        container = self._make(ports, None if command or pause else _site(image.partition("@")[2]))
+        if command and not ports:
+            self._containers[container].ended.set()
+        return container
+
+    def _make(self, ports: list[int], site: ThreadingHTTPServer | None) -> str:
         container = uuid.uuid4().hex
         self._containers[container] = Scripted(next(self._addresses), ports, site)
         return container
 
     def start(self, container: str) -> None:
-        """Start a container; one with a command has ended then."""
-        started = self._containers[container]
-        if started.site:
-            threading.Thread(target=started.site.serve_forever, name="site", daemon=True).start()
-        else:
-            started.ended.set()
+        """Start a container's site, if it is one."""
+        if site := self._containers[container].site:
+            threading.Thread(target=site.serve_forever, name="site", daemon=True).start()
 
     def look(self, container: str) -> Look:
         """Return the state of a container."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ministack.core.responses import error_response_json, request_scope
 from ministack.services import autoscaling, cloudwatch, ec2, ecs
 
-from . import authorization
+from . import authorization, dependencies
 from .capacity import INTERFACES, Fleet, offer
 
 if TYPE_CHECKING:
@@ -53,7 +53,10 @@ def definition(reference: object) -> Json:
 def register_task_definition(data: Json) -> Any:
     """Register a task definition as ministack does, after the checks that only ECS makes."""
     try:
-        for container in data.get("containerDefinitions") or []:
+        containers = data.get("containerDefinitions") or []
+        if refusal := dependencies.refusal(containers) or _unmatched(data):
+            raise RefusedError("ClientException", refusal)
+        for container in containers:
             if not (container.get("memory") or container.get("memoryReservation") or data.get("memory")):
                 invalid = f"Invalid setting for container '{container.get('name')}'."
                 missing = "At least one of 'memory' or 'memoryReservation' must be specified."
@@ -62,6 +65,30 @@ def register_task_definition(data: Json) -> Any:
     except RefusedError as refused:
         return error_response_json(refused.code, str(refused), 400)
     return ecs._register_task_definition(data)
+
+
+def _unmatched(data: Json) -> str:
+    """Return why ECS refuses the ports of a task definition, "" if it does not."""
+    mappings = [
+        each for container in data.get("containerDefinitions") or [] for each in container.get("portMappings") or []
+    ]
+    matched = all(int(each.get("hostPort") or each["containerPort"]) == int(each["containerPort"]) for each in mappings)
+    if data.get("networkMode") != "awsvpc" or matched:
+        return ""
+    return "When networkMode=awsvpc, the host ports and container ports in port mappings must match."
+
+
+def check_targets(settings: Json) -> None:
+    """Raise RefusedError when a task definition has not the container or the port that a load balancer names."""
+    containers = {each["name"]: each for each in definition(settings["taskDefinition"])["containerDefinitions"]}
+    for entry in settings.get("loadBalancers") or []:
+        name, port = entry.get("containerName"), int(entry.get("containerPort") or 0)
+        if name not in containers:
+            missing = f"The container {name} does not exist in the task definition."
+            raise RefusedError("InvalidParameterException", missing)
+        if port not in [int(each["containerPort"]) for each in containers[name].get("portMappings") or []]:
+            missing = f"The container {name} did not have a container port {port} defined."
+            raise RefusedError("InvalidParameterException", missing)
 
 
 def _latest_active(resolve: Callable[[Any], Any]) -> Callable[[Any], Any]:

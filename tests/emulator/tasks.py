@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from ministack.core.responses import request_scope
 
-from . import environment, logs, metadata
-from .engine import EngineError
+from . import dependencies, environment, logs, metadata
+from .engine import EngineError, container_ports
 from .environment import StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .engine import Engine, Look
     from .model import Container, Task, World
@@ -24,6 +25,7 @@ log = logging.getLogger("emulator.tasks")
 
 DAEMON = "Error response from daemon"
 LOOK = 0.25  # seconds between two looks at a task's containers
+NEVER_STARTED = 143  # the exit code that the agent reports of a container whose dependency can no longer be had
 STOP_TIMEOUT = 30  # the default of stopTimeout, in seconds; a process has it whole, whatever the pace
 
 
@@ -88,25 +90,73 @@ class Runner:
 
     def _start(self, task: Task) -> None:
         task.reach("PENDING", "pullStartedAt")
-        prepared = []
+        values = {}
         for container in task.containers:
-            try:
-                image = container.definition["image"]
-                container.digest, container.image_id = self.engine.pull(image, self.registry.credentials(task, image))
-            except EngineError as error:
-                raise StartError(f"CannotPullContainerError: {DAEMON}: {error}", container=True) from error
-            prepared.append((container, environment.variables(task, container)))
+            with self._blame(container):
+                self._pull(task, container)
+                values[container.name] = environment.variables(task, container)
         task.reach("PENDING", "pullStoppedAt")
-        for container, values in prepared:
-            if task.stop_requested.is_set():
+        if task.definition.get("networkMode") == "awsvpc":
+            self._hold_network(task)
+        waiting = task.containers
+        while waiting := [each for each in waiting if not self._begun(task, each, values)]:
+            if task.stop_requested.wait(LOOK):
                 return
-            self._start_container(task, container, values)
+            self._look(task)
         with self.world.lock:
             if task.wanted:
                 task.reach("ACTIVATING")
                 self.targets.register(task)
                 task.reach("RUNNING", "startedAt")
                 metadata.status(task, "RUNNING")
+
+    @contextlib.contextmanager
+    def _blame(self, container: Container) -> Iterator[None]:
+        """Note the reason at the container that it is about; the task goes on without one that is not essential."""
+        try:
+            yield
+        except StartError as error:
+            if error.container:
+                with self.world.lock:
+                    container.status, container.reason = "STOPPED", str(error)
+            if container.essential or not error.container:
+                raise
+
+    def _pull(self, task: Task, container: Container) -> None:
+        try:
+            image = container.definition["image"]
+            container.digest, container.image_id = self.engine.pull(image, self.registry.credentials(task, image))
+        except EngineError as error:
+            raise StartError(f"CannotPullContainerError: {DAEMON}: {error}", container=True) from error
+
+    def _hold_network(self, task: Task) -> None:
+        """Start the container that holds the network namespace of all others, as the agent does.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-networking-awsvpc.html
+        """
+        image = next(each.definition["image"] for each in task.containers if each.image_id)
+        ports = {port for each in task.containers for port in container_ports(each.definition)}
+        try:
+            task.pause = self.engine.pause(f"{self._prefix(task)}-internalecspause", image, sorted(ports))
+        except EngineError as error:
+            raise StartError(f"CannotStartContainerError: {DAEMON}: {error}") from error
+
+    def _prefix(self, task: Task) -> str:
+        return f"{self.engine.network}-{task.id[:12]}"
+
+    def _begun(self, task: Task, container: Container, values: dict[str, dict[str, str]]) -> bool:
+        """Start a container if it may start. Return True once it has been started, or never will be."""
+        if container.status != "PENDING":
+            return True
+        with self._blame(container):
+            try:
+                if task.stop_requested.is_set() or not dependencies.resolved(task, container):
+                    return False
+            except dependencies.NeverError as error:
+                container.exit_code = NEVER_STARTED
+                raise StartError(f"CannotStartContainerError: {error}", container=True) from error
+            self._start_container(task, container, values[container.name])
+        return True
 
     def _start_container(self, task: Task, container: Container, values: dict[str, str]) -> None:
         definition = dict(container.definition)
@@ -116,33 +166,34 @@ class Runner:
         values |= {"ECS_CONTAINER_METADATA_URI_V4": f"{self.metadata_url}/v4/{token}"}
         stream = logs.stream(task, container)
         try:
-            name, pace = f"{self.engine.network}-{task.id[:12]}-{container.name}", self.world.pace
-            image = definition["image"]
-            container.docker_id = self.engine.create(name, image, definition, values, task.definition, pace)
-            self.engine.start(container.docker_id)
+            name, image, pace = f"{self._prefix(task)}-{container.name}", definition["image"], self.world.pace
+            made = self.engine.create(name, image, definition, values, task.definition, pace, task.pause)
+            container.docker_id = made
+            self.engine.start(made)
         except EngineError as error:
             raise StartError(f"CannotStartContainerError: {DAEMON}: {error}", container=True) from error
-        look = self.engine.look(container.docker_id)
+        look = self.engine.look(task.pause or made)
+        own = container_ports(definition)
         with self.world.lock:
-            container.status, container.address, container.ports = "RUNNING", look.address, look.ports
+            container.status, container.started, container.address = "RUNNING", time.time(), look.address
+            container.ports = {port: published for port, published in look.ports.items() if port in own}
             metadata.started(task, container, token)
         if stream:
-            stream.follow(self.engine.output(container.docker_id))
+            stream.follow(self.engine.output(made))
 
     def _refuse(self, task: Task, error: StartError) -> None:
         with self.world.lock:
-            if error.container:
-                task.stop("Task failed to start", "TaskFailedToStart")
-                next(c for c in task.containers if c.status == "PENDING").reason = str(error)
-            else:
-                task.stop(str(error), "TaskFailedToStart")
+            task.stop("Task failed to start" if error.container else str(error), "TaskFailedToStart")
 
     # -- running
 
     def _watch(self, task: Task) -> None:
         while not task.stop_requested.wait(LOOK):
-            for container in task.containers:
-                self._look_at(task, container)
+            self._look(task)
+
+    def _look(self, task: Task) -> None:
+        for container in task.containers:
+            self._look_at(task, container)
 
     def _look_at(self, task: Task, container: Container) -> None:
         if not container.docker_id or container.status == "STOPPED":
@@ -160,7 +211,7 @@ class Runner:
     # -- down
 
     def _end(self, task: Task) -> None:
-        """Drain the task, then end its containers: SIGTERM, and SIGKILL after stopTimeout."""
+        """Drain the task, then end its containers: SIGTERM, and SIGKILL after stopTimeout, each in its turn."""
         with self.world.lock:
             task.reach("DEACTIVATING")
             delay = self.targets.deregister(task)
@@ -168,11 +219,14 @@ class Runner:
         if not crashed:
             self.ending.wait(delay)
         task.reach("STOPPING")
-        stopping = [threading.Thread(target=self._stop, args=(container,)) for container in task.containers]
+        stopped = {container.name: threading.Event() for container in task.containers}
+        stopping = [threading.Thread(target=self._stop, args=(task, each, stopped)) for each in task.containers]
         for thread in stopping:
             thread.start()
         for thread in stopping:
             thread.join()
+        if task.pause:
+            self.engine.remove(task.pause)
         with self.world.lock:
             task.reach("DEPROVISIONING", "executionStoppedAt")
             self._stopped(task)
@@ -185,13 +239,19 @@ class Runner:
             container.status = "STOPPED"
         self.ended(task)
 
-    def _stop(self, container: Container) -> None:
-        if container.docker_id is None:
-            return
-        if container.status == "RUNNING":
-            self.engine.stop(container.docker_id, int(container.definition.get("stopTimeout") or STOP_TIMEOUT))
-            self._note_exit(container, self.engine.look(container.docker_id))
-        self.engine.remove(container.docker_id)
+    def _stop(self, task: Task, container: Container, stopped: dict[str, threading.Event]) -> None:
+        """End a container, once those that depend on it have stopped."""
+        try:
+            for other in dependencies.dependents(task, container):
+                stopped[other.name].wait()
+            if container.docker_id is None:
+                return
+            if container.status == "RUNNING":
+                self.engine.stop(container.docker_id, int(container.definition.get("stopTimeout") or STOP_TIMEOUT))
+                self._note_exit(container, self.engine.look(container.docker_id))
+            self.engine.remove(container.docker_id)
+        finally:
+            stopped[container.name].set()
 
     def _note_exit(self, container: Container, look: Look) -> None:
         container.status, container.exit_code = "STOPPED", look.exit_code

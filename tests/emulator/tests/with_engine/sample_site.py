@@ -8,10 +8,13 @@ import signal
 import sys
 import threading
 import time
+import urllib.request
 
 RELEASE = os.environ.get("RELEASE", "")
 READY_AT = time.monotonic() + float(os.environ.get("BOOT", "0"))
 HEALTH = int(os.environ.get("HEALTH", "200"))
+ADDRESS = (os.environ.get("HOST", ""), int(os.environ.get("PORT", "8000")))
+UPSTREAM = os.environ.get("UPSTREAM")
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -19,11 +22,12 @@ class Page(http.server.BaseHTTPRequestHandler):
     wbufsize = -1  # head and body leave together
 
     def do_GET(self) -> None:
+        body = urllib.request.urlopen(UPSTREAM + self.path).read() if UPSTREAM else RELEASE.encode()
         self.send_response(HEALTH if self.path == "/readyz" else 200)
-        self.send_header("Content-Length", str(len(RELEASE.encode())))
+        self.send_header("Content-Length", str(len(body)))
         self.send_header("Release", RELEASE)
         self.end_headers()
-        self.wfile.write(RELEASE.encode())
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -42,7 +46,7 @@ def main() -> None:
         hoard = [bytearray(1024 * 1024 * 8) for _ in range(int(os.environ["EAT"]))]
         print(len(hoard))
     time.sleep(max(0.0, READY_AT - time.monotonic()))
-    server = SiteServer(("", 8000), Page)
+    server = SiteServer(ADDRESS, Page)
     end = signal.SIG_IGN if "DEAF" in os.environ else lambda *_: threading.Thread(target=server.shutdown).start()
     signal.signal(signal.SIGTERM, end)
     server.serve_forever()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tests.emulator import ACCOUNT, REGION, docker, until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.emulator import Emulator
     from tests.emulator.interface import Json
 
@@ -88,20 +90,22 @@ class Service:
             self.images[name] = next(digest for digest in known if digest.startswith(f"{repository}@sha256:"))
         return self.images[name]
 
-    def register(self, image: str, *, task: Json | None = None, **container: Any) -> str:
-        """Register a task definition, of an image by its name here or in full, and return its ARN."""
+    def register(self, image: str, *, task: Json | None = None, beside: Sequence[Json] = (), **container: Any) -> str:
+        """Register a task definition, of an image by its name here or in full, and return its ARN.
+
+        `container` is what its container `site` has else, and `beside` its other containers, which start before it.
+        """
         log = {"awslogs-group": GROUP, "awslogs-region": REGION, "awslogs-stream-prefix": "site"}
-        definition = {
-            "name": "site",
+        usual = {
             "image": image if "/" in image else self.image(image),
             "memory": 64,
             "stopTimeout": 5,
-            "portMappings": [{"containerPort": 8000}],
             "logConfiguration": {"logDriver": "awslogs", "options": log},
-            **container,
         }
+        site = {"name": "site", "portMappings": [{"containerPort": 8000}], **container}
+        containers = [{**usual, **each} for each in (*beside, site)]
         wanted = {"family": "site", "executionRoleArn": EXECUTION, "networkMode": "awsvpc", **(task or {})}
-        made = self.aws("ecs", "register_task_definition", containerDefinitions=[definition], **wanted)
+        made = self.aws("ecs", "register_task_definition", containerDefinitions=containers, **wanted)
         return str(made["taskDefinition"]["taskDefinitionArn"])
 
     def definition(self, arn: str, *keys: str) -> Json:
@@ -160,9 +164,9 @@ class Service:
         own = [task for task in stopped if task["taskDefinitionArn"] == definition and task["lastStatus"] == "STOPPED"]
         return [task for task in own if not task["stoppedReason"].startswith("Scaling activity")]
 
-    def log(self, task: Json) -> list[str]:
+    def log(self, task: Json, container: str = "site") -> list[str]:
         """Return what a task's container wrote."""
-        names = {"logGroupName": GROUP, "logStreamName": f"site/site/{task['taskArn'].rsplit('/', 1)[-1]}"}
+        names = {"logGroupName": GROUP, "logStreamName": f"site/{container}/{task['taskArn'].rsplit('/', 1)[-1]}"}
         events = self.aws("logs", "get_log_events", **names, startFromHead=True)["events"]
         return [event["message"] for event in events]
 
