@@ -50,11 +50,21 @@ def offer(instance_type: str) -> tuple[int, int]:
 
 
 def needs(definition: Json) -> tuple[int, int]:
-    """Return the CPU units and the MiB that a task of this definition reserves."""
+    """Return the CPU units and the MiB that a task of this definition reserves.
+
+    File systems in memory count beside what a container reserves:
+    https://github.com/aws/amazon-ecs-agent/blob/master/proposals/shmsize-tmpfs.md.
+    """
     containers = definition["containerDefinitions"]
     cpu = int(definition.get("cpu") or sum(int(c.get("cpu") or 0) for c in containers))
-    reserved = sum(int(c.get("memoryReservation") or c.get("memory") or 0) for c in containers)
-    return cpu, int(definition.get("memory") or reserved)
+    return cpu, int(definition.get("memory") or sum(map(_memory, containers)))
+
+
+def _memory(container: Json) -> int:
+    linux = container.get("linuxParameters") or {}
+    mounts = sum(int(each["size"]) for each in linux.get("tmpfs") or [])
+    reserved = int(container.get("memoryReservation") or container.get("memory") or 0)
+    return reserved + int(linux.get("sharedMemorySize") or 0) + mounts
 
 
 def host_ports(definition: Json) -> set[int]:

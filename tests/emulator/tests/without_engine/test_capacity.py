@@ -94,6 +94,11 @@ def test_an_instance_that_has_not_joined_yet_has_no_room(world):
 
 def test_memory_of_the_task_goes_before_that_of_its_containers():
     assert capacity.needs(definition(cpu="256", memory="512")) == (256, 512)
+
+
+def test_file_systems_in_memory_count_beside_what_a_container_reserves():
+    linux = {"sharedMemorySize": 128, "tmpfs": [{"containerPath": "/own", "size": 8}]}
+    assert capacity.needs(definition(container={"linuxParameters": linux})) == (512, 400 + 128 + 8)
     assert capacity.needs(definition()) == (512, 400)
 
 
