@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     Change = Callable[[Path], None]
 
 SERVER = "src/gunicorn.conf.py"
+COMMANDS = "src/colophon/__main__.py"
 MIGRATIONS = "src/colophon/database/migrations/versions"
 
 
@@ -23,6 +24,16 @@ def at_the_start(statement: str) -> Change:
         path.write_text(f"{path.read_text()}\n\n{hook}")
 
     return change
+
+
+def edge_exits(root: Path) -> None:
+    """Have the edge end at once; the site, and what prepares its database, start as before."""
+    path = root / COMMANDS
+    before = path.read_text()
+    end = 'import sys\n\nif sys.argv[1:] == ["edge"]:\n    sys.exit("The edge of this release ends at once.")\n'
+    after = before.replace("import signal\n", f"import signal\n{end}", 1)
+    assert after != before, f"{path.name} is not what it was"
+    path.write_text(after)
 
 
 def not_ready(root: Path) -> None:
@@ -57,7 +68,7 @@ def migration(statement: str) -> Change:
 
 
 EXITS = at_the_start('sys.exit("This release ends at once.")')
-BOOTS_SLOWLY = at_the_start("time.sleep(300)")
+BOOTS_SLOWLY = at_the_start('print("This release sleeps first.", flush=True); time.sleep(300)')
 EATS_MEMORY = at_the_start('server.hoard = b"x" * (2 * 1024**3)')
 MIGRATES = migration("CREATE TABLE rehearsed (id integer PRIMARY KEY)")
 # It works on a table without books, as in a build.

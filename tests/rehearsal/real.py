@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 NAME = "rehearsal"  # the environment's, in the clone's delivery.toml
 # The scenes that change nothing but the release, and so need neither the emulator nor a GitLab.
 SCENES = (
-    *("good release", "release with a migration", "same release again", "exits at once", "health check fails"),
-    *("slow boot", "out of memory", "failing migration", "second deployment at once", "older commit", "rollback"),
+    *("good release", "release with a migration", "same release again", "exits at once", "edge exits at once"),
+    *("health check fails", "slow boot", "out of memory", "failing migration", "second deployment at once"),
+    *("older commit", "rollback"),
 )
 NOT_REHEARSED = {
     "GitLab": "a person deploys here, with credentials of their own",

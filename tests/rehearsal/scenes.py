@@ -62,12 +62,15 @@ def the_same_release_again(stage: Stage) -> Ended:
 
 
 def the_stacks_again(stage: Stage) -> Ended:
-    """Update the service's stack, which knows no release, and check that the live one stays."""
+    """Update the service's stack, which knows no release, and check that the live one stays, in both containers."""
     before = _running(stage)
     stage.account.make_stack("service")
     after = _running(stage)
     assert after != before, "the stack changed nothing"
     assert stage.shown() == stage.live, "the stack brought another release back"
+    images = _images(stage)
+    assert images.keys() == {"site", "edge"}, f"the tasks have the containers {', '.join(images)}"
+    assert len(set.union(*images.values())) == 1, f"the containers run different images: {images}"
     ended = stage.again()
     assert "Nothing to do" in ended.said, "the stack runs another image than the one that is live"
     return ended
@@ -85,6 +88,17 @@ def the_stacks_fail(stage: Stage) -> Ended:
     assert (_running(stage), _service(stage)["runningCount"]) == before, "the service is not what it was"
     assert stage.shown() == stage.live, "the stack brought another release back"
     return stage.again()
+
+
+def _images(stage: Stage) -> dict[str, set[str]]:
+    """Return the digests that the service's tasks run, by the names of their containers."""
+    aws = stage.account.aws
+    arns = aws("ecs", "list_tasks", cluster="colophon", serviceName="colophon")["taskArns"]
+    found: dict[str, set[str]] = {}
+    for task in aws("ecs", "describe_tasks", cluster="colophon", tasks=arns)["tasks"]:
+        for container in task["containers"]:
+            found.setdefault(container["name"], set()).add(container["imageDigest"])
+    return found
 
 
 def _running(stage: Stage) -> str:
@@ -195,6 +209,9 @@ def a_rollback(stage: Stage) -> Ended:
 
 
 AT_ONCE = broken("End at once", changes.EXITS, "This release ends at once")
+EDGE_AT_ONCE = broken("End the edge at once", changes.edge_exits, "The edge of this release ends at once")
+# The edge is listening, and says of a site that is not what a site would say that is not ready.
+SLEEPS = broken("Sleep first", changes.BOOTS_SLOWLY, "This release sleeps first")
 NOT_UNIQUE = broken("Change a table", changes.FAILS_TO_MIGRATE, "rehearsed_language")
 LIVE, REFUSED, ROLLED_BACK, CANCELLED = Outcome.LIVE, Outcome.REFUSED, Outcome.ROLLED_BACK, Outcome.CANCELLED
 MIGRATION = Outcome.MIGRATION_FAILED
@@ -206,10 +223,13 @@ SCENES = (
     Scene("same release again", the_same_release_again, LIVE, short=True),
     Scene("stacks made again", the_stacks_again, LIVE, short=True),
     Scene("change of the stacks fails", the_stacks_fail, LIVE),
-    Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit on their own", short=True),
+    Scene("exits at once", AT_ONCE, ROLLED_BACK, "their container site ended with code 1", short=True),
+    Scene("edge exits at once", EDGE_AT_ONCE, ROLLED_BACK, "their container edge ended with code 1"),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz, with 503"),
-    Scene("slow boot", broken("Sleep first", changes.BOOTS_SLOWLY), ROLLED_BACK, "were not listening"),
-    Scene("out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "used more memory"),
+    Scene("slow boot", SLEEPS, ROLLED_BACK, "/readyz, with 503"),
+    Scene(
+        "out of memory", broken("Want too much", changes.EATS_MEMORY), ROLLED_BACK, "container site used more memory"
+    ),
     *database_scenes.SCENES,
     Scene("image cannot be pulled", an_image_that_vanishes, ROLLED_BACK, "cannot be pulled"),
     Scene("role that may not pull", a_role_that_may_not_pull, MIGRATION, "does not allow ecr:BatchGetImage"),

@@ -35,7 +35,10 @@ def files(root):
 
 @pytest.mark.parametrize(
     "change",
-    ["EXITS", "BOOTS_SLOWLY", "EATS_MEMORY", "MIGRATES", "FAILS_TO_MIGRATE", "not_ready", "another_footer"],
+    [
+        *("EXITS", "BOOTS_SLOWLY", "EATS_MEMORY", "MIGRATES", "FAILS_TO_MIGRATE"),
+        *("edge_exits", "not_ready", "another_footer"),
+    ],
 )
 def test_a_change_changes_one_file_which_is_still_a_program(checkout, change):
     before = files(checkout)
