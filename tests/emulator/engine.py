@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import logging
+import resource
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import docker
@@ -111,10 +112,9 @@ class Engine:
         refused = [key for key in REFUSED if definition.get(key) or linux.get(key) or task.get(key)]
         if refused:
             raise EngineError(f"the emulator does not imitate {', '.join(refused)}")
-        ulimits = [(each["name"], each["softLimit"], each["hardLimit"]) for each in definition.get("ulimits") or []]
         limits: Json = {
             "shm_size": int(linux.get("sharedMemorySize") or 0) * MEBIBYTE or None,
-            "ulimits": [docker.types.Ulimit(name=name, soft=soft, hard=hard) for name, soft, hard in ulimits],
+            "ulimits": [_ulimit(each) for each in definition.get("ulimits") or []],
             "tmpfs": {mount["containerPath"]: _mount_options(mount) for mount in linux.get("tmpfs") or []},
             "init": bool(linux.get("initProcessEnabled")),
             "cap_add": (linux.get("capabilities") or {}).get("add") or None,
@@ -210,6 +210,14 @@ def container_ports(definition: Json) -> list[int]:
 
 def _mount_options(mount: Json) -> str:
     return ",".join([*mount.get("mountOptions", []), f"size={mount['size']}m"])
+
+
+def _ulimit(wanted: Json) -> Any:
+    """Return Docker's form of a limit, at most this machine's own: an engine without all privileges cannot raise it."""
+    name = str(wanted["name"])
+    _, own = resource.getrlimit(kind) if (kind := getattr(resource, f"RLIMIT_{name.upper()}", None)) else (0, -1)
+    soft, hard = (int(wanted[key]) if own == -1 else min(int(wanted[key]), own) for key in ("softLimit", "hardLimit"))
+    return docker.types.Ulimit(name=name, soft=soft, hard=hard)
 
 
 def _resources(definition: Json, task: Json) -> Json:

@@ -7,6 +7,7 @@ LIMITATIONS = {
     ),
     "volumes, devices, swap, extra hosts and privileges of containers": "a container that wants them does not start",
     "pidMode and ipcMode of tasks": "a container of a task that sets one does not start",
+    "ulimits above this machine's own": "cut down to those",
     "pause container of a task": "runs `sleep` of the task's first image, which has to have it",
     "memory limit of a task": "holds for each of its containers that has none of its own, not for all together",
     "draining of container instances": "no instance ever leaves",

@@ -1,6 +1,7 @@
 """Tasks of several containers: their one network, their order at the start and at the stop, each one's own limits."""
 
 import json
+import resource
 
 import pytest
 
@@ -144,16 +145,17 @@ def test_a_container_that_is_deaf_is_killed_after_its_own_time_and_the_next_is_t
     assert float(service.log(task, "edge")[-1]) < when(service, task, "site")["told"]
 
 
-def test_a_container_has_its_own_limits_and_another_those_of_docker(service):
+def test_a_container_has_its_own_limits_but_of_files_no_more_than_this_machine(service):
     linux = {"sharedMemorySize": 128, "initProcessEnabled": True}
     files = {"name": "nofile", "softLimit": 1111, "hardLimit": 2222}
-    other = python("other", LIMITS, essential=False)
+    more = {"name": "nofile", "softLimit": 1111, "hardLimit": 2**30}
+    other = python("other", LIMITS, essential=False, ulimits=[more])
     task = played(
         service, other, script=LIMITS, linuxParameters=linux, ulimits=[files], dependsOn=after("other", "COMPLETE")
     )
     own, usual = (json.loads(until(lambda name=name: service.log(task, name))[0]) for name in ("site", "other"))
     assert own == {"shm": 128, "files": [1111, 2222], "init": True}
-    assert (usual["shm"], usual["init"]) == (64, False)
+    assert usual == {"shm": 64, "files": [1111, resource.getrlimit(resource.RLIMIT_NOFILE)[1]], "init": False}
 
 
 def test_a_container_that_takes_too_much_memory_is_killed_alone_unless_it_is_essential(service):
