@@ -214,10 +214,11 @@ def _mount_options(mount: Json) -> str:
 
 def _ulimit(wanted: Json) -> Any:
     """Return Docker's form of a limit, at most this machine's own: an engine without all privileges cannot raise it."""
-    name = str(wanted["name"])
-    _, own = resource.getrlimit(kind) if (kind := getattr(resource, f"RLIMIT_{name.upper()}", None)) else (0, -1)
-    soft, hard = (int(wanted[key]) if own == -1 else min(int(wanted[key]), own) for key in ("softLimit", "hardLimit"))
-    return docker.types.Ulimit(name=name, soft=soft, hard=hard)
+    name, soft, hard = str(wanted["name"]), int(wanted["softLimit"]), int(wanted["hardLimit"])
+    kind = getattr(resource, f"RLIMIT_{name.upper()}", None)
+    own = resource.RLIM_INFINITY if kind is None else resource.getrlimit(kind)[1]
+    most = hard if own == resource.RLIM_INFINITY else min(hard, own)
+    return docker.types.Ulimit(name=name, soft=min(soft, most), hard=most)
 
 
 def _resources(definition: Json, task: Json) -> Json:

@@ -54,7 +54,7 @@ def register_task_definition(data: Json) -> Any:
     """Register a task definition as ministack does, after the checks that only ECS makes."""
     try:
         containers = data.get("containerDefinitions") or []
-        if refusal := dependencies.refusal(containers) or _unmatched(data):
+        if refusal := dependencies.refusal(containers) or _unmatched(data.get("networkMode"), containers):
             raise RefusedError("ClientException", refusal)
         for container in containers:
             if not (container.get("memory") or container.get("memoryReservation") or data.get("memory")):
@@ -67,13 +67,10 @@ def register_task_definition(data: Json) -> Any:
     return ecs._register_task_definition(data)
 
 
-def _unmatched(data: Json) -> str:
-    """Return why ECS refuses the ports of a task definition, "" if it does not."""
-    mappings = [
-        each for container in data.get("containerDefinitions") or [] for each in container.get("portMappings") or []
-    ]
-    matched = all(int(each.get("hostPort") or each["containerPort"]) == int(each["containerPort"]) for each in mappings)
-    if data.get("networkMode") != "awsvpc" or matched:
+def _unmatched(mode: str | None, containers: list[Json]) -> str:
+    """Return why ECS does not register the ports of these container definitions, "" if it does."""
+    mappings = [each for container in containers for each in container.get("portMappings") or []]
+    if mode != "awsvpc" or all(each.get("hostPort") in (None, 0, each["containerPort"]) for each in mappings):
         return ""
     return "When networkMode=awsvpc, the host ports and container ports in port mappings must match."
 
