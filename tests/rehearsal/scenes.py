@@ -223,7 +223,7 @@ SCENES = (
     Scene("same release again", the_same_release_again, LIVE, short=True),
     Scene("stacks made again", the_stacks_again, LIVE, short=True),
     Scene("change of the stacks fails", the_stacks_fail, LIVE),
-    Scene("exits at once", AT_ONCE, ROLLED_BACK, "their container site ended with code 1", short=True),
+    Scene("exits at once", AT_ONCE, ROLLED_BACK, "exit on their own", short=True),
     Scene("edge exits at once", EDGE_AT_ONCE, ROLLED_BACK, "their container edge ended with code 1"),
     Scene("health check fails", broken("Never be ready", changes.not_ready), ROLLED_BACK, "/readyz, with 503"),
     Scene("slow boot", SLEEPS, ROLLED_BACK, "/readyz, with 503"),
