@@ -101,11 +101,8 @@ try-emulator: setup-test setup-delivery setup-rehearsal ## Try the emulator of A
 rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm; ENV= plays on that environment's account)
 	@exec $(BIN)/python -m tests.rehearsal $(if $(filter command,$(origin ENV)),--env=$(ENV)) $(ARGS) $(SCENE)
 
-up: var/secrets/site-url ## Start the site with PostgreSQL in containers: this commit's image where it is built, else the working copy (PORT=)
-	@commit=$$(git rev-parse HEAD 2>/dev/null || true); \
-	image=$$(sed -n "s/^  \"image\": \"\(colophon:$$commit-.*\)\",/\1/p" build/image.json 2>/dev/null || true); \
-	if docker image inspect "$$image" >/dev/null 2>&1; then export COLOPHON_IMAGE=$$image; else how=--build; fi; \
-	docker compose up --wait $${how:-}
+up: ## Start the site with PostgreSQL in containers, as `docker compose up --wait` does (PORT=)
+	@docker compose up --wait
 	@echo "Colophon is at http://127.0.0.1:$${PORT:-8000} (make down stops it)"
 
 down: ## Stop those containers; the database stays in its volume
@@ -157,20 +154,6 @@ setup-%:
 .github:
 	@cp .gitlab/CODEOWNERS .gitlab/SECURITY.md $@
 	@cp .gitlab/merge_request_templates/Default.md $@/pull_request_template.md
-
-# Only their folder is closed: a container sees the files alone, and its user must be able to read them.
-var/secrets/database-url:
-	@mkdir -p -m 700 var/secrets
-	@"$(PYTHON)" -c 'import secrets; print(secrets.token_urlsafe(32), end="")' > var/secrets/database-password
-	@password=$$(cat var/secrets/database-password); printf 'postgresql://colophon:%s@database/colophon' "$$password" > $@
-	@chmod 444 var/secrets/*
-
-# The site's own user of the database, which may not change its tables.
-var/secrets/site-url: | var/secrets/database-url
-	@password=$$("$(PYTHON)" -c 'import secrets; print(secrets.token_urlsafe(32))'); \
-	printf '{"username": "site", "password": "%s"}' "$$password" > var/secrets/site-user; \
-	printf 'postgresql://site:%s@database/colophon' "$$password" > $@
-	@chmod 444 var/secrets/site-*
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@npm --prefix $* ci --no-audit --no-fund
