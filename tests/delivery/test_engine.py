@@ -50,9 +50,9 @@ class Machine:
 
 
 def test_the_client_that_it_installs_is_the_one_that_it_goes_on_with(machine):
-    done = machine.run("sh", "-c", 'echo "$BASE $POSTGRES_IMAGE"; docker build')
+    done = machine.run("sh", "-c", 'echo "$BASE $POSTGRES_IMAGE $CADDY_IMAGE"; docker build')
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "colophon-stand-in/python:3.13 colophon-stand-in/postgres:17\n"
+    assert done.stdout == "colophon-stand-in/python:3.13 colophon-stand-in/postgres:17 colophon-stand-in/caddy:2.11\n"
 
 
 def test_a_command_ends_it_with_its_own_code(machine):
