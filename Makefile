@@ -101,7 +101,7 @@ try-emulator: setup-test setup-delivery setup-rehearsal ## Try the emulator of A
 rehearse: setup-delivery setup-rehearsal tests/rehearsal/runner/node_modules/.package-lock.json ## Play the delivery, good and broken, on an emulator of AWS, with visitors (SCENE= chooses, ARGS=--list lists; needs Docker and npm; ENV= plays on that environment's account)
 	@exec $(BIN)/python -m tests.rehearsal $(if $(filter command,$(origin ENV)),--env=$(ENV)) $(ARGS) $(SCENE)
 
-up: ## Start the site with PostgreSQL in containers, as `docker compose up --wait` does (PORT=)
+up: ## Start the site with PostgreSQL and the edge in containers, as `docker compose up --wait` does (PORT=)
 	@docker compose up --wait
 	@echo "Colophon is at http://127.0.0.1:$${PORT:-8000} (make down stops it)"
 

@@ -24,12 +24,12 @@ class Compose:
         own = {"COMPOSE_PROJECT_NAME": self.name, "PORT": str(self.port)}
         self.environment = os.environ | own | variables
 
-    def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = self.environment | variables
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command, environment = ["docker", "compose", *arguments], self.environment | variables
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def __call__(self, *arguments: str) -> str:
-        ended = self.run("docker", "compose", *arguments)
+        ended = self.run(*arguments)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout.strip()
 
@@ -41,14 +41,14 @@ class Compose:
         self("down", "--volumes", "--timeout=5")
         docker("image", "rm", f"colophon:working-copy-{self.name}", check=False)
 
-    def check_hardening(self, service: str, user: str, *capabilities: str) -> None:
+    def check_hardening(self, service: str, user: str, *capabilities: str, megabytes: int = 512) -> None:
         """Fail for a container that may do more than it must, has no limits, or lets its log grow."""
         config: dict[str, Any] = json.loads(self.inspect(service, "{{json .HostConfig}}"))
         assert config["ReadonlyRootfs"]
         assert config["CapDrop"] == ["ALL"]
         assert tuple(config["CapAdd"] or ()) == capabilities
         assert config["SecurityOpt"] == ["no-new-privileges:true"]
-        assert 0 < config["Memory"] <= 512 * 2**20
+        assert 0 < config["Memory"] <= megabytes * 2**20
         assert config["NanoCpus"] > 0
         assert 0 < config["PidsLimit"] <= 256
         assert config["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "3", "max-size": "10m"}}
