@@ -64,7 +64,9 @@ def measure(given: argparse.Namespace, tools: servers.Tools) -> dict[str, object
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="colophon-bench-")))
         sites = {size: stack.enter_context(servers.colophon(file, folder)) for size, file in files.items()}
-        edges = {size: stack.enter_context(servers.edge(site, folder)) for size, site in sites.items()}
+        # The load is of one address.
+        limits = {"EDGE_CONNECTIONS": 0, "EDGE_REQUESTS_PER_SECOND": 0}
+        edges = {size: stack.enter_context(servers.edge(site, folder, **limits)) for size, site in sites.items()}
         peers = {size: stack.enter_context(servers.django(file, folder)) for size, file in files.items()}
         pages = {size: load.fetch(site) for size, site in sites.items()}
         for size, peer in peers.items():

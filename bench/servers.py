@@ -118,10 +118,10 @@ def make_run(database: Path, folder: Path, workers: int) -> Iterator[Server]:
 
 
 @contextmanager
-def edge(site: Server, folder: Path) -> Iterator[Server]:
+def edge(site: Server, folder: Path, **settings: int) -> Iterator[Server]:
     """Serve as the edge, before the site."""
     port = _free_port()
-    env = environment(folder / "none.db", HOST=HOST, PORT=port, UPSTREAM=f"{HOST}:{site.port}", TRUSTED_PROXIES=0)
+    env = environment(folder / "none.db", HOST=HOST, PORT=port, UPSTREAM=f"{HOST}:{site.port}", **settings)
     with _running("the edge", [sys.executable, "-m", "colophon", "edge"], port, env, folder) as server:
         yield server
 
@@ -149,17 +149,6 @@ def django(database: Path, folder: Path) -> Iterator[Server]:
         "bench.django_peer:application",
     ]
     with _running("the Django peer", command, port, environment(database, DATABASE_FILE=database), folder) as server:
-        yield server
-
-
-@contextmanager
-def edge(site: Server, folder: Path) -> Iterator[Server]:
-    """Serve a site through its edge, without the limits that it has for one visitor's address."""
-    port = _free_port()
-    limits = {"EDGE_CONNECTIONS": 0, "EDGE_REQUESTS_PER_SECOND": 0}
-    settings = {"HOST": HOST, "PORT": port, "UPSTREAM": f"{HOST}:{site.port}"} | limits
-    env = _inherited() | {name: str(value) for name, value in settings.items()}
-    with _running("the edge", [sys.executable, "-m", "colophon", "edge"], port, env, folder) as server:
         yield server
 
 

@@ -104,6 +104,8 @@ def test_too_many_requests_of_one_visitor_are_refused_and_no_others(strict):
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert b"Too many requests" in refused.body
     assert status("203.0.113.21") == 200
+    assert [status(f"2001:db8:1:2::{number}") for number in range(8)][-1] == 429
+    assert status("2001:db8:1:3::1") == 200
     assert strict.fetch("/healthz", X_Forwarded_For="203.0.113.20, 198.51.100.1").status == 200
 
 

@@ -1,7 +1,6 @@
 """Memory that visitors can fill is bounded: what they choose is kept in caches of a size, and nowhere else."""
 
 import gc
-import logging
 import tracemalloc
 from urllib.parse import quote
 
@@ -10,7 +9,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from colophon.catalogue import reading
 from colophon.catalogue.cache import LRUCache
-from colophon.web import state
+from colophon.web import request_log, state
 from tests.conftest import any_database
 
 pytestmark = any_database
@@ -21,8 +20,8 @@ def bounded_app(make_app, monkeypatch):
     """An app whose caches are soon full."""
     monkeypatch.setattr(state, "KEPT_SIZE", 50_000)
     monkeypatch.setattr(reading, "_cache", LRUCache(5_000))
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps what is logged
-    return make_app()
+    with request_log.unlogged():  # pytest keeps what is logged
+        yield make_app()
 
 
 @pytest.mark.parametrize(
