@@ -157,7 +157,8 @@ def test_the_site_answers_to_the_host_of_its_address(monkeypatch):
 
 def test_the_readme_describes_every_setting_with_its_default():
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    described = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", readme, re.MULTILINE))
+    table = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    described = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", table, re.MULTILINE))
     defaults = {
         name.upper(): ", ".join(field.default) if isinstance(field.default, tuple) else str(field.default)
         for name, field in Settings.__dataclass_fields__.items()
