@@ -16,7 +16,7 @@ from tests.waiting import LONGEST, until
 
 ROOT = Path(__file__).parents[2]
 SIZE = Path(__file__).with_name("size.json")
-LIMIT = 60_000_000
+LIMIT = 70_000_000
 STOP_THE_WORKERS = """
 import os, pathlib, signal
 for process in pathlib.Path("/proc").glob("[0-9]*"):

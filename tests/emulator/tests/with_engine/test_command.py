@@ -90,7 +90,7 @@ def test_the_next_emulator_at_a_port_removes_the_traces_of_a_killed_one(ready):
         assert len(traces(successor)) == 1  # its own network
     finally:
         successor.end()
-    assert traces(successor) == []
+    assert traces(successor) == set()
 
 
 def test_with_another_ministack_it_says_so_in_a_sentence(ready):
