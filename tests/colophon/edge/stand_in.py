@@ -58,6 +58,8 @@ class Handler(BaseHTTPRequestHandler):
         site.going_on.wait(LONGEST)
         if not site.well:
             self._respond(503, b"away", {"Retry-After": "5"})
+        elif site.refused:
+            self._respond(404, b"", {})
         elif self.path.startswith("/own/"):
             self._respond(200, site.text.encode(), {})
         else:
@@ -93,6 +95,7 @@ class Site(ThreadingHTTPServer):
         self.text = "text"
         self.headers: dict[str, str] = {}
         self.well = True
+        self.refused = False
         self.going_on = threading.Event()
         self.going_on.set()
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []

@@ -48,6 +48,14 @@ def test_requests_for_what_is_not_kept_do_not_wait_for_each_other(site, edge):
         thread.join()
 
 
+@pytest.mark.parametrize("other", [{"Host": "evil.example"}, {"Cookie": "colour_mode=dark"}, GZIP])
+def test_a_visitor_whose_answer_is_not_kept_takes_nothing_from_the_pages_of_others(site, edge, other):
+    site.refused = True
+    assert edge.fetch("/contested", **other).status == 404
+    site.refused = False
+    assert [edge.fetch("/contested").cache for _ in range(2)] == ["fwd=miss", "hit"]
+
+
 def test_a_page_of_an_older_state_than_the_edge_knows_is_passed_on_and_not_kept(site, edge):
     known, site.state = site.state, "older"
     try:
